@@ -1,0 +1,85 @@
+//! Every way in which the engine says no.
+
+use std::path::PathBuf;
+
+/// Result of the engine.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong, where, and what to do next. Never a panic.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A parameter's name or value.
+    #[error(transparent)]
+    Parameter(#[from] kds_parameters::InvalidParameter),
+
+    /// Parameters that are fine each but not together, or not with this model.
+    #[error("{0}")]
+    Conflict(String),
+
+    /// An image that cannot be restored: its size, its layout, its numbers.
+    #[error("{0}")]
+    Image(String),
+
+    /// No model has this id.
+    #[error("there is no model '{id}'; the models are {known}")]
+    UnknownModel {
+        /// The id that was asked for.
+        id: String,
+        /// The ids there are.
+        known: String,
+    },
+
+    /// A registry file that cannot be read or says something wrong.
+    #[error("registry {path}: {reason}", path = path.display())]
+    Registry {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the line where there is one.
+        reason: String,
+    },
+
+    /// Weights or a configuration that do not fit the architecture.
+    #[error("model file {path}: {reason}", path = path.display())]
+    Model {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with the tensor where there is one.
+        reason: String,
+    },
+
+    /// The device that was asked for is not there or cannot be used.
+    #[error("{0}")]
+    Device(String),
+
+    /// The budget is too small even for the smallest tile, or the system has no memory left.
+    #[error(
+        "not enough memory: {needed} MiB are needed, {budget} MiB may be used; \
+         raise 'memory', lower 'particles', or restore a smaller image"
+    )]
+    OutOfMemory {
+        /// MiB that the smallest possible plan needs.
+        needed: u64,
+        /// MiB that may be used.
+        budget: u64,
+    },
+
+    /// The caller asked to stop.
+    #[error("cancelled")]
+    Cancelled,
+
+    /// A model that computes something that is no number.
+    #[error("the model gave values that are not finite at step {step}; try dtype 'f32'")]
+    NotFinite {
+        /// Sampling step, from 0.
+        step: usize,
+    },
+
+    /// An error from inside libtorch.
+    #[error("libtorch: {}", first_line(.0))]
+    Torch(#[from] tch::TchError),
+}
+
+/// libtorch's messages carry a C++ stack trace after their first line.
+fn first_line(error: &tch::TchError) -> String {
+    error.to_string().lines().next().unwrap_or_default().to_owned()
+}

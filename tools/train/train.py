@@ -1,0 +1,126 @@
+"""Trains kds-photo-x4, resumable at any time.
+
+    python train.py --photos PHOTOS --lpips lpips_alex.safetensors --run RUN --iterations 17500
+
+The folder RUN keeps `checkpoint.pt` (everything, every 250 iterations; start the same command again to go on) and
+`log.tsv`. The learning rate is constant after a warm-up and falls to zero over the last part (warm-up, stable, decay),
+so a longer run may start from the checkpoint that the stable part leaves behind. `export.py` writes the weights.
+
+The loss is the mean squared error of v. In the last part (`--perceptual-from`) LPIPS of the predicted x0 is added,
+weighted by alphas_cumprod, so only where the noise leaves detail to judge.
+"""
+
+import argparse
+import copy
+import os
+import time
+from pathlib import Path
+
+import torch
+
+import photo_x4
+from lpips import Lpips
+from photos import Crops
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--lpips", type=Path, required=True)
+    parser.add_argument("--run", type=Path, required=True)
+    parser.add_argument("--start", type=Path, help="safetensors to start from when RUN has no checkpoint")
+    parser.add_argument("--iterations", type=int, default=17_500)
+    parser.add_argument("--decay", type=float, default=0.2, help="last share of the iterations, with a falling rate")
+    parser.add_argument("--perceptual-from", type=float, default=0.6, help="share of the iterations before LPIPS joins")
+    parser.add_argument("--perceptual", type=float, default=0.25, help="weight of LPIPS")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--side", type=int, default=128, help="side of a crop, in high-resolution pixels")
+    parser.add_argument("--rate", type=float, default=4e-4)
+    parser.add_argument("--deadline", type=float, help="stop at this Unix time; the decay is fitted to end there")
+    parser.add_argument("--seed", type=int, default=1)
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = arguments()
+    options.run.mkdir(parents=True, exist_ok=True)
+    checkpoint = options.run / "checkpoint.pt"
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+
+    model = photo_x4.build()
+    if options.start and not checkpoint.exists():
+        from safetensors.torch import load_file
+
+        model.load_state_dict({k: v.float() for k, v in load_file(options.start).items()})
+    model = model.to(device, memory_format=torch.channels_last)
+    average = copy.deepcopy(model).requires_grad_(False)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=options.rate, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
+    iteration, seconds = 0, 0.0
+    if checkpoint.exists():
+        state = torch.load(checkpoint, map_location=device)
+        model.load_state_dict(state["model"])
+        average.load_state_dict(state["average"])
+        optimizer.load_state_dict(state["optimizer"])
+        iteration, seconds = state["iteration"], state["seconds"]
+
+    torch.manual_seed(options.seed + iteration)
+    crops = Crops(options.photos, options.batch, options.side, photo_x4.SCALE, options.seed + iteration)
+    print(f"{len(crops.images)} photographs, {crops.areas.sum() / 1e6:.0f} megapixels, from iteration {iteration}", flush=True)
+    batches = crops.ahead()
+    distance = Lpips(options.lpips).to(device, memory_format=torch.channels_last)
+    forward = torch.compile(model)
+    alphas = photo_x4.alphas_cumprod().float().to(device)
+    total, start, losses = options.iterations, time.time() - seconds, []
+
+    while iteration < total:
+        if options.deadline and iteration % 100 == 50:  # the iterations that will fit
+            rate = (time.time() - start) / max(iteration, 1)
+            total = min(options.iterations, iteration + max(1, int((options.deadline - time.time()) / rate)))
+        fraction = iteration / total
+        rate = options.rate * min(1, (iteration + 1) / 200) * min(1, max(0.0, (1 - fraction) / options.decay))
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+
+        high, low = (x.to(device, non_blocking=True) for x in next(batches))
+        x0 = photo_x4.encode(high, low)
+        # One stratified draw per crop: less variance of the loss over noise levels than independent draws.
+        t = ((torch.arange(len(x0), device=device) + torch.rand(len(x0), device=device)) / len(x0) * 1000).long()
+        alpha = alphas[t].sqrt().view(-1, 1, 1, 1)
+        sigma = (1 - alphas[t]).sqrt().view(-1, 1, 1, 1)
+        noise = torch.randn_like(x0)
+        noisy, v = alpha * x0 + sigma * noise, alpha * noise - sigma * x0
+        with torch.autocast(device, dtype=torch.bfloat16):
+            inputs = torch.cat([noisy, low], 1).to(memory_format=torch.channels_last)
+            predicted = forward(inputs, t).sample
+        predicted = predicted.float()
+        loss = (predicted - v).square().mean()
+        losses.append(loss.item())
+        if fraction >= options.perceptual_from:
+            image = photo_x4.decode(alpha * noisy - sigma * predicted, low).clamp(-1.2, 1.2)
+            with torch.autocast(device, dtype=torch.bfloat16):
+                perceptual = distance(image, high)
+            loss = loss + options.perceptual * (alphas[t] * perceptual).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        iteration += 1
+
+        decay = min(0.999, (1 + iteration) / (10 + iteration))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
+        if iteration % 100 == 0:
+            line = f"{iteration}\t{time.time() - start:.0f}\t{rate:.2e}\t{sum(losses) / len(losses):.4f}"
+            print(line, flush=True)
+            with open(options.run / "log.tsv", "a") as log:
+                log.write(line + "\n")
+            losses = []
+        if iteration % 250 == 0 or iteration >= total:
+            state = dict(model=model.state_dict(), average=average.state_dict(), optimizer=optimizer.state_dict(),
+                         iteration=iteration, seconds=time.time() - start, total=total)  # fmt: skip
+            torch.save(state, checkpoint.with_suffix(".partial"))
+            os.replace(checkpoint.with_suffix(".partial"), checkpoint)
+
+
+if __name__ == "__main__":
+    main()
