@@ -18,5 +18,6 @@ pub fn print(text: &str) -> anyhow::Result<()> {
 
 /// Writes a line to standard error, with the program's name as is the custom. There is nowhere to say that it failed.
 pub fn say(line: &str) {
-    let _ = writeln!(stderr(), "kds: {line}");
+    // In one piece, so that lines of several threads or processes do not mix.
+    let _ = stderr().write_all(format!("kds: {line}\n").as_bytes());
 }

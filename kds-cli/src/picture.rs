@@ -186,7 +186,10 @@ fn decode_pixels(file: &[u8], format: ImageFormat) -> Result<Decoded, ImageError
     let mut decoder = reader.into_decoder()?;
     limits.reserve(decoder.total_bytes())?;
     // A damaged profile or EXIF block is no reason to refuse the photograph.
-    let profile = decoder.icc_profile().unwrap_or_default();
+    let profile = match format {
+        ImageFormat::Tiff => tiff_file::profile(file),
+        _ => decoder.icc_profile().unwrap_or_default(),
+    };
     let block = decoder.exif_metadata().unwrap_or_default();
     let (exif, orientation) = match (format, block) {
         (ImageFormat::Tiff, _) => (exif::of_tiff(file), decoder.orientation().ok()),
@@ -225,6 +228,8 @@ fn jpeg_is_cut_short(file: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use image::ImageEncoder;
+
     use super::*;
     use crate::{save, testing};
 
@@ -341,9 +346,11 @@ mod tests {
 
     #[test]
     fn a_profile_for_other_channels_is_left_out() {
-        let mut picture = rgb(4, 4);
-        picture.profile = Some(testing::profile(b"GRAY"));
-        let (picture, notes) = decode(&bytes_of(&picture, "x.png")).unwrap();
+        let mut png = Vec::new();
+        let mut encoder = image::codecs::png::PngEncoder::new(&mut png);
+        encoder.set_icc_profile(testing::profile(b"GRAY")).unwrap();
+        encoder.write_image(&[1, 2, 3], 1, 1, image::ExtendedColorType::Rgb8).unwrap();
+        let (picture, notes) = decode(&png).unwrap();
         assert!(picture.profile.is_none() && notes[0].contains("profile"), "{notes:?}");
     }
 }

@@ -135,6 +135,12 @@ fn encode(value: &Value) -> Option<(Type, Vec<u8>)> {
     })
 }
 
+/// The colour profile of a TIFF file. (`image` ties the size of values to that of the pixels, so that it does not see the
+/// profiles of small pictures.)
+pub fn profile(file: &[u8]) -> Option<Vec<u8>> {
+    Decoder::new(Cursor::new(file)).ok()?.get_tag_u8_vec(Tag::IccProfile).ok()
+}
+
 /// Whether a TIFF file holds grey with alpha.
 pub fn is_gray_alpha(file: &[u8]) -> bool {
     let mut decoder = match Decoder::new(Cursor::new(file)) {
@@ -154,12 +160,16 @@ pub fn read_gray_alpha(file: &[u8]) -> anyhow::Result<Decoded> {
     let mut decoder = Decoder::new(Cursor::new(file))?.with_limits(limits);
     let (width, height) = decoder.dimensions()?;
     let orientation = decoder.find_tag_unsigned::<u8>(Tag::Orientation).ok().flatten().and_then(Orientation::from_exif);
-    let profile = decoder.get_tag_u8_vec(Tag::IccProfile).ok();
     let image = match decoder.read_image()? {
         DecodingResult::U8(samples) => ImageBuffer::from_raw(width, height, samples).map(DynamicImage::ImageLumaA8),
         DecodingResult::U16(samples) => ImageBuffer::from_raw(width, height, samples).map(DynamicImage::ImageLumaA16),
         _ => None,
     };
     let image = image.context("its pixels do not lie side by side")?;
-    Ok(Decoded { image, profile, exif: of_tiff(file), orientation: orientation.unwrap_or(Orientation::NoTransforms) })
+    Ok(Decoded {
+        image,
+        profile: profile(file),
+        exif: of_tiff(file),
+        orientation: orientation.unwrap_or(Orientation::NoTransforms),
+    })
 }
