@@ -192,7 +192,9 @@ def main():
         tensors[f"{index}/levels"] = levels
         tensors[f"{index}/states"] = states
         described.append(case)
-    save_file(tensors, arguments.output, {"cases": json.dumps(described), "diffusers": diffusers.__version__})
+    # One entry of metadata only: the order of several would change from run to run.
+    description = {"diffusers": diffusers.__version__, "cases": described}
+    save_file(tensors, arguments.output, {"description": json.dumps(description)})
     print(f"{len(described)} cases by diffusers {diffusers.__version__} in {arguments.output}")
 
 
