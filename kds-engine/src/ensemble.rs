@@ -52,7 +52,7 @@ pub fn sample(
         if !x0.f_sum(tch::Kind::Double)?.f_double_value(&[])?.is_finite() {
             return Err(Error::NotFinite { step: index });
         }
-        x0 = sampling.steering.apply(&x0, level.timestep / sampling.schedule.len() as f64)?;
+        x0 = sampling.steering.apply(&x0, level.timestep / sampling.schedule.train_timesteps() as f64)?;
         let fresh = sampling.trajectory.needs_noise(index).then(|| noise(index as u32 + 1)).transpose()?;
         x = sampling.trajectory.advance(index, &x, &x0, fresh.as_ref())?;
         done(index + 1)?;

@@ -55,7 +55,7 @@ impl Settings {
                 ("memory", Value::Memory(value)) => resolved.memory = value,
                 ("sampler", Value::Choice(word)) => sampler = word,
                 ("eta", Value::Number(value)) => eta = value,
-                ("spacing", Value::Choice(word)) => resolved.spacing = Spacing::parse(word)?,
+                ("spacing", Value::Choice(word)) => resolved.spacing = Spacing::parse(word, 0)?,
                 ("selection", Value::Text(text)) => resolved.selection = Selection::parse(&text)?,
                 ("kernel", Value::Choice(word)) => steering.kernel = Kernel::parse(word)?,
                 ("bandwidth", Value::Bandwidth(value)) => steering.bandwidth = value,

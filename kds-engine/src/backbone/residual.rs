@@ -48,7 +48,7 @@ impl Residual {
             return Err(wrong(UNET, format!("scale {} needs in_channels {inputs} and out_channels {outputs}", index.scale)));
         }
         let scheduler: SchedulerConfig = files.read_json(SCHEDULER)?;
-        let schedule = scheduler.noise_schedule().map_err(|error| wrong(SCHEDULER, error.to_string()))?;
+        let schedule = scheduler.schedule().map_err(|error| wrong(SCHEDULER, error.to_string()))?;
 
         let bytes = files.read(WEIGHTS)?;
         let weights = Weights::new(&bytes, &files.path(WEIGHTS), kind, device)?;
