@@ -3,6 +3,7 @@
 use anyhow::Result;
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
+use std::process::ExitCode;
 use xtask::setup::{Setup, Variant};
 use xtask::{cargo, checks, header};
 
@@ -47,15 +48,25 @@ struct SetupArguments {
     cpu: bool,
 }
 
-/// Arguments that belong to the program that is run, `--help` included.
+/// Arguments that belong to the program that is run, `--help` included. Only a `--` before all others is dropped, as
+/// cargo drops its own.
 #[derive(Args)]
 struct PassedOn {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGUMENTS")]
     arguments: Vec<OsString>,
 }
 
-fn main() -> Result<()> {
-    let command = Arguments::parse().command;
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("error: {failure:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<()> {
     let setup = Setup::from_environment()?;
     match command {
         Command::Setup(SetupArguments { cuda, cpu }) => {

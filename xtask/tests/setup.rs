@@ -1,5 +1,8 @@
 //! `cargo xtask setup` as a user meets it, with a stand-in for pip (`fake/python3`) that fetches nothing.
 
+mod common;
+
+use common::make_libtorch;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
@@ -97,19 +100,6 @@ fn failed_with(output: &Output, words: &[&str]) {
 
 fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// A libtorch of this version as a user may have one.
-fn own_libtorch(folder: &Path, minor: u32) {
-    for part in ["lib", "include/torch/headeronly"] {
-        fs::create_dir_all(folder.join(part)).unwrap();
-    }
-    for library in ["lib/libtorch_cpu.so", "lib/libc10.so"] {
-        File::create(folder.join(library)).unwrap();
-    }
-    let version =
-        format!("#define TORCH_VERSION_MAJOR 2\n#define TORCH_VERSION_MINOR {minor}\n#define TORCH_VERSION_PATCH 0\n");
-    fs::write(folder.join("include/torch/headeronly/version.h"), version).unwrap();
 }
 
 #[test]
@@ -222,10 +212,10 @@ fn an_own_libtorch_is_checked_and_nothing_is_fetched() {
     failed_with(&run(&[]), &["LIBTORCH", "own does not exist"]);
     fs::create_dir_all(own.join("lib")).unwrap();
     failed_with(&run(&[]), &["LIBTORCH", "has no lib/libtorch_cpu.so"]);
-    own_libtorch(&own, 10);
+    make_libtorch(&own, 10);
     failed_with(&run(&[]), &["LIBTORCH", "libtorch 2.10.0, but 2.11.0 is needed"]);
     assert_eq!(place.linked(), None);
-    own_libtorch(&own, 11);
+    make_libtorch(&own, 11);
     succeeded(&run(&[]));
     assert_eq!(place.linked(), Some(fs::canonicalize(&own).unwrap()));
     failed_with(&run(&["--cuda"]), &["unset LIBTORCH"]);
