@@ -65,8 +65,8 @@ fn a_header_has_the_names_guard_and_documentation_of_the_sources() {
         "} kds_image;",
         "typedef int32_t (*kds_progress)(void *user_data, uint64_t done);",
         "int32_t kds_restore(",
-        "* Bytes between rows.",
-        "* Called at every step; non-zero cancels.",
+        "/// Bytes between rows.",
+        "/// Called at every step; non-zero cancels.",
     ] {
         assert!(text.contains(part), "no '{part}' in\n{text}");
     }
