@@ -200,12 +200,6 @@ fn second_order_samplers_converge_faster() {
             );
         }
     }
-    println!(
-        "MEAS {:e} {:e} {:e}",
-        error(Sampler::Heun, 40),
-        error(Sampler::DpmSolver2M, 40),
-        error(Sampler::Euler, 80)
-    );
     // As many evaluations of the network for each: Heun has two per step.
     assert!(error(Sampler::Heun, 40) < 0.5 * error(Sampler::Euler, 80));
     assert!(error(Sampler::DpmSolver2M, 40) < 0.5 * error(Sampler::Euler, 40));
