@@ -11,7 +11,8 @@ use tch::{Kind, Tensor};
 
 /// The reference ran in double precision, so what is left is the order of operations.
 const DOUBLE: f64 = 1e-9;
-const SINGLE: f64 = 2e-3;
+/// The cosine schedule at its noisy end makes x0 20000 times the error of a predicted epsilon.
+const SINGLE: f64 = 1e-3;
 
 #[derive(Deserialize)]
 struct Description {
@@ -99,7 +100,6 @@ fn every_state_agrees_with_the_reference() {
     assert!(golden.cases.len() >= 200);
     for (index, case) in golden.cases.iter().enumerate() {
         let (levels, states) = replay(&golden, index, Kind::Double);
-        println!("{levels:e} {states:e} {case:?}");
         assert!(levels <= DOUBLE, "levels are off by {levels:e} in {case:?}");
         assert!(states <= DOUBLE, "states are off by {states:e} in {case:?}");
     }
@@ -110,7 +110,6 @@ fn single_precision_stays_near_the_reference() {
     let golden = Golden::read();
     for (index, case) in golden.cases.iter().enumerate() {
         let (_, states) = replay(&golden, index, Kind::Float);
-        println!("f32 {states:e} {case:?}");
         assert!(states <= SINGLE, "states are off by {states:e} in {case:?}");
     }
 }

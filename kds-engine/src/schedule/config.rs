@@ -139,7 +139,9 @@ mod tests {
 
     #[test]
     fn rescaled_schedules_end_in_noise_and_keep_their_beginning() {
-        for (beta_schedule, end) in [("scaled_linear", 2f64.powi(-12)), ("linear", 5e-5), ("squaredcos_cap_v2", 2f64.powi(-12))] {
+        for (beta_schedule, end) in
+            [("scaled_linear", 2f64.powi(-12)), ("linear", 5e-5), ("squaredcos_cap_v2", 2f64.powi(-12))]
+        {
             let plain = SchedulerConfig { beta_schedule: beta_schedule.to_owned(), ..SchedulerConfig::default() };
             let rescaled = SchedulerConfig { rescale_betas_zero_snr: true, ..plain.clone() };
             let (plain, rescaled) = (plain.schedule().unwrap(), rescaled.schedule().unwrap());
