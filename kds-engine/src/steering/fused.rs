@@ -81,12 +81,7 @@ impl Layout {
     fn span(&self, index: usize) -> Span {
         let row = index / self.blocks_per_band() * self.patch;
         let column = index % self.blocks_per_band() * self.columns;
-        Span {
-            row,
-            column,
-            rows: self.patch.min(self.height - row),
-            columns: self.columns.min(self.width - column),
-        }
+        Span { row, column, rows: self.patch.min(self.height - row), columns: self.columns.min(self.width - column) }
     }
 }
 

@@ -55,8 +55,7 @@ fn merge_exchange(count: usize) -> Vec<(u32, u32)> {
     while p > 0 {
         let (mut q, mut r, mut d) = (top, 0, p);
         loop {
-            comparators
-                .extend((0..count.saturating_sub(d)).filter(|i| i & p == r).map(|i| (i as u32, (i + d) as u32)));
+            comparators.extend((0..count.saturating_sub(d)).filter(|i| i & p == r).map(|i| (i as u32, (i + d) as u32)));
             if q == p {
                 break;
             }

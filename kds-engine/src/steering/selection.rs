@@ -49,9 +49,8 @@ impl Selection {
                 Self::Mean => return Ok(x0.f_mean_dim(0, true, Kind::Float)?),
                 Self::Nearest => smallest(&distances(x0, &x0.f_mean_dim(0, true, Kind::Float)?)?)?,
                 Self::Medoid => {
-                    let sums = (0..x0.size()[0]).map(|particle| {
-                        Ok(distances(x0, &x0.f_narrow(0, particle, 1)?)?.f_sum(Kind::Double)?)
-                    });
+                    let sums = (0..x0.size()[0])
+                        .map(|particle| Ok(distances(x0, &x0.f_narrow(0, particle, 1)?)?.f_sum(Kind::Double)?));
                     smallest(&Tensor::f_stack(&sums.collect::<Result<Vec<_>>>()?, 0)?)?
                 }
                 Self::Index(index) => checked(index, x0.size()[0])?,

@@ -128,14 +128,20 @@ impl Grid {
         let (patch, stride) = (self.patch, self.stride);
         let cells = patches.f_view([n, m, down, 1, across, 1])?;
         let pixels = if stride == patch {
-            cells
-                .f_expand([n, m, down, patch, across, patch], false)?
-                .f_reshape([n, m, down * patch, across * patch])?
+            cells.f_expand([n, m, down, patch, across, patch], false)?.f_reshape([
+                n,
+                m,
+                down * patch,
+                across * patch,
+            ])?
         } else {
             // Each value at its patch's upper left corner among zeros, then summed over the patch that ends at a pixel.
-            let corners = cells
-                .f_constant_pad_nd([0, stride - 1, 0, 0, 0, stride - 1])?
-                .f_reshape([n, m, down * stride, across * stride])?;
+            let corners = cells.f_constant_pad_nd([0, stride - 1, 0, 0, 0, stride - 1])?.f_reshape([
+                n,
+                m,
+                down * stride,
+                across * stride,
+            ])?;
             let margin = patch - 1;
             box_sum(&corners.f_constant_pad_nd([margin, margin, margin, margin])?, patch, 1)?
         };
