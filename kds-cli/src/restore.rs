@@ -1,0 +1,186 @@
+//! One picture: read, restored, written.
+
+use std::{ops::ControlFlow, path::Path, time::Instant};
+
+use anyhow::{Context as _, bail};
+use kds_host::{Context, Format, Image, Library, Model, ModelInfo, Status};
+
+use crate::{
+    compare, confidence, interrupt,
+    interrupt::Cancelled,
+    options::Restore,
+    picture::{self, Picture},
+    plan::Task,
+    progress::{PictureBar, Progress},
+    save::{self, FileKind},
+};
+
+/// A loaded model with the options for every picture.
+pub struct Session<'a> {
+    options: &'a Restore,
+    model: Model,
+    mask: Option<Picture>,
+}
+
+/// A restored picture.
+#[derive(Debug, Clone, Copy)]
+pub struct Done {
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// From the end of reading to the end of writing.
+    pub seconds: f64,
+}
+
+impl<'a> Session<'a> {
+    /// Loads the library and the model.
+    ///
+    /// # Errors
+    /// When the library, a registry, the model or the mask cannot be used.
+    pub fn open(options: &'a Restore, progress: &Progress) -> anyhow::Result<Self> {
+        let context = Context::new(&Library::open()?, &options.library.context_options())?;
+        let model = context.open_model(&options.model, options.device.as_deref(), options.dtype.as_deref())?;
+        interrupt::check()?;
+        let mask = open_mask(options, &model.info()?, progress)?;
+        Ok(Self { options, model, mask })
+    }
+
+    /// Restores one picture and writes all its files.
+    ///
+    /// # Errors
+    /// [`Cancelled`] after Ctrl-C; otherwise a message that names the file.
+    pub fn restore(&self, task: &Task, input: &Picture, progress: &Progress, bar: &PictureBar) -> anyhow::Result<Done> {
+        let start = Instant::now();
+        let (restored, map) = self.compute(task, input, bar).map_err(|error| name_the_file(error, &task.input))?;
+        interrupt::check()?;
+        let (width, height) = (restored.image.width(), restored.image.height());
+        let quality = self.options.quality;
+        for note in save::save(&restored, &task.output, quality)? {
+            progress.say(&note);
+        }
+        if let (Some(map), Some(path)) = (map, &task.confidence) {
+            confidence::write(map, path, quality)?;
+        }
+        if let Some(path) = &task.compare {
+            let image = compare::side_by_side(&input.image, &restored.image);
+            let profile = restored.profile.filter(|_| restored.image.color().has_color());
+            save::save(&Picture { image, profile, exif: None }, path, quality)?;
+        }
+        Ok(Done { width, height, seconds: start.elapsed().as_secs_f64() })
+    }
+
+    fn compute(&self, task: &Task, input: &Picture, bar: &PictureBar) -> anyhow::Result<(Picture, Option<Image>)> {
+        if let Some(mask) = &self.mask {
+            check_mask_size(mask, input)?;
+        }
+        let mut job = self.model.new_job()?;
+        for (name, value) in &self.options.settings {
+            job.set(name, value)?;
+        }
+        let (width, height) = job.output_size(input.image.width(), input.image.height())?;
+        let kind = FileKind::of(&task.output)?;
+        kind.check_size(&task.output, width, height)?;
+        if let Some(path) = &task.compare {
+            FileKind::of(path)?.check_size(path, compare::sheet_width(width), height)?;
+        }
+        // The library rounds once, to the depth that the file will have.
+        let Format { channels, depth } = input.format();
+        let mut output = Image::new(Format { channels, depth: kind.depth(depth) }, width, height)?;
+        let mut map = task.confidence.as_ref().map(|_| confidence::new_map(width, height)).transpose()?;
+
+        let guard = interrupt::cancels(job.cancel_handle());
+        let result = job.run(
+            input.view()?,
+            self.mask.as_ref().map(Picture::view).transpose()?,
+            output.view_mut(),
+            map.as_mut().map(Image::view_mut),
+            Some(&mut |report| {
+                bar.update(report);
+                ControlFlow::Continue(())
+            }),
+        );
+        drop(guard);
+        match result {
+            Err(error) if error.status == Status::Cancelled => return Err(Cancelled.into()),
+            result => result?,
+        }
+        let mut restored = Picture::of_samples(output)?;
+        restored.profile = input.profile.clone();
+        restored.exif = input.exif.clone();
+        Ok((restored, map))
+    }
+}
+
+/// Puts the file's name before an error that does not stand for the whole run.
+fn name_the_file(error: anyhow::Error, file: &Path) -> anyhow::Error {
+    if error.is::<Cancelled>() { error } else { error.context(file.display().to_string()) }
+}
+
+/// Reads the mask that the model needs; grey, whatever it was.
+fn open_mask(options: &Restore, model: &ModelInfo, progress: &Progress) -> anyhow::Result<Option<Picture>> {
+    match &options.mask {
+        None if model.needs_mask => bail!("the model '{}' fills holes: say where with --mask FILE", model.id),
+        None => Ok(None),
+        Some(path) if !model.needs_mask => {
+            bail!("{}: the model '{}' takes no mask; leave --mask out", path.display(), model.id)
+        }
+        Some(path) => {
+            let (mask, notes) = picture::read(path)?;
+            notes.iter().for_each(|note| progress.say(note));
+            Ok(Some(Picture { image: mask.image.into_luma8().into(), profile: None, exif: None }))
+        }
+    }
+}
+
+fn check_mask_size(mask: &Picture, input: &Picture) -> anyhow::Result<()> {
+    let size = |picture: &Picture| format!("{}x{}", picture.image.width(), picture.image.height());
+    if size(mask) == size(input) {
+        return Ok(());
+    }
+    Err(anyhow::anyhow!("scale the mask to the picture")).context(format!(
+        "the mask has {} pixels and the picture {}",
+        size(mask),
+        size(input)
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    fn model(needs_mask: bool) -> ModelInfo {
+        ModelInfo {
+            id: "fill".into(),
+            title: String::new(),
+            task: "inpainting".into(),
+            backbone: String::new(),
+            source: String::new(),
+            scale: 1,
+            needs_mask,
+        }
+    }
+
+    #[test]
+    fn masks_belong_to_models_that_need_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mask.png");
+        let picture = Picture { image: testing::pictures(4, 4).swap_remove(7), profile: None, exif: None };
+        save::save(&picture, &path, 92).unwrap();
+        let progress = Progress::new(1);
+
+        let mut options = testing::restore_options();
+        assert!(open_mask(&options, &model(false), &progress).unwrap().is_none());
+        assert!(open_mask(&options, &model(true), &progress).unwrap_err().to_string().contains("--mask"));
+        options.mask = Some(path);
+        assert!(open_mask(&options, &model(false), &progress).unwrap_err().to_string().contains("takes no mask"));
+        let mask = open_mask(&options, &model(true), &progress).unwrap().unwrap();
+        assert_eq!(mask.image.color(), image::ColorType::L8);
+        assert!(check_mask_size(&mask, &picture).is_ok());
+        let other = Picture { image: testing::pictures(4, 5).swap_remove(0), profile: None, exif: None };
+        assert!(
+            format!("{:#}", check_mask_size(&mask, &other).unwrap_err()).contains("4x4 pixels and the picture 4x5")
+        );
+    }
+}
