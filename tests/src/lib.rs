@@ -2,7 +2,9 @@
 
 pub mod bicubic;
 pub mod command;
+pub mod evaluation;
 pub mod lpips;
 pub mod pairs;
 pub mod psnr;
+pub mod restorer;
 pub mod tensor;
