@@ -27,8 +27,7 @@ pub enum Method {
 }
 
 /// All methods, in the order of the table.
-pub const METHODS: [Method; 5] =
-    [Method::Bicubic, Method::Single, Method::Worst, Method::Unsteered, Method::Steered];
+pub const METHODS: [Method; 5] = [Method::Bicubic, Method::Single, Method::Worst, Method::Unsteered, Method::Steered];
 
 impl Method {
     fn title(self) -> &'static str {

@@ -56,7 +56,11 @@ impl Lpips {
             Ok(weight.f_to_kind(Kind::Float)?)
         };
         let layers = LAYERS.iter().enumerate().map(|(index, Layer { key, .. })| {
-            Ok((take(format!("{key}.weight"))?, take(format!("{key}.bias"))?, take(format!("lin{index}.model.1.weight"))?))
+            Ok((
+                take(format!("{key}.weight"))?,
+                take(format!("{key}.bias"))?,
+                take(format!("lin{index}.model.1.weight"))?,
+            ))
         });
         let colour = |values: [f32; 3]| Tensor::f_from_slice(&values)?.f_view([1, 3, 1, 1]);
         Ok(Self {
@@ -69,15 +73,23 @@ impl Lpips {
     /// The perceptual distance of two images of the same size: 0 is equal, 1 is very different.
     pub fn distance(&self, first: &RgbImage, second: &RgbImage) -> Result<f64> {
         let (width, height) = first.dimensions();
-        ensure!(first.dimensions() == second.dimensions(), "sizes differ: {width} x {height}, {:?}", second.dimensions());
-        ensure!(width.min(height) >= SMALLEST_SIDE, "{width} x {height} is too small, LPIPS needs {SMALLEST_SIDE} pixels");
+        ensure!(
+            first.dimensions() == second.dimensions(),
+            "sizes differ: {width} x {height}, {:?}",
+            second.dimensions()
+        );
+        ensure!(
+            width.min(height) >= SMALLEST_SIDE,
+            "{width} x {height} is too small, LPIPS needs {SMALLEST_SIDE} pixels"
+        );
         no_grad(|| {
             let first = self.features(first)?;
             let second = self.features(second)?;
             let mut distance = 0.0;
             for ((first, second), (_, _, channels)) in first.iter().zip(&second).zip(&self.layers) {
                 let error = first.f_sub(second)?.f_square()?;
-                let weighted = error.f_mul(&channels.f_view([1, -1, 1, 1])?)?.f_sum_dim_intlist(1, false, Kind::Double)?;
+                let weighted =
+                    error.f_mul(&channels.f_view([1, -1, 1, 1])?)?.f_sum_dim_intlist(1, false, Kind::Double)?;
                 distance += f64::try_from(weighted.f_mean(Kind::Double)?)?;
             }
             Ok(distance)

@@ -10,7 +10,11 @@ pub const BORDER: u32 = 4;
 /// Identical images have an infinite PSNR.
 pub fn luma(first: &RgbImage, second: &RgbImage) -> Result<f64> {
     let (width, height) = first.dimensions();
-    ensure!(first.dimensions() == second.dimensions(), "sizes differ: {width} x {height} and {:?}", second.dimensions());
+    ensure!(
+        first.dimensions() == second.dimensions(),
+        "sizes differ: {width} x {height} and {:?}",
+        second.dimensions()
+    );
     ensure!(width.min(height) > 2 * BORDER, "{width} x {height} leaves nothing inside a border of {BORDER} pixels");
     let mut sum = 0.0;
     for y in BORDER..height - BORDER {

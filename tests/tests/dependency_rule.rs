@@ -49,7 +49,13 @@ impl Dependencies {
 
     /// The crates of the workspace that this one names in its Cargo.toml, for its tests too.
     fn direct_ours(&self, from: &str) -> BTreeSet<&str> {
-        self.with_tests.get(from).into_iter().flatten().filter(|to| self.ours.contains(*to)).map(String::as_str).collect()
+        self.with_tests
+            .get(from)
+            .into_iter()
+            .flatten()
+            .filter(|to| self.ours.contains(*to))
+            .map(String::as_str)
+            .collect()
     }
 
     /// Whether a build of one crate needs the other.
@@ -75,8 +81,13 @@ fn only_the_engine_brings_libtorch() {
     let dependencies = Dependencies::read();
     let reaching: Vec<_> = dependencies.ours.iter().filter(|name| dependencies.reaches(name, "tch")).collect();
     assert_eq!(reaching, ["kds-engine", "kds-plugin-ffi", "kds-tests"]);
-    let naming: Vec<_> = dependencies.ours.iter().filter(|name| dependencies.with_tests[*name].contains("tch")).collect();
-    assert_eq!(naming, ["kds-engine", "kds-tests"], "the metrics of kds-tests and the engine alone call tch themselves");
+    let naming: Vec<_> =
+        dependencies.ours.iter().filter(|name| dependencies.with_tests[*name].contains("tch")).collect();
+    assert_eq!(
+        naming,
+        ["kds-engine", "kds-tests"],
+        "the metrics of kds-tests and the engine alone call tch themselves"
+    );
 }
 
 #[test]

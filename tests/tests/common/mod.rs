@@ -56,8 +56,9 @@ impl Folder {
         command
     }
 
-    pub fn run(&self, arguments: &[&str]) -> Run {
-        Run::of(self.command(arguments).output().unwrap())
+    /// Restores one file of this folder into another.
+    pub fn restore(&self, input: &str, output: &str, settings: &[&str]) -> Run {
+        Run::of(self.command(&[&["restore", input, "--output", output], settings].concat()).output().unwrap())
     }
 }
 
