@@ -1,1 +1,52 @@
-//! placeholder
+//! A safe client of `libkds.so`, for every host that restores pictures with KDS.
+//!
+//! The library (and with it libtorch) is loaded by [`Library::open`], when a host first needs it, so that a host starts
+//! at once and says in plain words when the library is not there. From then on:
+//!
+//! ```no_run
+//! use std::ops::ControlFlow;
+//! use kds_host::{Channels, Context, ContextOptions, Depth, Format, Image, ImageRef, Library};
+//!
+//! # fn main() -> Result<(), kds_host::Error> {
+//! let context = Context::new(&Library::open()?, &ContextOptions::default())?;
+//! let model = context.open_model("kds-photo-x4", None, None)?;
+//! let mut job = model.new_job()?;
+//! job.set("particles", "8")?;
+//!
+//! let pixels = [128u8; 64 * 64 * 3];
+//! let input = ImageRef::packed(&pixels, Channels::Rgb, 64, 64)?;
+//! let (width, height) = job.output_size(64, 64)?;
+//! let mut output = Image::new(Format { channels: Channels::Rgb, depth: Depth::U8 }, width, height)?;
+//! job.run(input, None, output.view_mut(), None, Some(&mut |progress| {
+//!     println!("{} of {}", progress.done, progress.total);
+//!     ControlFlow::Continue(())
+//! }))?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Pixel policy of the hosts
+//! - Pixels go to the library as they are: grey stays grey, 16 bits stay 16 bits, alpha goes along. The library resizes
+//!   alpha itself and keeps the colour of transparent pixels from bleeding into the picture.
+//! - Samples are encoded (sRGB), not linear. A colour profile is not applied to the pixels but handed on with the result,
+//!   where it fits the channels: see [`icc`].
+//! - A rotated photograph is turned upright before it is restored, since the models know upright photographs best.
+#![deny(unsafe_op_in_unsafe_fn)]
+
+mod context;
+mod error;
+pub mod icc;
+mod image;
+mod job;
+mod library;
+mod model;
+mod raw;
+mod text;
+
+pub use context::{Context, ContextOptions, DeviceInfo, ModelInfo};
+pub use error::{Error, Status};
+pub use image::{Alpha, Channels, Depth, Format, Image, ImageMut, ImageRef, Sample, Samples};
+pub use job::{CancelHandle, Estimate, Job, Progress, ProgressFn, Stage};
+pub use kds_parameters as parameters;
+pub use library::{Library, ParameterInfo};
+pub use model::Model;

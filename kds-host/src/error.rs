@@ -1,0 +1,110 @@
+//! Errors: what went wrong, as a status for the program and a message for a person.
+
+use std::ffi::CStr;
+
+use crate::raw;
+
+/// An error of the library, or of loading it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    /// What kind of error it is.
+    pub status: Status,
+    /// What happened, where, and what to do next.
+    pub message: String,
+}
+
+impl Error {
+    pub(crate) fn new(status: Status, message: impl Into<String>) -> Self {
+        Self { status, message: message.into() }
+    }
+}
+
+/// Kinds of errors.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// A value outside what the call takes.
+    InvalidArgument,
+    /// No such model, file or item.
+    NotFound,
+    /// An image description that does not fit its buffer, or the job.
+    InvalidImage,
+    /// A model whose files cannot be used.
+    InvalidModel,
+    /// A registry file that cannot be used.
+    InvalidRegistry,
+    /// The device is not there or cannot be used.
+    DeviceUnavailable,
+    /// Not enough memory.
+    OutOfMemory,
+    /// The job was cancelled.
+    Cancelled,
+    /// The job is running already.
+    Busy,
+    /// A defect of the library.
+    Internal,
+    /// The library, or a callback, panicked.
+    Panic,
+    /// The library could not be loaded.
+    LibraryUnavailable,
+    /// A status that this client does not know.
+    Unknown(i32),
+}
+
+impl Status {
+    /// The status of a C code other than `KDS_OK`.
+    fn from_code(code: i32) -> Self {
+        match code {
+            1 => Self::InvalidArgument,
+            2 => Self::NotFound,
+            3 => Self::InvalidImage,
+            4 => Self::InvalidModel,
+            5 => Self::InvalidRegistry,
+            6 => Self::DeviceUnavailable,
+            7 => Self::OutOfMemory,
+            8 => Self::Cancelled,
+            9 => Self::Busy,
+            10 => Self::Internal,
+            11 => Self::Panic,
+            other => Self::Unknown(other),
+        }
+    }
+}
+
+/// Makes one call of the library and turns its status and error object into a result. The object is freed.
+pub(crate) fn check(api: &raw::Api, call: impl FnOnce(*mut *mut raw::Error) -> i32) -> Result<(), Error> {
+    let mut error = std::ptr::null_mut();
+    let code = call(&mut error);
+    if code == raw::OK {
+        return Ok(());
+    }
+    let status = Status::from_code(code);
+    if error.is_null() {
+        // SAFETY: takes any number; returns a static string or null.
+        let name = unsafe { crate::text::copy((api.kds_status_name)(code)) };
+        return Err(Error::new(status, format!("libkds reported {name} without a message")));
+    }
+    // SAFETY: `error` was set by the failed call, so it is a live error object that this function owns; the message is a
+    // string that lives as long as the object, and is copied before the object is freed.
+    let message = unsafe {
+        let message = (api.kds_error_message)(error);
+        let copy =
+            if message.is_null() { String::new() } else { CStr::from_ptr(message).to_string_lossy().into_owned() };
+        (api.kds_error_free)(error);
+        copy
+    };
+    Err(Error::new(status, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_map_to_statuses() {
+        assert_eq!(Status::from_code(2), Status::NotFound);
+        assert_eq!(Status::from_code(8), Status::Cancelled);
+        assert_eq!(Status::from_code(11), Status::Panic);
+        assert_eq!(Status::from_code(99), Status::Unknown(99));
+    }
+}

@@ -1,0 +1,404 @@
+//! Pixel buffers: what a host hands to the library and gets back.
+
+use std::marker::PhantomData;
+
+use crate::{
+    Error, Status,
+    raw::{self, Sized32},
+};
+
+/// Channels of a pixel, in the order in which they lie in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channels {
+    /// Grey.
+    Gray,
+    /// Grey and alpha.
+    GrayAlpha,
+    /// Red, green, blue.
+    Rgb,
+    /// Red, green, blue, alpha.
+    RgbAlpha,
+}
+
+impl Channels {
+    /// Samples per pixel.
+    pub fn count(self) -> usize {
+        match self {
+            Self::Gray => 1,
+            Self::GrayAlpha => 2,
+            Self::Rgb => 3,
+            Self::RgbAlpha => 4,
+        }
+    }
+
+    /// Whether there is an alpha channel.
+    pub fn has_alpha(self) -> bool {
+        matches!(self, Self::GrayAlpha | Self::RgbAlpha)
+    }
+}
+
+/// Number format of a sample.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depth {
+    /// 0 to 255.
+    U8,
+    /// 0 to 65535, in the machine's byte order.
+    U16,
+    /// 0 to 1.
+    F32,
+}
+
+impl Depth {
+    /// Bytes per sample.
+    pub fn bytes(self) -> usize {
+        match self {
+            Self::U8 => 1,
+            Self::U16 => 2,
+            Self::F32 => 4,
+        }
+    }
+}
+
+/// Layout of a pixel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Format {
+    /// Channels of a pixel.
+    pub channels: Channels,
+    /// Number format of a sample.
+    pub depth: Depth,
+}
+
+impl Format {
+    /// Bytes per pixel.
+    pub fn bytes(self) -> usize {
+        self.channels.count() * self.depth.bytes()
+    }
+
+    fn code(self) -> i32 {
+        let channels = match self.channels {
+            Channels::Gray => 1,
+            Channels::Rgb => 2,
+            Channels::RgbAlpha => 3,
+            Channels::GrayAlpha => 4,
+        };
+        let depth = match self.depth {
+            Depth::U8 => 0,
+            Depth::U16 => 16,
+            Depth::F32 => 32,
+        };
+        channels + depth
+    }
+}
+
+/// How colour and alpha go together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Alpha {
+    /// The colour is independent of alpha.
+    #[default]
+    Straight,
+    /// The colour is multiplied by alpha.
+    Premultiplied,
+}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for u8 {}
+    impl Sealed for u16 {}
+    impl Sealed for f32 {}
+}
+
+/// A type of sample: `u8`, `u16` or `f32`.
+pub trait Sample: sealed::Sealed + Copy {
+    /// Its number format.
+    const DEPTH: Depth;
+}
+
+impl Sample for u8 {
+    const DEPTH: Depth = Depth::U8;
+}
+impl Sample for u16 {
+    const DEPTH: Depth = Depth::U16;
+}
+impl Sample for f32 {
+    const DEPTH: Depth = Depth::F32;
+}
+
+/// Geometry of a buffer, checked against its length.
+#[derive(Debug, Clone, Copy)]
+struct Layout {
+    format: Format,
+    width: u32,
+    height: u32,
+    stride: usize,
+    len: usize,
+    alpha: Alpha,
+}
+
+impl Layout {
+    fn checked(self) -> Result<Self, Error> {
+        let Self { format, width, height, stride, len, .. } = self;
+        let invalid = |message: String| Err(Error::new(Status::InvalidImage, message));
+        if width == 0 || height == 0 {
+            return invalid(format!("an image of {width}x{height} pixels has no pixels"));
+        }
+        let row = (width as usize).checked_mul(format.bytes());
+        let needed = row.and_then(|row| (height as usize - 1).checked_mul(stride)?.checked_add(row));
+        match (row, needed) {
+            (Some(row), _) if stride < row => {
+                invalid(format!("rows lie {stride} bytes apart, but a row of {width} pixels is {row} bytes long"))
+            }
+            (Some(_), Some(needed)) if needed <= len => Ok(self),
+            _ => invalid(format!("a buffer of {len} bytes is too short for an image of {width}x{height} pixels")),
+        }
+    }
+
+    fn raw(self, data: *mut u8) -> raw::Image {
+        let mut image = raw::Image::empty();
+        image.format = self.format.code();
+        image.width = self.width;
+        image.height = self.height;
+        image.stride = self.stride;
+        image.data = data.cast();
+        image.len = self.len;
+        image.alpha = match self.alpha {
+            Alpha::Straight => 0,
+            Alpha::Premultiplied => 1,
+        };
+        image
+    }
+}
+
+/// An image to read, in a buffer of somebody else's.
+#[derive(Debug, Clone, Copy)]
+pub struct ImageRef<'a> {
+    data: *const u8,
+    layout: Layout,
+    _buffer: PhantomData<&'a [u8]>,
+}
+
+impl<'a> ImageRef<'a> {
+    /// An image without gaps between its rows.
+    ///
+    /// # Errors
+    /// [`Status::InvalidImage`] when the buffer is too short or the image has no pixels.
+    pub fn packed<S: Sample>(samples: &'a [S], channels: Channels, width: u32, height: u32) -> Result<Self, Error> {
+        let layout = packed::<S>(samples, channels, width, height)?;
+        Ok(Self { data: samples.as_ptr().cast(), layout, _buffer: PhantomData })
+    }
+
+    /// An image whose rows begin `stride` bytes apart. Samples are in the machine's byte order and aligned.
+    ///
+    /// # Errors
+    /// [`Status::InvalidImage`] when the buffer is too short, the rows overlap, or the image has no pixels.
+    pub fn strided(
+        bytes: &'a [u8],
+        format: Format,
+        width: u32,
+        height: u32,
+        stride: usize,
+        alpha: Alpha,
+    ) -> Result<Self, Error> {
+        let layout = Layout { format, width, height, stride, len: bytes.len(), alpha }.checked()?;
+        Ok(Self { data: bytes.as_ptr(), layout, _buffer: PhantomData })
+    }
+
+    pub(crate) fn raw(&self) -> raw::Image {
+        self.layout.raw(self.data.cast_mut())
+    }
+}
+
+/// An image to write, in a buffer of somebody else's.
+#[derive(Debug)]
+pub struct ImageMut<'a> {
+    data: *mut u8,
+    layout: Layout,
+    _buffer: PhantomData<&'a mut [u8]>,
+}
+
+impl<'a> ImageMut<'a> {
+    /// An image without gaps between its rows.
+    ///
+    /// # Errors
+    /// [`Status::InvalidImage`] when the buffer is too short or the image has no pixels.
+    pub fn packed<S: Sample>(samples: &'a mut [S], channels: Channels, width: u32, height: u32) -> Result<Self, Error> {
+        let layout = packed::<S>(samples, channels, width, height)?;
+        Ok(Self { data: samples.as_mut_ptr().cast(), layout, _buffer: PhantomData })
+    }
+
+    /// An image whose rows begin `stride` bytes apart. Samples are in the machine's byte order and aligned.
+    ///
+    /// # Errors
+    /// [`Status::InvalidImage`] when the buffer is too short, the rows overlap, or the image has no pixels.
+    pub fn strided(
+        bytes: &'a mut [u8],
+        format: Format,
+        width: u32,
+        height: u32,
+        stride: usize,
+        alpha: Alpha,
+    ) -> Result<Self, Error> {
+        let layout = Layout { format, width, height, stride, len: bytes.len(), alpha }.checked()?;
+        Ok(Self { data: bytes.as_mut_ptr(), layout, _buffer: PhantomData })
+    }
+
+    pub(crate) fn raw(&mut self) -> raw::Image {
+        self.layout.raw(self.data)
+    }
+}
+
+fn packed<S: Sample>(samples: &[S], channels: Channels, width: u32, height: u32) -> Result<Layout, Error> {
+    let format = Format { channels, depth: S::DEPTH };
+    let stride = (width as usize).saturating_mul(format.bytes());
+    Layout { format, width, height, stride, len: size_of_val(samples), alpha: Alpha::Straight }.checked()
+}
+
+/// An image with a buffer of its own, without gaps between its rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Image {
+    channels: Channels,
+    width: u32,
+    height: u32,
+    samples: Samples,
+}
+
+/// The buffer of an [`Image`]: rows of pixels from top to bottom.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Samples {
+    /// Of [`Depth::U8`].
+    U8(Vec<u8>),
+    /// Of [`Depth::U16`].
+    U16(Vec<u16>),
+    /// Of [`Depth::F32`].
+    F32(Vec<f32>),
+}
+
+impl Image {
+    /// A black image (and transparent, with alpha).
+    ///
+    /// # Errors
+    /// [`Status::InvalidImage`] for an image without pixels, [`Status::OutOfMemory`] when the buffer cannot be had.
+    pub fn new(format: Format, width: u32, height: u32) -> Result<Self, Error> {
+        let out_of_memory = || {
+            let message = format!("no memory for an image of {width}x{height} pixels; restore a smaller part");
+            Error::new(Status::OutOfMemory, message)
+        };
+        fn zeroed<T: Copy + Default>(len: usize) -> Option<Vec<T>> {
+            let mut samples = Vec::new();
+            samples.try_reserve_exact(len).ok()?;
+            samples.resize(len, T::default());
+            Some(samples)
+        }
+        if width == 0 || height == 0 {
+            let message = format!("an image of {width}x{height} pixels has no pixels");
+            return Err(Error::new(Status::InvalidImage, message));
+        }
+        let pixels = (width as usize).checked_mul(height as usize).ok_or_else(out_of_memory)?;
+        let len = pixels.checked_mul(format.channels.count()).ok_or_else(out_of_memory)?;
+        let samples = match format.depth {
+            Depth::U8 => zeroed(len).map(Samples::U8),
+            Depth::U16 => zeroed(len).map(Samples::U16),
+            Depth::F32 => zeroed(len).map(Samples::F32),
+        };
+        Ok(Self { channels: format.channels, width, height, samples: samples.ok_or_else(out_of_memory)? })
+    }
+
+    /// Width in pixels.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// Height in pixels.
+    pub fn height(&self) -> u32 {
+        self.height
+    }
+
+    /// Layout of its pixels.
+    pub fn format(&self) -> Format {
+        let depth = match self.samples {
+            Samples::U8(_) => Depth::U8,
+            Samples::U16(_) => Depth::U16,
+            Samples::F32(_) => Depth::F32,
+        };
+        Format { channels: self.channels, depth }
+    }
+
+    /// Gives its buffer away.
+    pub fn into_samples(self) -> Samples {
+        self.samples
+    }
+
+    fn layout(&self) -> Layout {
+        let format = self.format();
+        let stride = self.width as usize * format.bytes();
+        let len = stride * self.height as usize;
+        Layout { format, width: self.width, height: self.height, stride, len, alpha: Alpha::Straight }
+    }
+
+    /// The image to read.
+    pub fn view(&self) -> ImageRef<'_> {
+        let data = match &self.samples {
+            Samples::U8(samples) => samples.as_ptr(),
+            Samples::U16(samples) => samples.as_ptr().cast(),
+            Samples::F32(samples) => samples.as_ptr().cast(),
+        };
+        ImageRef { data, layout: self.layout(), _buffer: PhantomData }
+    }
+
+    /// The image to write.
+    pub fn view_mut(&mut self) -> ImageMut<'_> {
+        let layout = self.layout();
+        let data = match &mut self.samples {
+            Samples::U8(samples) => samples.as_mut_ptr(),
+            Samples::U16(samples) => samples.as_mut_ptr().cast(),
+            Samples::F32(samples) => samples.as_mut_ptr().cast(),
+        };
+        ImageMut { data, layout, _buffer: PhantomData }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RGB16: Format = Format { channels: Channels::Rgb, depth: Depth::U16 };
+
+    #[test]
+    fn codes_are_those_of_the_header() {
+        let code = |channels, depth| Format { channels, depth }.code();
+        assert_eq!(code(Channels::Gray, Depth::U8), 1);
+        assert_eq!(code(Channels::Rgb, Depth::U8), 2);
+        assert_eq!(code(Channels::RgbAlpha, Depth::U8), 3);
+        assert_eq!(code(Channels::GrayAlpha, Depth::U8), 4);
+        assert_eq!(code(Channels::Gray, Depth::U16), 17);
+        assert_eq!(code(Channels::GrayAlpha, Depth::F32), 36);
+    }
+
+    #[test]
+    fn buffers_are_checked() {
+        assert!(ImageRef::packed(&[0u8; 12], Channels::Rgb, 2, 2).is_ok());
+        assert_eq!(ImageRef::packed(&[0u8; 11], Channels::Rgb, 2, 2).unwrap_err().status, Status::InvalidImage);
+        assert!(ImageRef::packed(&[0u8; 12], Channels::Rgb, 0, 2).is_err());
+        assert!(ImageRef::packed(&[0f32; 4], Channels::Gray, u32::MAX, u32::MAX).is_err());
+        // The last row needs no gap after it; rows may not overlap.
+        assert!(ImageRef::strided(&[0; 28], RGB16, 2, 2, 16, Alpha::Straight).is_ok());
+        assert!(ImageRef::strided(&[0; 27], RGB16, 2, 2, 16, Alpha::Straight).is_err());
+        assert!(ImageRef::strided(&[0; 28], RGB16, 2, 2, 11, Alpha::Straight).is_err());
+        assert!(ImageMut::strided(&mut [0; 28], RGB16, 2, 2, usize::MAX, Alpha::Premultiplied).is_err());
+    }
+
+    #[test]
+    fn an_image_describes_its_own_buffer() {
+        let mut image = Image::new(RGB16, 3, 5).unwrap();
+        let raw = image.view_mut().raw();
+        assert_eq!((raw.format, raw.width, raw.height, raw.stride, raw.len), (18, 3, 5, 18, 90));
+        assert_eq!(image.view().raw().data, raw.data);
+        assert_eq!(image.into_samples(), Samples::U16(vec![0; 45]));
+    }
+
+    #[test]
+    fn an_image_too_large_for_the_memory_is_an_error() {
+        let format = Format { channels: Channels::RgbAlpha, depth: Depth::F32 };
+        assert_eq!(Image::new(format, u32::MAX, u32::MAX).unwrap_err().status, Status::OutOfMemory);
+        assert_eq!(Image::new(format, 0, 1).unwrap_err().status, Status::InvalidImage);
+    }
+}
