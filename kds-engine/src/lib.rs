@@ -1,10 +1,24 @@
 //! Kernel Density Steering (Hu et al., NeurIPS 2025, arXiv 2507.05604) on libtorch.
 //!
-//! The only crate of the workspace that sees `tch`.
+//! The only crate of the workspace that sees `tch`. [`Registry`](registry::Registry) opens a model as a
+//! [`Backbone`](backbone::Backbone), [`restore`](restore::restore) runs it over a picture.
 
+pub mod alpha;
+pub mod backbone;
+pub mod device;
+pub mod ensemble;
 pub mod error;
+pub mod memory;
+pub mod nn;
+pub mod noise;
+pub mod plan;
+pub mod registry;
+pub mod restore;
 pub mod sampler;
 pub mod schedule;
+pub mod settings;
 pub mod steering;
+pub mod threads;
+pub mod tiling;
 
 pub use error::{Error, Result};

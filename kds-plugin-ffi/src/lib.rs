@@ -1,1 +1,49 @@
-//! placeholder
+//! `libkds.so`: the C interface of KDS.
+//!
+//! Ownership: every handle that a function gives through an out-parameter belongs to the caller, who frees it with the
+//! `*_free` function of its type, once, in any order. Strings that a function gives belong to the handle they came from.
+//!
+//! Errors: every call that can fail returns a status and takes `error` last, which may be NULL. Only on failure is an
+//! error object written there; it belongs to the caller. Out-parameters are written only on success.
+//!
+//! Threads: calls on different handles may run at once, and so may calls that take a `const` handle. What else may
+//! run at once is said at each function.
+//!
+//! Structs start with `struct_size`, which the caller sets to `sizeof` of the struct as its header declares it.
+#![allow(non_camel_case_types)]
+
+mod context;
+mod error;
+mod guard;
+mod image;
+mod job;
+mod model;
+mod parameters;
+mod structs;
+
+pub use context::*;
+pub use error::*;
+pub use image::*;
+pub use job::*;
+pub use model::*;
+pub use parameters::*;
+
+use std::ffi::c_char;
+
+#[cfg(panic = "abort")]
+compile_error!("libkds must not be built with panic=abort: a panic has to become KDS_PANIC instead of ending the host");
+
+/// Version of this interface: functions and struct fields are only ever added.
+pub const KDS_ABI_VERSION: u32 = 1;
+
+/// The interface version of the library that was loaded, to compare with `KDS_ABI_VERSION`.
+#[unsafe(no_mangle)]
+pub extern "C" fn kds_abi_version() -> u32 {
+    KDS_ABI_VERSION
+}
+
+/// The version of the library, such as "0.1.0"; static.
+#[unsafe(no_mangle)]
+pub extern "C" fn kds_version_string() -> *const c_char {
+    concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
+}

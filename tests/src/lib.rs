@@ -1,1 +1,10 @@
-//! placeholder
+//! What the tests and measurements that cross crates share: image metrics, and ways to run a restoration.
+
+pub mod bicubic;
+pub mod command;
+pub mod evaluation;
+pub mod lpips;
+pub mod pairs;
+pub mod psnr;
+pub mod restorer;
+pub mod tensor;

@@ -1,0 +1,105 @@
+//! Diffusion of the residual against bicubic enlargement, on the low-resolution grid: the built-in kds-photo-x4.
+//!
+//! The latents are the residual, pixel-unshuffled by the scale (4x: 48 channels) and divided by its standard deviation.
+//! The network sees them concatenated with the low-resolution photograph. See `tools/train/photo_x4.py`.
+
+use serde::Deserialize;
+use tch::{Device, Kind, Tensor};
+
+use super::{Backbone, Condition, ModelFiles, Shared, Spec};
+use crate::nn::{UNet2d, UNet2dConfig, Weights};
+use crate::schedule::SchedulerConfig;
+use crate::{Error, Result};
+
+/// The backbone `residual`: a folder with `model_index.json`, `unet/` and `scheduler/`.
+pub struct Residual {
+    network: Shared<UNet2d>,
+    residual_std: f64,
+    spec: Spec,
+}
+
+/// `model_index.json`.
+#[derive(Deserialize)]
+struct Index {
+    /// Output pixels per input pixel.
+    scale: usize,
+    /// Standard deviation of the residual, for pixels in -1..1.
+    residual_std: f64,
+}
+
+const INDEX: &str = "model_index.json";
+const UNET: &str = "unet/config.json";
+const WEIGHTS: &str = "unet/diffusion_pytorch_model.safetensors";
+const SCHEDULER: &str = "scheduler/scheduler_config.json";
+
+impl Residual {
+    /// Loads the model; the error names the file, and the key or tensor, that does not fit.
+    pub fn load(files: &ModelFiles, device: Device, kind: Kind) -> Result<Self> {
+        let index: Index = files.read_json(INDEX)?;
+        let config: UNet2dConfig = files.read_json(UNET)?;
+        let wrong = |name: &str, reason: String| Error::Model { path: files.path(name), reason };
+        if !(1..=16).contains(&index.scale) || !(index.residual_std > 0.0 && index.residual_std.is_finite()) {
+            return Err(wrong(INDEX, "scale must be from 1 to 16 and residual_std positive".to_owned()));
+        }
+        let latent_channels = 3 * index.scale * index.scale;
+        let expected = (latent_channels as i64 + 3, latent_channels as i64);
+        if (config.in_channels, config.out_channels) != expected {
+            let (inputs, outputs) = expected;
+            return Err(wrong(UNET, format!("scale {} needs in_channels {inputs} and out_channels {outputs}", index.scale)));
+        }
+        let scheduler: SchedulerConfig = files.read_json(SCHEDULER)?;
+        let schedule = scheduler.schedule().map_err(|error| wrong(SCHEDULER, error.to_string()))?;
+
+        let bytes = files.read(WEIGHTS)?;
+        let weights = Weights::new(&bytes, &files.path(WEIGHTS), kind, device)?;
+        let multiple = config.multiple();
+        let widest = config.block_out_channels[0].unsigned_abs() as usize;
+        let network = UNet2d::new(&weights.root(), config)?;
+        weights.finish()?;
+        let spec = Spec {
+            scale: index.scale,
+            latent_channels,
+            downscale: 1,
+            multiple,
+            overlap: 32,
+            latent_std: 1.0,
+            prediction: scheduler.prediction_type,
+            schedule,
+            // At its widest the network holds its skip connections and a few copies of a concatenated feature map.
+            activation_bytes: 16 * widest * if kind == Kind::Float { 4 } else { 2 },
+            device,
+            kind,
+        };
+        Ok(Self { network: Shared(network), residual_std: index.residual_std, spec })
+    }
+
+    /// Bicubic enlargement, as `torch.nn.functional.interpolate` does it and training did.
+    fn enlarge(&self, image: &Tensor) -> Result<Tensor> {
+        let (_, _, height, width) = image.size4()?;
+        let scale = self.spec.scale as i64;
+        Ok(image.f_upsample_bicubic2d([scale * height, scale * width], false, None::<f64>, None::<f64>)?)
+    }
+}
+
+impl Backbone for Residual {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn condition(&self, image: &Tensor) -> Result<Condition> {
+        Ok(Condition { image: image.shallow_clone() })
+    }
+
+    fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {
+        let (particles, _, height, width) = x.size4()?;
+        let image = condition.image.f_expand([particles, 3, height, width], false)?;
+        let input = Tensor::f_cat(&[x, &image], 1)?.f_to_kind(self.spec.kind)?;
+        let output = self.network.0.forward(&input, timestep)?;
+        Ok(output.f_to_kind(Kind::Float)?.f_contiguous()?)
+    }
+
+    fn decode(&self, latents: &Tensor, condition: &Condition) -> Result<Tensor> {
+        let residual = latents.f_pixel_shuffle(self.spec.scale as i64)?.f_mul_scalar(self.residual_std)?;
+        Ok(self.enlarge(&condition.image)?.f_add(&residual)?)
+    }
+}

@@ -1,0 +1,108 @@
+//! How a picture will be restored within its memory: size of the tiles, size of the batches.
+
+use crate::backbone::Spec;
+use crate::settings::Resolved;
+use crate::tiling::{Tile, tiles};
+use crate::{Error, Result, memory};
+
+/// What a restoration will do and need; computed before anything large is allocated.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// Width of the result in pixels.
+    pub output_width: usize,
+    /// Height of the result in pixels.
+    pub output_height: usize,
+    /// Output pixels per input pixel, along a side.
+    pub scale: usize,
+    /// Largest side of a tile, in input pixels.
+    pub side: usize,
+    /// The tiles, in input pixels of the padded picture.
+    pub tiles: Vec<Tile>,
+    /// Particles that go through the network at once.
+    pub batch: usize,
+    /// Bytes that the process is expected to hold at the peak.
+    pub memory: u64,
+}
+
+/// Larger tiles than this gain nothing in speed or seams worth their memory.
+const LARGEST_SIDE: usize = 512;
+
+impl Plan {
+    /// The plan for a picture of `width x height`. The error is [`Error::OutOfMemory`] where not even the smallest tile
+    /// fits the budget.
+    pub fn new(spec: &Spec, settings: &Resolved, width: usize, height: usize) -> Result<Self> {
+        check_size(width, height)?;
+        let scale = if settings.scale == 0 { spec.scale } else { settings.scale };
+        if scale > spec.scale {
+            let most = spec.scale;
+            return Err(Error::Conflict(format!("scale {scale} is more than the model's {most}; use {most} or less")));
+        }
+        // Tiles start where patches start, so that patches lie alike in every tiling.
+        let align = least_common_multiple(spec.multiple, spec.downscale * settings.steering.patch);
+        let (padded_width, padded_height) = (width.next_multiple_of(align), height.next_multiple_of(align));
+        let smallest = (4 * spec.overlap.max(align) / 2).next_multiple_of(align);
+        let wanted = if settings.tile == 0 { LARGEST_SIDE } else { settings.tile };
+        let largest = wanted.next_multiple_of(align).min(padded_width.max(padded_height)).max(align);
+
+        let limit = memory::limit(settings.memory);
+        let fixed = memory::resident() + fixed_bytes(width, height, scale);
+        let cost = |side: usize, batch: usize| {
+            let pixels = (side.min(padded_width) * side.min(padded_height)) as u64;
+            fixed + pixels * tile_bytes_per_pixel(spec, settings.particles, batch)
+        };
+        let mut side = largest;
+        while cost(side, 1) > limit {
+            if side <= smallest.min(largest) {
+                return Err(Error::OutOfMemory { needed: cost(side, 1) >> 20, budget: limit >> 20 });
+            }
+            side = (side * 7 / 8 / align * align).max(smallest.min(largest)).max(align);
+        }
+        let batch = (1..=settings.particles).rev().find(|batch| cost(side, *batch) <= limit).unwrap_or(1);
+        Ok(Self {
+            output_width: width * scale,
+            output_height: height * scale,
+            scale,
+            side,
+            tiles: tiles(padded_width, padded_height, side, spec.overlap, align),
+            batch,
+            memory: cost(side, batch),
+        })
+    }
+}
+
+/// Sides above this would overflow the 32-bit sizes of image files long before memory.
+const LARGEST_PICTURE: usize = 1 << 20;
+
+fn check_size(width: usize, height: usize) -> Result<()> {
+    if width == 0 || height == 0 {
+        return Err(Error::Image(format!("the image is {width} x {height} pixels: there is nothing to restore")));
+    }
+    if width > LARGEST_PICTURE || height > LARGEST_PICTURE {
+        return Err(Error::Image(format!("the image is {width} x {height} pixels; {LARGEST_PICTURE} along a side is the most")));
+    }
+    Ok(())
+}
+
+/// The picture, its result while tiles are blended, the confidence map, and the caller's copy of the result.
+fn fixed_bytes(width: usize, height: usize, scale: usize) -> u64 {
+    let pixels = width as u64 * height as u64;
+    pixels * 12 + pixels * (scale * scale) as u64 * (12 + 4 + 8)
+}
+
+/// Per input pixel of a tile: the ensemble's states (x, x0, its steered copy, the sampler's history and the next x), the
+/// network's feature maps, and the decoded tile.
+fn tile_bytes_per_pixel(spec: &Spec, particles: usize, batch: usize) -> u64 {
+    let latent = 4 * spec.latent_channels / (spec.downscale * spec.downscale).max(1);
+    let states = 6 * particles * latent.max(1);
+    let network = batch * spec.activation_bytes;
+    let decoded = 4 * 12 * spec.scale * spec.scale;
+    (states + network.max(decoded)) as u64
+}
+
+fn least_common_multiple(a: usize, b: usize) -> usize {
+    let (mut x, mut y) = (a.max(1), b.max(1));
+    while y != 0 {
+        (x, y) = (y, x % y);
+    }
+    a.max(1) / x * b.max(1)
+}

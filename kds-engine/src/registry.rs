@@ -1,0 +1,296 @@
+//! The list of models: built-in, then registry files, a later entry replacing an earlier one of the same id.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use tch::{Device, Kind};
+
+use crate::backbone::{Backbone, ModelFiles, Residual};
+use crate::{Error, Result};
+
+/// The models that can be opened.
+#[derive(Debug, Clone)]
+pub struct Registry {
+    models: Vec<ModelEntry>,
+}
+
+/// One `[[model]]` of a registry.
+#[derive(Debug, Clone)]
+pub struct ModelEntry {
+    /// What it is asked for by.
+    pub id: String,
+    /// For a person.
+    pub title: String,
+    /// What it does.
+    pub task: Task,
+    /// Enlargement.
+    pub scale: usize,
+    /// Which architecture reads its files.
+    pub backbone: BackboneKind,
+    /// Its files.
+    pub files: ModelFiles,
+    /// Its own defaults of job parameters, as text.
+    pub defaults: BTreeMap<String, String>,
+}
+
+/// What a model does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Task {
+    /// Same size, better picture.
+    Restoration,
+    /// A larger picture.
+    SuperResolution,
+    /// Fills what a mask marks.
+    Inpainting,
+}
+
+impl Task {
+    /// The word used in registries.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Restoration => "restoration",
+            Self::SuperResolution => "super-resolution",
+            Self::Inpainting => "inpainting",
+        }
+    }
+}
+
+/// The architectures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackboneKind {
+    /// [`Residual`].
+    Residual,
+}
+
+impl BackboneKind {
+    /// The word used in registries.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Residual => "residual",
+        }
+    }
+}
+
+const BUILT_IN: &str = include_str!("../../models/registry.toml");
+const BUILT_IN_FILES: &[(&str, &[(&str, &[u8])])] = &[(
+    "kds-photo-x4",
+    &[
+        ("model_index.json", include_bytes!("../../models/kds-photo-x4/model_index.json")),
+        ("unet/config.json", include_bytes!("../../models/kds-photo-x4/unet/config.json")),
+        (
+            "unet/diffusion_pytorch_model.safetensors",
+            include_bytes!("../../models/kds-photo-x4/unet/diffusion_pytorch_model.safetensors"),
+        ),
+        (
+            "scheduler/scheduler_config.json",
+            include_bytes!("../../models/kds-photo-x4/scheduler/scheduler_config.json"),
+        ),
+    ],
+)];
+
+impl Registry {
+    /// The built-in models only.
+    pub fn built_in() -> Result<Self> {
+        let mut registry = Self { models: Vec::new() };
+        registry.add(BUILT_IN, Path::new("(built-in)"), |path| {
+            let name = path.strip_prefix("builtin:")?;
+            BUILT_IN_FILES.iter().find(|(id, _)| *id == name).map(|(_, files)| ModelFiles::BuiltIn(files))
+        })?;
+        Ok(registry)
+    }
+
+    /// The built-in models, then `$XDG_CONFIG_HOME/kds/registry.toml` and `registry.d/*.toml`, then the file named by
+    /// `KDS_REGISTRY`.
+    pub fn layered() -> Result<Self> {
+        let mut registry = Self::built_in()?;
+        let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
+        let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute()).or_else(home);
+        if let Some(folder) = config.map(|config| config.join("kds")) {
+            let mut files: Vec<PathBuf> = std::fs::read_dir(folder.join("registry.d"))
+                .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
+                .unwrap_or_default();
+            files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+            files.sort();
+            for file in std::iter::once(folder.join("registry.toml")).filter(|file| file.exists()).chain(files) {
+                registry.add_file(&file)?;
+            }
+        }
+        if let Some(file) = std::env::var_os("KDS_REGISTRY") {
+            registry.add_file(Path::new(&file))?;
+        }
+        Ok(registry)
+    }
+
+    /// Adds the models of a registry file. On an error nothing is added.
+    pub fn add_file(&mut self, path: &Path) -> Result<()> {
+        let wrong = |error: std::io::Error| Error::Registry { path: path.to_owned(), reason: format!("cannot be read: {error}") };
+        let text = std::fs::read_to_string(path).map_err(wrong)?;
+        let folder = path.parent().unwrap_or(Path::new("")).to_owned();
+        self.add(&text, path, |model| {
+            let home = model.strip_prefix("~/").and_then(|rest| Some(PathBuf::from(std::env::var_os("HOME")?).join(rest)));
+            Some(ModelFiles::Folder(home.unwrap_or_else(|| folder.join(model))))
+        })
+    }
+
+    /// The models, in the order in which they were added.
+    pub fn models(&self) -> &[ModelEntry] {
+        &self.models
+    }
+
+    /// The model of this id.
+    pub fn find(&self, id: &str) -> Result<&ModelEntry> {
+        self.models.iter().find(|model| model.id == id).ok_or_else(|| Error::UnknownModel {
+            id: id.to_owned(),
+            known: self.models.iter().map(|model| model.id.as_str()).collect::<Vec<_>>().join(", "),
+        })
+    }
+
+    fn add(&mut self, text: &str, path: &Path, files: impl Fn(&str) -> Option<ModelFiles>) -> Result<()> {
+        let wrong = |reason: String| Error::Registry { path: path.to_owned(), reason };
+        // toml's own message quotes the line and points into it; a caller wants one line.
+        let document: Document = toml::from_str(text).map_err(|error: toml::de::Error| {
+            let start = error.span().map_or(0, |span| span.start.min(text.len()));
+            let line = text[..start].lines().count().max(1);
+            wrong(format!("line {line}: {}", error.message().replace('\n', " ")))
+        })?;
+        let mut added = Vec::new();
+        for model in document.model {
+            let wrong = |reason: String| wrong(format!("model '{}': {reason}", model.id));
+            let mut defaults = BTreeMap::new();
+            for (name, value) in &model.defaults {
+                let text = match value {
+                    toml::Value::String(text) => text.clone(),
+                    other => other.to_string(),
+                };
+                kds_parameters::find(name).and_then(|p| p.check(&text)).map_err(|error| wrong(error.to_string()))?;
+                defaults.insert(name.clone(), text);
+            }
+            let files = files(&model.path).ok_or_else(|| wrong(format!("there are no files '{}'", model.path)))?;
+            added.push(ModelEntry {
+                id: model.id,
+                title: model.title,
+                task: model.task,
+                scale: model.scale,
+                backbone: model.backbone,
+                files,
+                defaults,
+            });
+        }
+        for model in added {
+            match self.models.iter_mut().find(|known| known.id == model.id) {
+                Some(known) => *known = model,
+                None => self.models.push(model),
+            }
+        }
+        Ok(())
+    }
+}
+
+impl ModelEntry {
+    /// Loads the model.
+    pub fn load(&self, device: Device, kind: Kind) -> Result<Box<dyn Backbone>> {
+        let backbone: Box<dyn Backbone> = match self.backbone {
+            BackboneKind::Residual => Box::new(Residual::load(&self.files, device, kind)?),
+        };
+        if backbone.spec().scale != self.scale {
+            let (found, id) = (backbone.spec().scale, &self.id);
+            return Err(Error::Conflict(format!("model '{id}' enlarges {found}x, its registry entry says {}x", self.scale)));
+        }
+        Ok(backbone)
+    }
+
+    /// Where its files are, for a person.
+    pub fn source(&self) -> String {
+        match &self.files {
+            ModelFiles::BuiltIn(_) => "built-in".to_owned(),
+            ModelFiles::Folder(folder) => folder.display().to_string(),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Document {
+    #[serde(default)]
+    model: Vec<ModelText>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ModelText {
+    id: String,
+    title: String,
+    task: Task,
+    scale: usize,
+    backbone: BackboneKind,
+    path: String,
+    #[serde(default)]
+    defaults: BTreeMap<String, toml::Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+[[model]]
+id = "mine"
+title = "My model"
+task = "super-resolution"
+scale = 4
+backbone = "residual"
+path = "models/mine"
+[model.defaults]
+steps = 20
+strength = 0.5
+bandwidth = "auto*2"
+"#;
+
+    fn read(text: &str) -> Result<Registry> {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("registry.toml");
+        std::fs::write(&file, text).unwrap();
+        let mut registry = Registry::built_in()?;
+        registry.add_file(&file)?;
+        Ok(registry)
+    }
+
+    #[test]
+    fn a_registry_file_adds_models_and_replaces_those_of_the_same_id() {
+        let registry = read(GOOD).unwrap();
+        let model = registry.find("mine").unwrap();
+        assert_eq!(model.defaults["steps"], "20");
+        assert_eq!(model.defaults["bandwidth"], "auto*2");
+        assert!(model.source().ends_with("models/mine"), "{}", model.source());
+        let before = registry.models().len();
+        let replaced = read(&GOOD.replace("\"mine\"", "\"kds-photo-x4\"")).unwrap();
+        assert_eq!(replaced.models().len(), before - 1);
+        assert_eq!(replaced.find("kds-photo-x4").unwrap().title, "My model");
+    }
+
+    #[test]
+    fn mistakes_are_named_with_file_and_line() {
+        let table = [
+            (GOOD.replace("title", "tittle"), "unknown field `tittle`"),
+            (GOOD.replace("\"residual\"", "\"magic\""), "line 7: unknown variant `magic`"),
+            (GOOD.replace("scale = 4", "scale = \"four\""), "line 6: invalid type"),
+            (GOOD.replace("steps = 20", "steps = 0"), "'steps' cannot be '0'"),
+            (GOOD.replace("steps = 20", "stepz = 20"), "no parameter 'stepz'"),
+            (GOOD.replace("[[model]]", "[[model"), "line 2"),
+            (GOOD.replace("id = \"mine\"\n", ""), "missing field `id`"),
+        ];
+        for (text, expected) in table {
+            let message = read(&text).unwrap_err().to_string();
+            assert!(message.contains(expected) && message.contains("registry.toml"), "{expected}: {message}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_model_lists_the_known_ones() {
+        let message = Registry::built_in().unwrap().find("nothing").err().unwrap().to_string();
+        assert!(message.contains("kds-photo-x4"), "{message}");
+    }
+}

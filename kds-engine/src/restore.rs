@@ -1,0 +1,232 @@
+//! From a degraded picture to a restored one: tiles, ensembles, blending.
+
+use tch::{Kind, Tensor};
+
+use crate::backbone::{Backbone, Condition};
+use crate::ensemble::{Sampling, sample};
+use crate::noise::Window;
+use crate::plan::Plan;
+use crate::settings::Resolved;
+use crate::steering::spread;
+use crate::tiling::Tile;
+use crate::{Error, Result};
+
+/// A picture: planar RGB, `3 * width * height` sRGB-encoded values in 0..1.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Picture {
+    /// Pixels along the upper edge.
+    pub width: usize,
+    /// Pixels along the left edge.
+    pub height: usize,
+    /// All red values row by row, then green, then blue.
+    pub values: Vec<f32>,
+}
+
+/// What [`restore`] gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Restored {
+    /// The picture, within 0..1.
+    pub picture: Picture,
+    /// Per pixel, 1 where the particles agree, 0 where they differ as much as photographs do.
+    pub confidence: Option<Vec<f32>>,
+}
+
+/// Where a restoration is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// What it does.
+    pub stage: Stage,
+    /// Evaluations of the network done, over all tiles.
+    pub done: u64,
+    /// Evaluations of the network in all.
+    pub total: u64,
+}
+
+/// What a restoration does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(i32)]
+pub enum Stage {
+    /// Plans and allocates.
+    Prepare = 0,
+    /// Samples the ensemble of a tile.
+    Sample = 1,
+    /// Decodes the chosen particle of a tile.
+    Decode = 2,
+    /// Puts the result together.
+    Finish = 3,
+}
+
+/// Restores a picture.
+///
+/// `progress` is told at the start, at every step of the sampler, at every part of a batch and at every tile; an error
+/// from it ends the run. When memory runs out the tiles are made smaller and the run begins again.
+pub fn restore(
+    backbone: &dyn Backbone,
+    settings: &Resolved,
+    picture: &Picture,
+    with_confidence: bool,
+    progress: &mut dyn FnMut(Progress) -> Result<()>,
+) -> Result<Restored> {
+    if picture.values.len() != 3 * picture.width * picture.height {
+        return Err(Error::Image(format!("the image has {} values, not 3 per pixel", picture.values.len())));
+    }
+    if !picture.values.iter().all(|value| value.is_finite()) {
+        return Err(Error::Image("the image has values that are not finite numbers".to_owned()));
+    }
+    let _guard = tch::no_grad_guard();
+    let mut settings = settings.clone();
+    loop {
+        let plan = Plan::new(backbone.spec(), &settings, picture.width, picture.height)?;
+        match (Run { backbone, settings: &settings, plan: &plan, picture, with_confidence, progress }).run() {
+            Err(Error::Torch(error)) if is_out_of_memory(&error) => {
+                let smaller = plan.side / 2;
+                if smaller < backbone.spec().overlap.max(backbone.spec().multiple) {
+                    return Err(Error::OutOfMemory { needed: plan.memory >> 20, budget: crate::memory::available() >> 20 });
+                }
+                tracing::warn!("memory ran out with tiles of {} pixels, trying {smaller}", plan.side);
+                settings.tile = smaller;
+            }
+            result => return result,
+        }
+    }
+}
+
+fn is_out_of_memory(error: &tch::TchError) -> bool {
+    let text = error.to_string();
+    text.contains("not enough memory") || text.contains("out of memory") || text.contains("can't allocate memory")
+}
+
+struct Run<'a> {
+    backbone: &'a dyn Backbone,
+    settings: &'a Resolved,
+    plan: &'a Plan,
+    picture: &'a Picture,
+    with_confidence: bool,
+    progress: &'a mut dyn FnMut(Progress) -> Result<()>,
+}
+
+impl Run<'_> {
+    fn run(mut self) -> Result<Restored> {
+        let Plan { output_width: width, output_height: height, .. } = *self.plan;
+        let spec = self.backbone.spec();
+        let trajectory = self.settings.sampler.trajectory(&spec.schedule, self.settings.spacing, self.settings.steps)?;
+        let evaluations = trajectory.evaluations().len() as u64;
+        let total = evaluations * self.plan.tiles.len() as u64;
+        (self.progress)(Progress { stage: Stage::Prepare, done: 0, total })?;
+
+        let mut values = vec![0f32; 3 * width * height];
+        let mut doubt = self.with_confidence.then(|| vec![0f32; width * height]);
+        for (index, tile) in self.plan.tiles.iter().enumerate() {
+            let done = evaluations * index as u64;
+            let condition = self.backbone.condition(&self.tile_image(tile)?)?;
+            let ensemble = self.sample_tile(tile, &condition, done, total)?;
+            (self.progress)(Progress { stage: Stage::Decode, done: done + evaluations, total })?;
+            let chosen = self.settings.selection.choose(&ensemble)?;
+            let decoded = self.to_scale(&self.backbone.decode(&chosen, &condition)?)?;
+            self.blend(tile, &decoded, &mut values)?;
+            if let Some(doubt) = &mut doubt {
+                let spread = spread(&ensemble)?.f_div_scalar(spec.latent_std)?.f_unsqueeze(0)?.f_unsqueeze(0)?;
+                self.blend(tile, &self.enlarge_map(&spread, tile)?, doubt)?;
+            }
+        }
+        (self.progress)(Progress { stage: Stage::Finish, done: total, total })?;
+        // -1..1 to 0..1.
+        values.iter_mut().for_each(|value| *value = (*value * 0.5 + 0.5).clamp(0.0, 1.0));
+        let confidence = doubt.map(|mut doubt| {
+            doubt.iter_mut().for_each(|value| *value = (1.0 - *value).clamp(0.0, 1.0));
+            doubt
+        });
+        Ok(Restored { picture: Picture { width, height, values }, confidence })
+    }
+
+    /// The pixels under a tile, `1 x 3 x h x w` in -1..1; beyond the picture its edge is repeated.
+    fn tile_image(&self, tile: &Tile) -> Result<Tensor> {
+        let Picture { width, height, values } = self.picture;
+        let mut pixels = Vec::with_capacity(3 * tile.x.length * tile.y.length);
+        for plane in values.chunks_exact(width * height) {
+            for row in tile.y.start..tile.y.start + tile.y.length {
+                let row = &plane[row.min(height - 1) * width..][..*width];
+                let columns = tile.x.start..tile.x.start + tile.x.length;
+                pixels.extend(columns.map(|column| row[column.min(width - 1)] * 2.0 - 1.0));
+            }
+        }
+        let size = [1, 3, tile.y.length as i64, tile.x.length as i64];
+        Ok(Tensor::f_from_slice(&pixels)?.f_reshape(size)?.f_to_device(self.backbone.spec().device)?)
+    }
+
+    fn sample_tile(&mut self, tile: &Tile, condition: &Condition, done: u64, total: u64) -> Result<Tensor> {
+        let (backbone, settings, batch) = (self.backbone, self.settings, self.plan.batch);
+        let spec = backbone.spec();
+        let progress = std::cell::RefCell::new(&mut *self.progress);
+        let tell = |step: u64| (progress.borrow_mut())(Progress { stage: Stage::Sample, done: done + step, total });
+        let step = std::cell::Cell::new(0);
+        let sampling = Sampling {
+            schedule: &spec.schedule,
+            prediction: spec.prediction,
+            trajectory: settings.sampler.trajectory(&spec.schedule, settings.spacing, settings.steps)?,
+            steering: &settings.steering,
+            particles: settings.particles,
+            channels: spec.latent_channels,
+            window: Window {
+                x: tile.x.start / spec.downscale,
+                y: tile.y.start / spec.downscale,
+                width: tile.x.length / spec.downscale,
+                height: tile.y.length / spec.downscale,
+            },
+            seed: settings.seed,
+            device: spec.device,
+        };
+        sample(
+            sampling,
+            |x, level| {
+                let mut outputs = Vec::new();
+                for first in (0..settings.particles).step_by(batch) {
+                    tell(step.get())?;
+                    let count = batch.min(settings.particles - first);
+                    let part = x.f_narrow(0, first as i64, count as i64)?;
+                    outputs.push(backbone.predict(&part, level.timestep, condition)?);
+                }
+                if outputs.len() == 1 { Ok(outputs.swap_remove(0)) } else { Ok(Tensor::f_cat(&outputs, 0)?) }
+            },
+            |evaluations| {
+                step.set(evaluations as u64);
+                tell(evaluations as u64)
+            },
+        )
+    }
+
+    /// A decoded tile at the scale that was asked for.
+    fn to_scale(&self, decoded: &Tensor) -> Result<Tensor> {
+        let (model, scale) = (self.backbone.spec().scale as i64, self.plan.scale as i64);
+        if model == scale {
+            return Ok(decoded.shallow_clone());
+        }
+        let (_, _, height, width) = decoded.size4()?;
+        let size = [height * scale / model, width * scale / model];
+        Ok(decoded.f_internal_upsample_bicubic2d_aa(size, false, None::<f64>, None::<f64>)?)
+    }
+
+    /// A map on the latent grid of a tile, `1 x 1 x h' x w'`, at the size of the tile's result.
+    fn enlarge_map(&self, map: &Tensor, tile: &Tile) -> Result<Tensor> {
+        let size = [tile.y.length * self.plan.scale, tile.x.length * self.plan.scale].map(|side| side as i64);
+        Ok(map.f_upsample_bilinear2d(size, false, None::<f64>, None::<f64>)?)
+    }
+
+    /// Adds a tile's result, `1 x C x h x w`, to the planes of the whole picture by its share of each pixel.
+    fn blend(&self, tile: &Tile, result: &Tensor, planes: &mut [f32]) -> Result<()> {
+        let Plan { output_width: width, output_height: height, scale, .. } = *self.plan;
+        let result = result.f_to_device(tch::Device::Cpu)?.f_to_kind(Kind::Float)?.f_contiguous()?.f_view([-1])?;
+        let values: Vec<f32> = Vec::try_from(&result)?;
+        let (across, down) = (tile.x.weights(scale), tile.y.weights(scale));
+        let (left, top) = (tile.x.start * scale, tile.y.start * scale);
+        for (plane, source) in planes.chunks_exact_mut(width * height).zip(values.chunks_exact(across.len() * down.len())) {
+            for ((row, source), share) in (top..height).zip(source.chunks_exact(across.len())).zip(&down) {
+                let target = &mut plane[row * width + left..(row + 1) * width];
+                for ((target, source), weight) in target.iter_mut().zip(source).zip(&across) {
+                    *target += source * weight * share;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,171 @@
+//! The parameters of one restoration: call > model default > engine default.
+
+use std::collections::BTreeMap;
+
+use kds_parameters::{MemoryBudget, Scope, Value};
+
+use crate::sampler::Sampler;
+use crate::schedule::Spacing;
+use crate::steering::{Kernel, Ramp, Selection, Steering};
+use crate::{Error, Result};
+
+/// Values by name, as text, in layers: a later layer wins.
+#[derive(Debug, Clone, Default)]
+pub struct Settings {
+    model: BTreeMap<String, String>,
+    call: BTreeMap<String, String>,
+}
+
+impl Settings {
+    /// The settings of a model that nothing was asked of yet. `defaults` have been checked by the registry.
+    pub fn new(defaults: &BTreeMap<String, String>) -> Self {
+        Self { model: defaults.clone(), call: BTreeMap::new() }
+    }
+
+    /// Sets one parameter for the coming runs.
+    pub fn set(&mut self, name: &str, value: &str) -> Result<()> {
+        let parameter = kds_parameters::find(name)?;
+        parameter.check(value)?;
+        if parameter.scope == Scope::Model {
+            return Err(Error::Conflict(format!("'{name}' is fixed when the model is opened; open it again to change it")));
+        }
+        self.call.insert(name.to_owned(), value.trim().to_owned());
+        Ok(())
+    }
+
+    /// The value in force, as text.
+    pub fn get(&self, name: &str) -> Result<&str> {
+        let parameter = kds_parameters::find(name)?;
+        let given = self.call.get(name).or_else(|| self.model.get(name));
+        Ok(given.map_or(parameter.default, String::as_str))
+    }
+
+    /// All values, typed and checked together.
+    pub fn resolve(&self) -> Result<Resolved> {
+        let mut resolved = Resolved::default();
+        let (mut sampler, mut eta, mut stride) = ("ddim", 0.0, 0);
+        for parameter in kds_parameters::table().iter().filter(|parameter| parameter.scope == Scope::Job) {
+            let steering = &mut resolved.steering;
+            match (parameter.name, parameter.check(self.get(parameter.name)?)?) {
+                ("particles", Value::Integer(value)) => resolved.particles = value as usize,
+                ("steps", Value::Integer(value)) => resolved.steps = value as usize,
+                ("seed", Value::Integer(value)) => resolved.seed = value as u64,
+                ("scale", Value::Integer(value)) => resolved.scale = value as usize,
+                ("tile", Value::Integer(value)) => resolved.tile = value as usize,
+                ("memory", Value::Memory(value)) => resolved.memory = value,
+                ("sampler", Value::Choice(word)) => sampler = word,
+                ("eta", Value::Number(value)) => eta = value,
+                ("spacing", Value::Choice(word)) => resolved.spacing = Spacing::parse(word, 0)?,
+                ("selection", Value::Text(text)) => resolved.selection = Selection::parse(&text)?,
+                ("kernel", Value::Choice(word)) => steering.kernel = Kernel::parse(word)?,
+                ("bandwidth", Value::Bandwidth(value)) => steering.bandwidth = value,
+                ("patch", Value::Integer(value)) => steering.patch = value as usize,
+                ("stride", Value::Integer(value)) => stride = value as usize,
+                ("strength", Value::Number(value)) => steering.strength = value,
+                ("from", Value::Number(value)) => steering.from = value,
+                ("to", Value::Number(value)) => steering.to = value,
+                ("ramp", Value::Choice(word)) => steering.ramp = Ramp::parse(word)?,
+                ("iterations", Value::Integer(value)) => steering.iterations = value as usize,
+                (name, value) => return Err(Error::Conflict(format!("the engine cannot use '{name}' = {value:?}"))),
+            }
+        }
+        resolved.sampler = Sampler::parse(sampler, eta)?;
+        resolved.steering.stride = if stride == 0 { resolved.steering.patch } else { stride };
+        resolved.steering.validate()?;
+        if let Selection::Index(index) = resolved.selection
+            && index >= resolved.particles
+        {
+            let particles = resolved.particles;
+            return Err(Error::Conflict(format!("selection 'index:{index}' needs more than {particles} particles")));
+        }
+        Ok(resolved)
+    }
+}
+
+/// The settings of one run.
+#[derive(Debug, Clone)]
+pub struct Resolved {
+    /// Number of particles, at least 1.
+    pub particles: usize,
+    /// Sampling steps, at least 1.
+    pub steps: usize,
+    /// Seed of all noise.
+    pub seed: u64,
+    /// Enlargement of the result; 0 is that of the model.
+    pub scale: usize,
+    /// How a step goes from one noise level to the next.
+    pub sampler: Sampler,
+    /// Which noise levels the steps visit.
+    pub spacing: Spacing,
+    /// What pulls the particles together.
+    pub steering: Steering,
+    /// Which particle becomes the picture.
+    pub selection: Selection,
+    /// Side of a tile in input pixels; 0 chooses.
+    pub tile: usize,
+    /// Memory that the run may take.
+    pub memory: MemoryBudget,
+}
+
+impl Default for Resolved {
+    fn default() -> Self {
+        Self {
+            particles: 1,
+            steps: 1,
+            seed: 0,
+            scale: 0,
+            sampler: Sampler::Ddim { eta: 0.0 },
+            spacing: Spacing::Trailing,
+            steering: Steering::default(),
+            selection: Selection::Nearest,
+            tile: 0,
+            memory: MemoryBudget::Auto,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every parameter of the table reaches its place: no name of the table is unknown here.
+    #[test]
+    fn the_whole_table_resolves() {
+        let resolved = Settings::default().resolve().unwrap();
+        let default = |name: &str| kds_parameters::find(name).unwrap().default.parse::<usize>().unwrap();
+        assert_eq!(resolved.particles, default("particles"));
+        assert_eq!(resolved.steps, default("steps"));
+    }
+
+    #[test]
+    fn the_call_wins_over_the_model_and_the_model_over_the_engine() {
+        let defaults = BTreeMap::from([("steps".to_owned(), "25".to_owned()), ("patch".to_owned(), "4".to_owned())]);
+        let mut settings = Settings::new(&defaults);
+        settings.set("steps", " 7 ").unwrap();
+        let resolved = settings.resolve().unwrap();
+        assert_eq!((resolved.steps, resolved.steering.patch, resolved.steering.stride), (7, 4, 4));
+        assert_eq!(settings.get("kernel").unwrap(), "gaussian");
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_refused() {
+        let cases: [&[(&str, &str)]; 3] = [
+            &[("selection", "index:4"), ("particles", "4")],
+            &[("patch", "2"), ("stride", "3")],
+            &[("from", "0.2"), ("to", "0.6")],
+        ];
+        for case in cases {
+            let mut settings = Settings::default();
+            for (name, value) in case {
+                settings.set(name, value).unwrap();
+            }
+            assert!(settings.resolve().is_err(), "{case:?}");
+        }
+    }
+
+    #[test]
+    fn a_bad_value_is_refused_when_it_is_set() {
+        assert!(Settings::default().set("steps", "0").is_err());
+        assert!(Settings::default().set("stepz", "1").is_err());
+    }
+}

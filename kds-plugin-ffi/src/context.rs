@@ -1,0 +1,368 @@
+//! Contexts: what is on this machine.
+
+use std::ffi::{CString, c_char};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use kds_engine::device::{self, DeviceInfo};
+use kds_engine::registry::{ModelEntry, Registry, Task};
+use kds_engine::threads;
+
+use crate::error::{Failure, KDS_NOT_FOUND, kds_error};
+use crate::guard::{guard, object, out as writable, string};
+use crate::structs::{self, Sized32};
+
+/// A list of models, a number of threads. Models and jobs keep what they need of it: free it whenever you like.
+pub struct kds_context {
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What models share with their context.
+pub(crate) struct Shared {
+    pub registry: Registry,
+    pub threads: usize,
+    models: Vec<ModelText>,
+    devices: OnceLock<Vec<DeviceText>>,
+    description: OnceLock<CString>,
+}
+
+/// How to make a context. Fill it with `kds_context_params_init`, then change what you want.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct kds_context_params {
+    /// Set by `kds_context_params_init`.
+    pub struct_size: u32,
+    /// Threads to compute with; 0 is one per core.
+    pub threads: i32,
+    /// Path of a registry file (UTF-8) to add to the built-in models and the user's own, or NULL.
+    pub registry: *const c_char,
+}
+
+// SAFETY: plain data behind a u32.
+unsafe impl Sized32 for kds_context_params {
+    const NAME: &'static str = "kds_context_params";
+    const FIRST_SIZE: usize = size_of::<Self>();
+}
+
+const DEFAULT_PARAMS: kds_context_params =
+    kds_context_params { struct_size: size_of::<kds_context_params>() as u32, threads: 0, registry: std::ptr::null() };
+
+/// Fills in the defaults, `struct_size` included.
+///
+/// # Safety
+/// `params` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_context_params_init(params: *mut kds_context_params) {
+    if !params.is_null() {
+        // SAFETY: the caller's promise.
+        unsafe { params.write(DEFAULT_PARAMS) };
+    }
+}
+
+/// Makes a context: reads the registries. `params` may be NULL. Fails with `KDS_INVALID_REGISTRY` where a registry file
+/// cannot be used.
+///
+/// # Safety
+/// `params` is NULL or valid, `out` may be written, `error` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_context_new(
+    params: *const kds_context_params,
+    out: *mut *mut kds_context,
+    error: *mut *mut kds_error,
+) -> i32 {
+    let body = || {
+        let out = writable(out, "out")?;
+        // SAFETY: the caller's promise.
+        let params = if params.is_null() { DEFAULT_PARAMS } else { unsafe { structs::read(params, DEFAULT_PARAMS)? } };
+        if !(0..=1024).contains(&params.threads) {
+            return Err(Failure::argument(format!("threads is {}; 0 to 1024 are possible", params.threads)));
+        }
+        let mut registry = Registry::layered()?;
+        if !params.registry.is_null() {
+            // SAFETY: the caller's promise.
+            registry.add_file(Path::new(unsafe { string(params.registry, "registry")? }))?;
+        }
+        let threads = params.threads.unsigned_abs() as usize;
+        threads::use_threads(threads);
+        let models = registry.models().iter().map(ModelText::new).collect();
+        let shared = Shared { registry, threads, models, devices: OnceLock::new(), description: OnceLock::new() };
+        // SAFETY: checked not to be NULL; the caller's promise.
+        unsafe { out.write(Box::into_raw(Box::new(kds_context { shared: Arc::new(shared) }))) };
+        Ok(())
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guard(error, body) }
+}
+
+/// Frees a context. NULL is fine. Models that were opened stay usable.
+///
+/// # Safety
+/// `context` is NULL or has not been freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_context_free(context: *mut kds_context) {
+    if !context.is_null() {
+        // SAFETY: made by `Box::into_raw`.
+        drop(unsafe { Box::from_raw(context) });
+    }
+}
+
+/// One model. Strings live as long as the context or model that it was asked of.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct kds_model_info {
+    /// Set by the caller to `sizeof(kds_model_info)`.
+    pub struct_size: u32,
+    /// Output pixels per input pixel along a side, where the job does not ask for less.
+    pub scale: u32,
+    /// What `kds_model_open` takes.
+    pub id: *const c_char,
+    /// For a person.
+    pub title: *const c_char,
+    /// "restoration", "super-resolution" or "inpainting".
+    pub task: *const c_char,
+    /// The architecture.
+    pub backbone: *const c_char,
+    /// "built-in" or a path.
+    pub source: *const c_char,
+    /// 1 where `kds_job_run` needs a mask.
+    pub needs_mask: u32,
+}
+
+// SAFETY: plain data behind a u32.
+unsafe impl Sized32 for kds_model_info {
+    const NAME: &'static str = "kds_model_info";
+    const FIRST_SIZE: usize = size_of::<Self>();
+}
+
+/// One device. Strings live as long as the context.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct kds_device_info {
+    /// Set by the caller to `sizeof(kds_device_info)`.
+    pub struct_size: u32,
+    /// What `kds_model_open` takes: "cpu", "cuda:0", ...
+    pub name: *const c_char,
+    /// For a person.
+    pub description: *const c_char,
+    /// Number formats it computes well in, separated by commas, the one that "auto" takes first.
+    pub dtypes: *const c_char,
+    /// What "auto" takes.
+    pub default_dtype: *const c_char,
+    /// Bytes of memory, 0 where not known.
+    pub memory_total: u64,
+    /// Bytes of memory that were free when the devices were looked for, 0 where not known.
+    pub memory_free: u64,
+}
+
+// SAFETY: plain data behind a u32.
+unsafe impl Sized32 for kds_device_info {
+    const NAME: &'static str = "kds_device_info";
+    const FIRST_SIZE: usize = size_of::<Self>();
+}
+
+/// Number of models.
+///
+/// # Safety
+/// `context` is a live context, `out` may be written, `error` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_context_model_count(
+    context: *const kds_context,
+    out: *mut usize,
+    error: *mut *mut kds_error,
+) -> i32 {
+    // SAFETY: the caller's promise, as in every function of this file.
+    unsafe {
+        guard(error, || {
+            writable(out, "out")?.write(object(context, "context")?.shared.models.len());
+            Ok(())
+        })
+    }
+}
+
+/// Describes one model; `KDS_NOT_FOUND` for an index from the count on.
+///
+/// # Safety
+/// `context` is a live context, `out` has its `struct_size` set, `error` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_context_model_get(
+    context: *const kds_context,
+    index: usize,
+    out: *mut kds_model_info,
+    error: *mut *mut kds_error,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(error, || {
+            let models = &object(context, "context")?.shared.models;
+            structs::write(out, &item(models, index, "model")?.info())
+        })
+    }
+}
+
+/// Number of devices. The first call looks for them, which takes a moment where there is a GPU.
+///
+/// # Safety
+/// `context` is a live context, `out` may be written, `error` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_context_device_count(
+    context: *const kds_context,
+    out: *mut usize,
+    error: *mut *mut kds_error,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(error, || {
+            writable(out, "out")?.write(object(context, "context")?.shared.devices().len());
+            Ok(())
+        })
+    }
+}
+
+/// Describes one device; `KDS_NOT_FOUND` for an index from the count on.
+///
+/// # Safety
+/// `context` is a live context, `out` has its `struct_size` set, `error` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_context_device_get(
+    context: *const kds_context,
+    index: usize,
+    out: *mut kds_device_info,
+    error: *mut *mut kds_error,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(error, || {
+            let devices = object(context, "context")?.shared.devices();
+            structs::write(out, &item(devices, index, "device")?.info())
+        })
+    }
+}
+
+/// Describes the library's surroundings in lines of "key: value": libtorch, threads, cpu, cuda. The string lives as long
+/// as the context.
+///
+/// # Safety
+/// `context` is a live context, `out` may be written, `error` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_context_describe(
+    context: *const kds_context,
+    out: *mut *const c_char,
+    error: *mut *mut kds_error,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(error, || {
+            let shared = &object(context, "context")?.shared;
+            writable(out, "out")?.write(shared.description().as_ptr());
+            Ok(())
+        })
+    }
+}
+
+fn item<'a, T>(items: &'a [T], index: usize, what: &str) -> Result<&'a T, Failure> {
+    let count = items.len();
+    items.get(index).ok_or_else(|| Failure::new(KDS_NOT_FOUND, format!("there is no {what} {index}; there are {count}")))
+}
+
+impl Shared {
+    fn devices(&self) -> &[DeviceText] {
+        self.devices.get_or_init(|| device::devices().iter().map(DeviceText::new).collect())
+    }
+
+    fn description(&self) -> &CString {
+        self.description.get_or_init(|| {
+            let cpu = &device::devices()[0].description;
+            let cuda = device::load_cuda().map_or_else(|reason| format!("not usable: {reason}"), |()| "usable".to_owned());
+            let libtorch = library_path("libtorch_cpu.so").unwrap_or_else(|| "linked in".to_owned());
+            let threads = match self.threads {
+                0 => std::thread::available_parallelism().map_or(1, usize::from),
+                count => count,
+            };
+            text(&format!("libtorch: {libtorch}\nthreads: {threads}\ncpu: {cpu}\ncuda: {cuda}\n"))
+        })
+    }
+}
+
+/// Where a library of this process was loaded from (Linux).
+fn library_path(name: &str) -> Option<String> {
+    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
+    Some(maps.lines().find(|line| line.ends_with(name))?.split_whitespace().last()?.to_owned())
+}
+
+fn text(value: &str) -> CString {
+    CString::new(value.replace('\0', " ")).unwrap_or_default()
+}
+
+/// The strings of a `kds_model_info`.
+pub(crate) struct ModelText {
+    scale: u32,
+    needs_mask: bool,
+    id: CString,
+    title: CString,
+    task: CString,
+    backbone: CString,
+    source: CString,
+}
+
+impl ModelText {
+    pub fn new(entry: &ModelEntry) -> Self {
+        Self {
+            scale: entry.scale as u32,
+            needs_mask: entry.task == Task::Inpainting,
+            id: text(&entry.id),
+            title: text(&entry.title),
+            task: text(entry.task.name()),
+            backbone: text(entry.backbone.name()),
+            source: text(&entry.source()),
+        }
+    }
+
+    pub fn info(&self) -> kds_model_info {
+        kds_model_info {
+            struct_size: size_of::<kds_model_info>() as u32,
+            scale: self.scale,
+            id: self.id.as_ptr(),
+            title: self.title.as_ptr(),
+            task: self.task.as_ptr(),
+            backbone: self.backbone.as_ptr(),
+            source: self.source.as_ptr(),
+            needs_mask: u32::from(self.needs_mask),
+        }
+    }
+}
+
+/// The strings of a `kds_device_info`.
+struct DeviceText {
+    name: CString,
+    description: CString,
+    dtypes: CString,
+    default_dtype: CString,
+    memory_total: u64,
+    memory_free: u64,
+}
+
+impl DeviceText {
+    fn new(device: &DeviceInfo) -> Self {
+        let dtypes: Vec<&str> = device.kinds.iter().map(|kind| device::kind_name(*kind)).collect();
+        Self {
+            name: text(&device.name),
+            description: text(&device.description),
+            dtypes: text(&dtypes.join(",")),
+            default_dtype: text(dtypes.first().copied().unwrap_or("f32")),
+            memory_total: device.memory_total,
+            memory_free: device.memory_free,
+        }
+    }
+
+    fn info(&self) -> kds_device_info {
+        kds_device_info {
+            struct_size: size_of::<kds_device_info>() as u32,
+            name: self.name.as_ptr(),
+            description: self.description.as_ptr(),
+            dtypes: self.dtypes.as_ptr(),
+            default_dtype: self.default_dtype.as_ptr(),
+            memory_total: self.memory_total,
+            memory_free: self.memory_free,
+        }
+    }
+}

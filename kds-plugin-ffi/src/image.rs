@@ -1,0 +1,284 @@
+//! The caller's pixels.
+
+use std::ffi::c_void;
+
+use kds_engine::restore::Picture;
+
+use crate::error::{Failure, KDS_INVALID_IMAGE};
+use crate::structs::{self, Sized32};
+
+/// `format`: one channel, 8 bits.
+pub const KDS_GRAY_U8: i32 = 1;
+/// `format`: red, green, blue, 8 bits each.
+pub const KDS_RGB_U8: i32 = 2;
+/// `format`: red, green, blue, alpha, 8 bits each.
+pub const KDS_RGBA_U8: i32 = 3;
+/// `format`: gray, alpha, 8 bits each.
+pub const KDS_GRAYA_U8: i32 = 4;
+/// `format`: as `KDS_GRAY_U8`, 16 bits in the machine's byte order.
+pub const KDS_GRAY_U16: i32 = 17;
+/// `format`: as `KDS_RGB_U8`, 16 bits in the machine's byte order.
+pub const KDS_RGB_U16: i32 = 18;
+/// `format`: as `KDS_RGBA_U8`, 16 bits in the machine's byte order.
+pub const KDS_RGBA_U16: i32 = 19;
+/// `format`: as `KDS_GRAYA_U8`, 16 bits in the machine's byte order.
+pub const KDS_GRAYA_U16: i32 = 20;
+/// `format`: as `KDS_GRAY_U8`, 32-bit floats, 0 black and 1 white.
+pub const KDS_GRAY_F32: i32 = 33;
+/// `format`: as `KDS_RGB_U8`, 32-bit floats, 0 black and 1 white.
+pub const KDS_RGB_F32: i32 = 34;
+/// `format`: as `KDS_RGBA_U8`, 32-bit floats, 0 black and 1 white.
+pub const KDS_RGBA_F32: i32 = 35;
+/// `format`: as `KDS_GRAYA_U8`, 32-bit floats, 0 black and 1 white.
+pub const KDS_GRAYA_F32: i32 = 36;
+
+/// `alpha`: colours are as they are, whatever alpha is.
+pub const KDS_ALPHA_STRAIGHT: i32 = 0;
+/// `alpha`: colours have been multiplied by alpha.
+pub const KDS_ALPHA_PREMULTIPLIED: i32 = 1;
+
+/// The largest product of width and height.
+const MOST_PIXELS: u64 = 1 << 34;
+
+/// An image in the caller's memory, rows from top to bottom, sRGB-encoded.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct kds_image {
+    /// Set by the caller to `sizeof(kds_image)`.
+    pub struct_size: u32,
+    /// One of `KDS_GRAY_U8` ...
+    pub format: i32,
+    /// Pixels along a row.
+    pub width: u32,
+    /// Number of rows.
+    pub height: u32,
+    /// Bytes from one row to the next, at least those of a row.
+    pub stride: usize,
+    /// The first pixel. No alignment is needed.
+    pub data: *mut c_void,
+    /// Bytes from `data` to the end of the buffer, to check the other fields against.
+    pub len: usize,
+    /// One of `KDS_ALPHA_*`; matters for formats with alpha only.
+    pub alpha: i32,
+    /// 0.
+    pub reserved: i32,
+}
+
+// SAFETY: plain data behind a u32.
+unsafe impl Sized32 for kds_image {
+    const NAME: &'static str = "kds_image";
+    const FIRST_SIZE: usize = size_of::<Self>();
+}
+
+const NO_IMAGE: kds_image = kds_image {
+    struct_size: 0,
+    format: 0,
+    width: 0,
+    height: 0,
+    stride: 0,
+    data: std::ptr::null_mut(),
+    len: 0,
+    alpha: 0,
+    reserved: 0,
+};
+
+#[derive(Clone, Copy)]
+enum Depth {
+    U8,
+    U16,
+    F32,
+}
+
+impl Depth {
+    fn bytes(self) -> usize {
+        match self {
+            Self::U8 => 1,
+            Self::U16 => 2,
+            Self::F32 => 4,
+        }
+    }
+}
+
+/// A checked image.
+struct Layout {
+    image: kds_image,
+    channels: usize,
+    depth: Depth,
+}
+
+impl Layout {
+    /// # Safety
+    /// `image` is NULL or points to `struct_size` readable bytes.
+    unsafe fn new(image: *const kds_image, name: &str) -> Result<Self, Failure> {
+        if image.is_null() {
+            return Err(Failure::argument(format!("{name} is NULL")));
+        }
+        // SAFETY: the caller's promise.
+        let image = unsafe { structs::read(image, NO_IMAGE)? };
+        let wrong = |reason: String| Failure::new(KDS_INVALID_IMAGE, format!("{name}: {reason}"));
+        let depth = match image.format >> 4 {
+            0 => Depth::U8,
+            1 => Depth::U16,
+            2 => Depth::F32,
+            _ => return Err(wrong(format!("format {} is not one of KDS_GRAY_U8 ...", image.format))),
+        };
+        let channels = match image.format & 15 {
+            1 => 1,
+            2 => 3,
+            3 => 4,
+            4 => 2,
+            _ => return Err(wrong(format!("format {} is not one of KDS_GRAY_U8 ...", image.format))),
+        };
+        let kds_image { width, height, stride, len, .. } = image;
+        if width == 0 || height == 0 || u64::from(width) * u64::from(height) > MOST_PIXELS {
+            return Err(wrong(format!("{width} x {height} pixels cannot be used")));
+        }
+        if !matches!(image.alpha, KDS_ALPHA_STRAIGHT | KDS_ALPHA_PREMULTIPLIED) || image.reserved != 0 {
+            return Err(wrong("alpha must be KDS_ALPHA_STRAIGHT or KDS_ALPHA_PREMULTIPLIED, reserved must be 0".to_owned()));
+        }
+        let row = width as usize * channels * depth.bytes();
+        if stride < row {
+            return Err(wrong(format!("stride is {stride} bytes, a row has {row}")));
+        }
+        let needed = stride.checked_mul(height as usize - 1).and_then(|bytes| bytes.checked_add(row));
+        if image.data.is_null() || needed.is_none_or(|needed| needed > len) {
+            let needed = needed.map_or("more than there are".to_owned(), |needed| needed.to_string());
+            return Err(wrong(format!("data is NULL or len is {len} bytes, the image has {needed}")));
+        }
+        Ok(Self { image, channels, depth })
+    }
+
+    fn has_alpha(&self) -> bool {
+        matches!(self.channels, 2 | 4)
+    }
+
+    fn row(&self, y: usize) -> *mut u8 {
+        // SAFETY: `new` has checked that all rows lie within `len` bytes.
+        unsafe { self.image.data.cast::<u8>().add(y * self.image.stride) }
+    }
+
+    fn get(&self, row: *const u8, index: usize) -> f32 {
+        // SAFETY: index is within a row of the image.
+        unsafe {
+            match self.depth {
+                Depth::U8 => f32::from(row.add(index).read()) / 255.0,
+                Depth::U16 => f32::from(row.cast::<u16>().add(index).read_unaligned()) / 65535.0,
+                Depth::F32 => row.cast::<f32>().add(index).read_unaligned(),
+            }
+        }
+    }
+
+    /// A value in 0..1.
+    fn put(&self, row: *mut u8, index: usize, value: f32) {
+        // SAFETY: index is within a row of the image.
+        unsafe {
+            match self.depth {
+                Depth::U8 => row.add(index).write((value * 255.0).round() as u8),
+                Depth::U16 => row.cast::<u16>().add(index).write_unaligned((value * 65535.0).round() as u16),
+                Depth::F32 => row.cast::<f32>().add(index).write_unaligned(value),
+            }
+        }
+    }
+}
+
+/// An input image, copied out of the caller's memory.
+pub(crate) struct Pixels {
+    /// The colours, straight.
+    pub picture: Picture,
+    /// Alpha, one value per pixel, where the format has it.
+    pub alpha: Option<Vec<f32>>,
+}
+
+impl Pixels {
+    /// # Safety
+    /// `image` is NULL or valid, its buffer `len` bytes long.
+    pub unsafe fn read(image: *const kds_image) -> Result<Self, Failure> {
+        // SAFETY: the caller's promise.
+        let layout = unsafe { Layout::new(image, "input")? };
+        let (width, height) = (layout.image.width as usize, layout.image.height as usize);
+        let pixels = width * height;
+        let mut values = vec![0f32; 3 * pixels];
+        let mut alpha = layout.has_alpha().then(|| vec![0f32; pixels]);
+        let premultiplied = layout.image.alpha == KDS_ALPHA_PREMULTIPLIED;
+        for y in 0..height {
+            let row = layout.row(y).cast_const();
+            for x in 0..width {
+                let (first, pixel) = (x * layout.channels, y * width + x);
+                let opacity = if layout.has_alpha() { layout.get(row, first + layout.channels - 1) } else { 1.0 };
+                let divisor = if premultiplied && opacity > 0.0 { opacity } else { 1.0 };
+                for channel in 0..3 {
+                    let stored = if layout.channels < 3 { first } else { first + channel };
+                    values[channel * pixels + pixel] = layout.get(row, stored) / divisor;
+                }
+                if let Some(alpha) = &mut alpha {
+                    alpha[pixel] = opacity.clamp(0.0, 1.0);
+                }
+            }
+        }
+        Ok(Self { picture: Picture { width, height, values }, alpha })
+    }
+}
+
+/// An output image: the caller's memory, checked.
+pub(crate) struct Target(Layout);
+
+impl Target {
+    /// # Safety
+    /// `image` is NULL or valid, its buffer `len` bytes long and writable.
+    pub unsafe fn new(image: *const kds_image, name: &str, width: usize, height: usize) -> Result<Self, Failure> {
+        // SAFETY: the caller's promise.
+        let layout = unsafe { Layout::new(image, name)? };
+        let found = (layout.image.width as usize, layout.image.height as usize);
+        if found != (width, height) {
+            let (found_width, found_height) = found;
+            let message = format!("{name} is {found_width} x {found_height} pixels, the result is {width} x {height}");
+            return Err(Failure::new(KDS_INVALID_IMAGE, message));
+        }
+        Ok(Self(layout))
+    }
+
+    pub fn has_alpha(&self) -> bool {
+        self.0.has_alpha()
+    }
+
+    /// Writes a picture of the target's size; `alpha` is 1 where there is none.
+    pub fn write(&self, picture: &Picture, alpha: Option<&[f32]>) {
+        let layout = &self.0;
+        let pixels = picture.width * picture.height;
+        let premultiplied = layout.image.alpha == KDS_ALPHA_PREMULTIPLIED && layout.has_alpha();
+        for y in 0..picture.height {
+            let row = layout.row(y);
+            for x in 0..picture.width {
+                let (first, pixel) = (x * layout.channels, y * picture.width + x);
+                let opacity = alpha.map_or(1.0, |alpha| alpha[pixel]);
+                let factor = if premultiplied { opacity } else { 1.0 };
+                let colour = |channel: usize| picture.values[channel * pixels + pixel] * factor;
+                if layout.channels < 3 {
+                    // Luma of ITU-R BT.601, as in JPEG.
+                    layout.put(row, first, 0.299 * colour(0) + 0.587 * colour(1) + 0.114 * colour(2));
+                } else {
+                    (0..3).for_each(|channel| layout.put(row, first + channel, colour(channel)));
+                }
+                if layout.has_alpha() {
+                    layout.put(row, first + layout.channels - 1, opacity);
+                }
+            }
+        }
+    }
+
+    /// Writes one value per pixel.
+    pub fn write_gray(&self, values: &[f32]) {
+        let layout = &self.0;
+        let width = layout.image.width as usize;
+        for (y, source) in values.chunks_exact(width).enumerate() {
+            let row = layout.row(y);
+            for (x, value) in source.iter().enumerate() {
+                let first = x * layout.channels;
+                (0..layout.channels).for_each(|channel| layout.put(row, first + channel, *value));
+                if layout.has_alpha() {
+                    layout.put(row, first + layout.channels - 1, 1.0);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,359 @@
+//! Jobs: the parameters of a restoration, and running it.
+
+use std::ffi::{CString, c_char, c_void};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use kds_engine::plan::Plan;
+use kds_engine::registry::Task;
+use kds_engine::restore::{Progress, restore};
+use kds_engine::settings::Settings;
+use kds_engine::{Error, alpha, threads};
+
+use crate::error::{Failure, KDS_BUSY, kds_error};
+use crate::guard::{Poison, guard, object, out as writable, string};
+use crate::image::{Pixels, Target, kds_image};
+use crate::model::{Loaded, kds_model};
+use crate::structs::{self, Sized32};
+
+/// Parameters and a cancel flag. One job runs one image at a time, any number one after the other.
+pub struct kds_job {
+    loaded: Arc<Loaded>,
+    settings: Mutex<Settings>,
+    /// What `kds_job_get` gave last.
+    answer: Mutex<CString>,
+    running: AtomicBool,
+    cancelled: AtomicBool,
+    poison: Poison,
+}
+
+/// `stage`: planning and allocating.
+pub const KDS_STAGE_PREPARE: i32 = 0;
+/// `stage`: sampling the particles of a tile.
+pub const KDS_STAGE_SAMPLE: i32 = 1;
+/// `stage`: decoding the chosen particle of a tile.
+pub const KDS_STAGE_DECODE: i32 = 2;
+/// `stage`: putting the result together.
+pub const KDS_STAGE_FINISH: i32 = 3;
+
+/// Where a run is.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct kds_progress_info {
+    /// `sizeof(kds_progress_info)` of the library.
+    pub struct_size: u32,
+    /// One of `KDS_STAGE_*`.
+    pub stage: i32,
+    /// Sampler steps done, over all tiles.
+    pub done: u64,
+    /// Sampler steps in all.
+    pub total: u64,
+}
+
+/// Called on the thread inside `kds_job_run`, at every step and tile. A value other than 0 cancels this run.
+pub type kds_progress = Option<unsafe extern "C" fn(user_data: *mut c_void, info: *const kds_progress_info) -> i32>;
+
+/// What a run would do and need.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct kds_estimate {
+    /// Set by the caller to `sizeof(kds_estimate)`.
+    pub struct_size: u32,
+    /// Width of a tile in input pixels.
+    pub tile_width: u32,
+    /// Height of a tile in input pixels.
+    pub tile_height: u32,
+    /// Particles that go through the network at once.
+    pub batch: u32,
+    /// Number of tiles.
+    pub tiles: u64,
+    /// Bytes that the process is expected to hold at the peak.
+    pub memory: u64,
+    /// Sampler steps in all, as progress counts them.
+    pub evaluations: u64,
+}
+
+// SAFETY: plain data behind a u32.
+unsafe impl Sized32 for kds_estimate {
+    const NAME: &'static str = "kds_estimate";
+    const FIRST_SIZE: usize = size_of::<Self>();
+}
+
+/// Makes a job with the model's default parameters.
+///
+/// # Safety
+/// `model` is a live model, `out` may be written, `error` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_job_new(model: *const kds_model, out: *mut *mut kds_job, error: *mut *mut kds_error) -> i32 {
+    // SAFETY: the caller's promise, as in every function of this file.
+    unsafe {
+        guard(error, || {
+            let loaded = object(model, "model")?.loaded.clone();
+            let job = kds_job {
+                settings: Mutex::new(Settings::new(&loaded.defaults)),
+                loaded,
+                answer: Mutex::default(),
+                running: AtomicBool::new(false),
+                cancelled: AtomicBool::new(false),
+                poison: Poison::default(),
+            };
+            writable(out, "out")?.write(Box::into_raw(Box::new(job)));
+            Ok(())
+        })
+    }
+}
+
+/// Frees a job, which must not be running. NULL is fine.
+///
+/// # Safety
+/// `job` is NULL or has not been freed, and no call uses it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_job_free(job: *mut kds_job) {
+    if !job.is_null() {
+        // SAFETY: made by `Box::into_raw`.
+        drop(unsafe { Box::from_raw(job) });
+    }
+}
+
+/// Sets one parameter of `KDS_SCOPE_JOB` for the runs that begin after it. `KDS_INVALID_ARGUMENT` for a name that is not
+/// in the table or a value outside its range.
+///
+/// # Safety
+/// `job` is a live job, the strings are NUL-terminated, `error` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_job_set(
+    job: *mut kds_job,
+    key: *const c_char,
+    value: *const c_char,
+    error: *mut *mut kds_error,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(error, || {
+            let (key, value) = (string(key, "key")?, string(value, "value")?);
+            let job = object(job.cast_const(), "job")?;
+            job.poison.protect(|| Ok(lock(&job.settings).set(key, value)?))
+        })
+    }
+}
+
+/// The value in force of one parameter: the job's, else the model's, else the table's. The string lives until the next
+/// `kds_job_get` or `kds_job_free` of this job.
+///
+/// # Safety
+/// `job` is a live job, `key` is NUL-terminated, `value` may be written, `error` is NULL or may be written; no other
+/// thread calls `kds_job_get` of this job.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_job_get(
+    job: *const kds_job,
+    key: *const c_char,
+    value: *mut *const c_char,
+    error: *mut *mut kds_error,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(error, || {
+            let job = object(job, "job")?;
+            let value = writable(value, "value")?;
+            let text = lock(&job.settings).get(string(key, "key")?)?.to_owned();
+            let mut answer = lock(&job.answer);
+            *answer = CString::new(text).unwrap_or_default();
+            value.write(answer.as_ptr());
+            Ok(())
+        })
+    }
+}
+
+/// The size that the result for an image of this size will have, with the parameters set so far.
+///
+/// # Safety
+/// `job` is a live job, the out-parameters may be written, `error` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_job_output_size(
+    job: *const kds_job,
+    width: u32,
+    height: u32,
+    out_width: *mut u32,
+    out_height: *mut u32,
+    error: *mut *mut kds_error,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(error, || {
+            let job = object(job, "job")?;
+            let (out_width, out_height) = (writable(out_width, "out_width")?, writable(out_height, "out_height")?);
+            let scale = job.scale()?;
+            let enlarge = |side: u32| {
+                side.checked_mul(scale).filter(|_| side > 0).ok_or_else(|| {
+                    Failure::argument(format!("an image of {width} x {height} pixels cannot be enlarged {scale} times"))
+                })
+            };
+            let (width, height) = (enlarge(width)?, enlarge(height)?);
+            out_width.write(width);
+            out_height.write(height);
+            Ok(())
+        })
+    }
+}
+
+/// What a run for an image of this size would do and need, with the parameters set so far. `KDS_OUT_OF_MEMORY` where it
+/// would not fit the budget.
+///
+/// # Safety
+/// `job` is a live job, `out` has its `struct_size` set, `error` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_job_estimate(
+    job: *const kds_job,
+    width: u32,
+    height: u32,
+    out: *mut kds_estimate,
+    error: *mut *mut kds_error,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(error, || {
+            let job = object(job, "job")?;
+            let settings = lock(&job.settings).resolve()?;
+            let spec = job.loaded.backbone.spec();
+            let plan = Plan::new(spec, &settings, width as usize, height as usize)?;
+            let steps = settings.sampler.trajectory(&spec.schedule, settings.spacing, settings.steps)?;
+            let tile = plan.tiles.first().copied();
+            let estimate = kds_estimate {
+                struct_size: size_of::<kds_estimate>() as u32,
+                tile_width: tile.map_or(0, |tile| tile.x.length as u32),
+                tile_height: tile.map_or(0, |tile| tile.y.length as u32),
+                batch: plan.batch as u32,
+                tiles: plan.tiles.len() as u64,
+                memory: plan.memory,
+                evaluations: (plan.tiles.len() * steps.evaluations().len()) as u64,
+            };
+            structs::write(out, &estimate)
+        })
+    }
+}
+
+/// Restores `input` into the caller's buffer `output`, which has the size that `kds_job_output_size` tells and any
+/// format. `mask` (gray, of the input's size; white is what to fill) is for models that need one, else NULL.
+/// `confidence` is NULL or a gray image of the output's size: white where the particles agree, black where they differ
+/// as much as photographs do.
+///
+/// The input is read before anything is written, so buffers may overlap; the buffers are written only on success.
+/// `progress` may be NULL. `KDS_BUSY` where the job is running already, `KDS_CANCELLED` after `kds_job_cancel` or a
+/// `progress` that returned other than 0.
+///
+/// # Safety
+/// `job` is a live job; the images are valid, their buffers `len` bytes long; `error` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_job_run(
+    job: *mut kds_job,
+    input: *const kds_image,
+    mask: *const kds_image,
+    output: *const kds_image,
+    confidence: *const kds_image,
+    progress: kds_progress,
+    user_data: *mut c_void,
+    error: *mut *mut kds_error,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(error, || {
+            let job = object(job.cast_const(), "job")?;
+            if job.running.swap(true, Ordering::AcqRel) {
+                return Err(Failure::new(KDS_BUSY, "this job is running already; make one job per thread"));
+            }
+            let _running = Running(&job.running);
+            job.poison.protect(|| job.run(input, mask, output, confidence, progress, user_data))
+        })
+    }
+}
+
+/// Cancels the job's runs, the present one and all later ones: it stops within a step of the sampler, with
+/// `KDS_CANCELLED`. From any thread and from signal handlers, at any time while the job lives. NULL is fine.
+///
+/// # Safety
+/// `job` is NULL or a live job.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_job_cancel(job: *const kds_job) {
+    // SAFETY: the caller's promise.
+    if let Some(job) = unsafe { job.as_ref() } {
+        job.cancelled.store(true, Ordering::Release);
+    }
+}
+
+impl kds_job {
+    fn scale(&self) -> Result<u32, Failure> {
+        let scale = lock(&self.settings).resolve()?.scale;
+        let most = self.loaded.backbone.spec().scale;
+        match scale {
+            0 => Ok(most as u32),
+            scale if scale <= most => Ok(scale as u32),
+            _ => Err(Failure::argument(format!("scale {scale} is more than the model's {most}; use {most} or less"))),
+        }
+    }
+
+    /// # Safety
+    /// As `kds_job_run`.
+    unsafe fn run(
+        &self,
+        input: *const kds_image,
+        mask: *const kds_image,
+        output: *const kds_image,
+        confidence: *const kds_image,
+        progress: kds_progress,
+        user_data: *mut c_void,
+    ) -> Result<(), Failure> {
+        let settings = lock(&self.settings).resolve()?;
+        let scale = self.scale()? as usize;
+        if !mask.is_null() && self.loaded.task != Task::Inpainting {
+            return Err(Failure::argument("this model takes no mask; pass NULL, or open a model for inpainting"));
+        }
+        // SAFETY: the caller's promise, for all images.
+        let mut pixels = unsafe { Pixels::read(input)? };
+        let (width, height) = (pixels.picture.width * scale, pixels.picture.height * scale);
+        let output = unsafe { Target::new(output, "output", width, height)? };
+        let confidence = match confidence.is_null() {
+            true => None,
+            false => Some(unsafe { Target::new(confidence, "confidence", width, height)? }),
+        };
+
+        threads::use_threads(self.loaded.threads);
+        let mut tell = |progress_now: Progress| {
+            let info = kds_progress_info {
+                struct_size: size_of::<kds_progress_info>() as u32,
+                stage: progress_now.stage as i32,
+                done: progress_now.done,
+                total: progress_now.total,
+            };
+            // SAFETY: the caller's function and data.
+            let asked = progress.is_some_and(|progress| unsafe { progress(user_data, &raw const info) } != 0);
+            if asked || self.cancelled.load(Ordering::Acquire) { Err(Error::Cancelled) } else { Ok(()) }
+        };
+        if let Some(alpha) = &pixels.alpha {
+            alpha::fill_transparent(&mut pixels.picture, alpha);
+        }
+        let backbone = &*self.loaded.backbone;
+        let restored = restore(backbone, &settings, &pixels.picture, confidence.is_some(), &mut tell)?;
+        let alpha = pixels.alpha.as_ref().filter(|_| output.has_alpha());
+        let alpha = alpha.map(|alpha| alpha::enlarge(alpha, pixels.picture.width, pixels.picture.height, scale)).transpose()?;
+        // Nothing can fail from here on.
+        output.write(&restored.picture, alpha.as_deref());
+        if let (Some(target), Some(map)) = (confidence, restored.confidence) {
+            target.write_gray(&map);
+        }
+        Ok(())
+    }
+}
+
+/// Takes the flag down again, however the run ends.
+struct Running<'a>(&'a AtomicBool);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
+    }
+}
+
+/// A panic while a lock was held has poisoned the handle itself; the lock's own poison says nothing more.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

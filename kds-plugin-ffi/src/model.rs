@@ -1,0 +1,118 @@
+//! Opened models.
+
+use std::collections::BTreeMap;
+use std::ffi::{CString, c_char};
+use std::sync::Arc;
+
+use kds_engine::backbone::Backbone;
+use kds_engine::device;
+use kds_engine::registry::Task;
+
+use crate::context::{ModelText, kds_context, kds_model_info};
+use crate::error::kds_error;
+use crate::guard::{guard, object, out as writable, string};
+use crate::structs;
+
+/// A model in memory. Jobs keep what they need of it: free it whenever you like.
+pub struct kds_model {
+    pub(crate) loaded: Arc<Loaded>,
+}
+
+/// What jobs share with their model.
+pub(crate) struct Loaded {
+    pub backbone: Box<dyn Backbone>,
+    pub defaults: BTreeMap<String, String>,
+    pub task: Task,
+    pub threads: usize,
+    text: ModelText,
+    device: CString,
+    dtype: CString,
+}
+
+/// Loads a model, which takes about as long as reading its files. `device` is "auto", "cpu", "cuda" or "cuda:K", `dtype`
+/// is "auto", "f32", "bf16" or "f16"; NULL is "auto". Fails with `KDS_NOT_FOUND`, `KDS_INVALID_MODEL` or
+/// `KDS_DEVICE_UNAVAILABLE`. Several threads may open models of one context at once.
+///
+/// # Safety
+/// `context` is a live context, the strings are NUL-terminated, `out` may be written, `error` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_model_open(
+    context: *const kds_context,
+    id: *const c_char,
+    device: *const c_char,
+    dtype: *const c_char,
+    out: *mut *mut kds_model,
+    error: *mut *mut kds_error,
+) -> i32 {
+    let or_auto = |text: *const c_char| if text.is_null() { c"auto".as_ptr() } else { text };
+    // SAFETY: the caller's promise, as in every function of this file.
+    unsafe {
+        guard(error, || {
+            let shared = &object(context, "context")?.shared;
+            let out = writable(out, "out")?;
+            let entry = shared.registry.find(string(id, "id")?)?;
+            let device = device::parse(string(or_auto(device), "device")?)?;
+            let kind = device::parse_kind(string(or_auto(dtype), "dtype")?, device)?;
+            let loaded = Loaded {
+                backbone: entry.load(device, kind)?,
+                defaults: entry.defaults.clone(),
+                task: entry.task,
+                threads: shared.threads,
+                text: ModelText::new(entry),
+                device: CString::new(device::name(device)).unwrap_or_default(),
+                dtype: CString::new(device::kind_name(kind)).unwrap_or_default(),
+            };
+            out.write(Box::into_raw(Box::new(kds_model { loaded: Arc::new(loaded) })));
+            Ok(())
+        })
+    }
+}
+
+/// Frees a model. NULL is fine. Jobs that were made of it stay usable.
+///
+/// # Safety
+/// `model` is NULL or has not been freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_model_free(model: *mut kds_model) {
+    if !model.is_null() {
+        // SAFETY: made by `Box::into_raw`.
+        drop(unsafe { Box::from_raw(model) });
+    }
+}
+
+/// Describes an opened model. The strings live as long as the model.
+///
+/// # Safety
+/// `model` is a live model, `out` has its `struct_size` set, `error` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_model_info_get(
+    model: *const kds_model,
+    out: *mut kds_model_info,
+    error: *mut *mut kds_error,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe { guard(error, || structs::write(out, &object(model, "model")?.loaded.text.info())) }
+}
+
+/// Where and in what number format the model computes: what "auto" took. The strings live as long as the model.
+///
+/// # Safety
+/// `model` is a live model, `device` and `dtype` may be written, `error` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_model_device(
+    model: *const kds_model,
+    device: *mut *const c_char,
+    dtype: *mut *const c_char,
+    error: *mut *mut kds_error,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(error, || {
+            let loaded = &object(model, "model")?.loaded;
+            let (device, dtype) = (writable(device, "device")?, writable(dtype, "dtype")?);
+            device.write(loaded.device.as_ptr());
+            dtype.write(loaded.dtype.as_ptr());
+            Ok(())
+        })
+    }
+}

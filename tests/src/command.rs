@@ -1,0 +1,31 @@
+//! The `kds` command as built, and the folder it lies in.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+/// The folder into which cargo builds, `target/debug` or `target/release`, of the running test or measurement.
+pub fn build_folder() -> Result<PathBuf> {
+    let executable = std::env::current_exe().context("cannot find the running executable")?;
+    let mut folder = executable.parent().context("the running executable lies in no folder")?;
+    if folder.ends_with("deps") || folder.ends_with("examples") {
+        folder = folder.parent().context("the folder of the running executable lies in no folder")?;
+    }
+    Ok(folder.to_owned())
+}
+
+/// The `kds` command beside the running test, set to load the `libkds.so` beside it and no registry of the user.
+pub fn kds() -> Result<Command> {
+    let folder = build_folder()?;
+    let mut command = Command::new(built(&folder, "kds")?);
+    built(&folder, "libkds.so")?;
+    command.env_remove("KDS_REGISTRY").env("XDG_CONFIG_HOME", folder.join("no-configuration"));
+    Ok(command)
+}
+
+fn built(folder: &Path, file: &str) -> Result<PathBuf> {
+    let path = folder.join(file);
+    ensure!(path.exists(), "{} is not built: run `cargo build --workspace` first", path.display());
+    Ok(path)
+}

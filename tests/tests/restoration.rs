@@ -1,0 +1,132 @@
+//! The restorer on the example pictures: better than enlargement, better steered than not, and the same every time.
+
+use std::sync::{LazyLock, Mutex, MutexGuard};
+
+use image::RgbImage;
+use image::imageops::crop_imm;
+use kds_tests::evaluation::{Evaluation, Method};
+use kds_tests::pairs::Pair;
+use kds_tests::restorer::{Options, Restorer};
+
+/// In the default setting, over the example pictures: what the restored picture has to gain on bicubic enlargement.
+const PSNR_GAIN_OVER_BICUBIC: f64 = 0.1;
+const LPIPS_GAIN_OVER_BICUBIC: f64 = 0.05;
+/// What steering has to gain on a single particle, and what it may lose.
+const PSNR_GAIN_OVER_SINGLE: f64 = 0.2;
+const LPIPS_LOSS_OVER_SINGLE: f64 = 0.01;
+
+/// How near pictures must be that differ only in what should not matter, in f32. The threads and the batches change
+/// the order of sums alone; tiles also change what the network sees around a pixel.
+const SAME: Agreement = Agreement { mean_difference: 0.05, psnr: 50.0 };
+const SAME_BUT_TILES: Agreement = Agreement { mean_difference: 1.5, psnr: 35.0 };
+/// How much the pictures of different seeds differ at least, in grey levels.
+const DIFFERENT_MEAN_DIFFERENCE: f64 = 0.1;
+
+/// Mean absolute difference in grey levels, at most, and PSNR over all channels in dB, at least.
+struct Agreement {
+    mean_difference: f64,
+    psnr: f64,
+}
+
+impl Agreement {
+    fn check(&self, first: &RgbImage, second: &RgbImage) {
+        let (mean, psnr) = difference(first, second);
+        assert!(mean <= self.mean_difference && psnr >= self.psnr, "mean difference {mean}, PSNR {psnr} dB");
+    }
+}
+
+fn difference(first: &RgbImage, second: &RgbImage) -> (f64, f64) {
+    assert_eq!(first.dimensions(), second.dimensions());
+    let differences = || first.iter().zip(second.iter()).map(|(a, b)| f64::from(a.abs_diff(*b)));
+    let count = first.as_raw().len() as f64;
+    let squared = differences().map(|difference| difference * difference).sum::<f64>() / count;
+    (differences().sum::<f64>() / count, 10.0 * (255.0 * 255.0 / squared).log10())
+}
+
+/// One restorer at a time, so that each has all cores.
+fn restorer(options: &Options) -> (Restorer, MutexGuard<'static, ()>) {
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    // What failed while it held the lock is another test's affair.
+    let turn = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    (Restorer::open(options).unwrap(), turn)
+}
+
+const F32: Options = Options { model: None, device: Some("cpu"), dtype: Some("f32"), threads: 0 };
+
+/// A part of the kitten's face, of odd size.
+fn small_picture() -> RgbImage {
+    let kitten = Pair::examples().unwrap().into_iter().find(|pair| pair.name == "kitten").unwrap();
+    crop_imm(&kitten.low, 20, 15, 61, 45).to_image()
+}
+
+fn restore(options: &Options, parameters: &[(&str, &str)]) -> RgbImage {
+    let (restorer, _turn) = restorer(options);
+    restorer.restore(&small_picture(), parameters).unwrap()
+}
+
+static EXAMPLES: LazyLock<Evaluation> = LazyLock::new(|| {
+    let (restorer, _turn) = restorer(&Options::default());
+    let evaluation = Evaluation::run(&Pair::examples().unwrap(), &restorer, &[("seed", "1")], 2).unwrap();
+    println!("{}\n\n{evaluation}", restorer.description().unwrap());
+    evaluation
+});
+
+#[test]
+fn restored_beats_bicubic() {
+    let (restored, bicubic) = (EXAMPLES.mean(Method::Steered), EXAMPLES.mean(Method::Bicubic));
+    assert!(restored.psnr >= bicubic.psnr + PSNR_GAIN_OVER_BICUBIC, "{restored:?}, bicubic {bicubic:?}");
+    assert!(restored.lpips <= bicubic.lpips - LPIPS_GAIN_OVER_BICUBIC, "{restored:?}, bicubic {bicubic:?}");
+}
+
+#[test]
+fn steering_beats_a_single_particle() {
+    let (steered, single) = (EXAMPLES.mean(Method::Steered), EXAMPLES.mean(Method::Single));
+    assert!(steered.psnr >= single.psnr + PSNR_GAIN_OVER_SINGLE, "{steered:?}, single {single:?}");
+    assert!(steered.lpips <= single.lpips + LPIPS_LOSS_OVER_SINGLE, "{steered:?}, single {single:?}");
+}
+
+#[test]
+fn the_seed_decides_the_picture() {
+    let (restorer, _turn) = restorer(&Options::default());
+    let picture = small_picture();
+    let restore = |seed| restorer.restore(&picture, &[("seed", seed)]).unwrap();
+    let first = restore("7");
+    assert_eq!(first.dimensions(), (4 * picture.width(), 4 * picture.height()));
+    assert!(first == restore("7"), "the same seed gave another picture");
+    let (mean, _) = difference(&first, &restore("8"));
+    assert!(mean >= DIFFERENT_MEAN_DIFFERENCE, "mean difference of two seeds: {mean}");
+}
+
+#[test]
+fn threads_do_not_matter() {
+    SAME.check(&restore(&F32, &[]), &restore(&Options { threads: 1, ..F32 }, &[]));
+}
+
+#[test]
+fn the_size_of_tiles_does_not_matter() {
+    let whole = restore(&F32, &[]);
+    for tile in ["24", "40"] {
+        SAME_BUT_TILES.check(&whole, &restore(&F32, &[("tile", tile)]));
+    }
+}
+
+#[test]
+fn the_memory_budget_does_not_matter() {
+    let (restorer, _turn) = restorer(&F32);
+    let picture = small_picture();
+    // One tile, so that less memory can only mean fewer particles at once.
+    let parameters = [("tile", "64"), ("particles", "6")];
+    let memory_of = |particles| {
+        let job = restorer.job(&[("tile", "64"), ("particles", particles)]).unwrap();
+        job.estimate(picture.width(), picture.height()).unwrap().memory
+    };
+    let (one, all) = (memory_of("1"), memory_of("6"));
+    assert!(one < all, "an estimate of {one} bytes for one particle and {all} for six");
+    let budget = ((one + all) / 2).to_string();
+    let tight = [&parameters[..], &[("memory", &budget)]].concat();
+    let estimate = restorer.job(&tight).unwrap().estimate(picture.width(), picture.height()).unwrap();
+    assert!(estimate.memory <= (one + all) / 2, "{estimate:?} for a budget of {budget} bytes");
+    let (free, tight) = (restorer.restore(&picture, &parameters).unwrap(), restorer.restore(&picture, &tight).unwrap());
+    let expected = if estimate.tiles == 1 { SAME } else { SAME_BUT_TILES };
+    expected.check(&free, &tight);
+}

@@ -1,0 +1,51 @@
+//! Running cargo, and the programs that it built.
+
+use anyhow::{Context, Result, bail};
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The repository root: the folder above this package. Cargo tells at run time where the package lies, so that a clone
+/// may be moved; the place at build time stands in when the program is started by hand.
+pub fn repository_root() -> Result<PathBuf> {
+    let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let root = Path::new(&package).parent().with_context(|| format!("{} has no parent folder", package.display()))?;
+    Ok(root.to_owned())
+}
+
+/// A cargo command in the repository root: the same cargo that started this program. An empty `LIBTORCH` is taken away,
+/// because for cargo it would count as set and hide the one in `.cargo/config.toml`.
+pub fn command(root: &Path) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.current_dir(root);
+    if std::env::var_os("LIBTORCH").is_some_and(|value| value.is_empty()) {
+        command.env_remove("LIBTORCH");
+    }
+    command
+}
+
+/// Builds these packages in release mode, then becomes the named program: its exit code is the answer, and signals
+/// reach it directly. It runs in the caller's working directory, so relative paths in `arguments` hold. Returns only on
+/// failure.
+pub fn run_release(root: &Path, packages: &[&str], program: &str, arguments: &[OsString]) -> Result<()> {
+    let mut build = command(root);
+    build.args(["build", "--release"]);
+    for package in packages {
+        build.args(["-p", package]);
+    }
+    let status = build.status().context("cannot start cargo")?;
+    if !status.success() {
+        bail!("building {} failed ({status}); the compiler's messages are above", packages.join(" and "));
+    }
+    let program = release_folder()?.join(program);
+    let failure = Command::new(&program).args(arguments).exec();
+    Err(failure).with_context(|| format!("cannot start {}", program.display()))
+}
+
+/// Where cargo puts release builds: this program lies in `TARGET/debug/`, wherever the target folder was set to be.
+fn release_folder() -> Result<PathBuf> {
+    let program = std::env::current_exe().context("cannot find out where this program lies")?;
+    let target = program.parent().and_then(Path::parent);
+    Ok(target.with_context(|| format!("{} does not lie in a target folder", program.display()))?.join("release"))
+}

@@ -1,0 +1,31 @@
+//! `cargo xtask test`: every check, in the order in which a failure is cheapest to find.
+
+use crate::cargo;
+use anyhow::{Context, Result, bail};
+use std::path::Path;
+use std::time::Instant;
+
+/// What is checked, and the cargo arguments that check it. The build comes before the tests because some of them load
+/// libkds.so or run the kds command.
+const CHECKS: &[(&str, &[&str])] = &[
+    ("format", &["fmt", "--all", "--check"]),
+    ("lints", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+    ("build", &["build", "--workspace"]),
+    ("tests", &["test", "--workspace"]),
+];
+
+/// Runs all checks and stops at the first that fails.
+pub fn run(root: &Path) -> Result<()> {
+    let start = Instant::now();
+    for (name, arguments) in CHECKS {
+        let shown = format!("cargo {}", arguments.join(" "));
+        eprintln!("\n==> {name}: {shown}");
+        let status =
+            cargo::command(root).args(*arguments).status().with_context(|| format!("cannot start '{shown}'"))?;
+        if !status.success() {
+            bail!("{name} failed ({status}); to see it alone: {shown}");
+        }
+    }
+    eprintln!("\nAll checks passed in {:.0} s: format, lints, build, tests.", start.elapsed().as_secs_f64());
+    Ok(())
+}
