@@ -58,12 +58,12 @@ pub(crate) struct ContextParams {
 #[repr(C)]
 pub(crate) struct ModelInfo {
     pub struct_size: u32,
+    pub scale: u32,
     pub id: *const c_char,
     pub title: *const c_char,
     pub task: *const c_char,
     pub backbone: *const c_char,
     pub source: *const c_char,
-    pub scale: u32,
     pub needs_mask: u32,
 }
 
@@ -85,6 +85,7 @@ pub(crate) struct Estimate {
     pub struct_size: u32,
     pub tile_width: u32,
     pub tile_height: u32,
+    pub batch: u32,
     pub tiles: u64,
     pub memory: u64,
     pub evaluations: u64,
