@@ -40,7 +40,7 @@ struct Report {
 impl Report {
     fn pair(&mut self, key: &str, value: &str) {
         // Writing to a string cannot fail.
-        let _ = writeln!(self.text, "{:<16}{value}", format!("{key}:"));
+        let _ = writeln!(self.text, "{:<17}{value}", format!("{key}:"));
     }
 
     /// Takes a value, or notes the problem.
@@ -72,7 +72,10 @@ impl Report {
                 .iter()
                 .map(|device| {
                     let formats = format!("{} (default {})", device.dtypes.join(", "), device.default_dtype);
-                    let memory = format!("{} of {} free", gib(device.memory_free), gib(device.memory_total));
+                    let memory = match device.memory_total {
+                        0 => "memory not known".to_owned(),
+                        total => format!("{} of {} free", gib(device.memory_free), gib(total)),
+                    };
                     [format!("  {}", device.name), device.description.clone(), formats, memory]
                 })
                 .collect();

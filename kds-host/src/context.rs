@@ -3,7 +3,7 @@
 use std::{
     path::PathBuf,
     ptr::{NonNull, null, null_mut},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use crate::{
@@ -58,7 +58,7 @@ impl Context {
             check(api, |error| (api.kds_context_new)(&params, &mut pointer, error))?;
         }
         let pointer = filled(pointer, "kds_context_new")?;
-        Ok(Self { handle: Arc::new(ContextHandle { pointer, library: library.clone(), opening: Mutex::new(()) }) })
+        Ok(Self { handle: Arc::new(ContextHandle { pointer, library: library.clone() }) })
     }
 
     /// The models of all registries.
@@ -138,21 +138,17 @@ impl Context {
         let device = device.map(|device| text::pass("device", device)).transpose()?;
         let dtype = dtype.map(|dtype| text::pass("dtype", dtype)).transpose()?;
         let mut pointer = null_mut();
-        {
-            // Opening takes the context as writable, so one at a time. The lock guards no data that a panic could break.
-            let _one_at_a_time = self.handle.opening.lock().unwrap_or_else(PoisonError::into_inner);
-            // SAFETY: a live context, strings that live through the call, and a writable pointer.
-            check(api, |error| unsafe {
-                (api.kds_model_open)(
-                    self.handle.pointer.as_ptr(),
-                    id.as_ptr(),
-                    text::pointer(&device),
-                    text::pointer(&dtype),
-                    &mut pointer,
-                    error,
-                )
-            })?;
-        }
+        // SAFETY: a live context, strings that live through the call, and a writable pointer.
+        check(api, |error| unsafe {
+            (api.kds_model_open)(
+                self.handle.pointer.as_ptr(),
+                id.as_ptr(),
+                text::pointer(&device),
+                text::pointer(&dtype),
+                &mut pointer,
+                error,
+            )
+        })?;
         let pointer = filled(pointer, "kds_model_open")?;
         Ok(Model::new(ModelHandle::new(pointer, self.handle.clone())))
     }
@@ -178,11 +174,10 @@ fn pairs(lines: &str) -> Vec<(String, String)> {
 pub(crate) struct ContextHandle {
     pub(crate) pointer: NonNull<raw::Context>,
     pub(crate) library: Arc<Library>,
-    opening: Mutex<()>,
 }
 
-// SAFETY: the library lets any thread use a context; its functions that take it as `const` may run at the same time, and
-// the one that does not (opening a model) runs under the lock.
+// SAFETY: the library lets any thread use a context, and its functions that take it as `const`, which are all but the one
+// that frees it, run at the same time.
 unsafe impl Send for ContextHandle {}
 // SAFETY: as above.
 unsafe impl Sync for ContextHandle {}
@@ -249,9 +244,9 @@ pub struct DeviceInfo {
     pub dtypes: Vec<String>,
     /// The number format that `auto` chooses.
     pub default_dtype: String,
-    /// Memory in bytes.
+    /// Memory in bytes; 0 where not known.
     pub memory_total: u64,
-    /// Memory free when asked, in bytes.
+    /// Memory in bytes that was free when the devices were looked for; 0 where not known.
     pub memory_free: u64,
 }
 

@@ -72,11 +72,13 @@ pub struct Estimate {
     pub tile_width: u32,
     /// Height of a tile in input pixels.
     pub tile_height: u32,
+    /// Particles that go through the network at once.
+    pub batch: u32,
     /// Number of tiles.
     pub tiles: u64,
     /// Memory at the highest point, in bytes.
     pub memory: u64,
-    /// Evaluations of the network, counting each particle of each step of each tile.
+    /// Sampler steps in all, over all tiles, as [`Progress`] counts them.
     pub evaluations: u64,
 }
 
@@ -143,6 +145,7 @@ impl Job {
         Ok(Estimate {
             tile_width: estimate.tile_width,
             tile_height: estimate.tile_height,
+            batch: estimate.batch,
             tiles: estimate.tiles,
             memory: estimate.memory,
             evaluations: estimate.evaluations,

@@ -2,7 +2,7 @@
 
 use std::{
     ptr::{NonNull, null, null_mut},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use crate::{
@@ -60,12 +60,8 @@ impl Model {
     pub fn new_job(&self) -> Result<Job, Error> {
         let api = self.handle.api();
         let mut pointer = null_mut();
-        {
-            // The call takes the model as writable, so one at a time. The lock guards no data that a panic could break.
-            let _one_at_a_time = self.handle.starting.lock().unwrap_or_else(PoisonError::into_inner);
-            // SAFETY: a live model and a writable pointer.
-            check(api, |error| unsafe { (api.kds_job_new)(self.handle.pointer.as_ptr(), &mut pointer, error) })?;
-        }
+        // SAFETY: a live model and a writable pointer.
+        check(api, |error| unsafe { (api.kds_job_new)(self.handle.pointer.as_ptr(), &mut pointer, error) })?;
         Ok(Job::new(JobHandle::new(filled(pointer, "kds_job_new")?, self.handle.clone())))
     }
 }
@@ -74,12 +70,11 @@ impl Model {
 pub(crate) struct ModelHandle {
     pointer: NonNull<raw::Model>,
     context: Arc<ContextHandle>,
-    starting: Mutex<()>,
 }
 
 impl ModelHandle {
     pub(crate) fn new(pointer: NonNull<raw::Model>, context: Arc<ContextHandle>) -> Self {
-        Self { pointer, context, starting: Mutex::new(()) }
+        Self { pointer, context }
     }
 
     pub(crate) fn api(&self) -> &Api {
@@ -87,8 +82,8 @@ impl ModelHandle {
     }
 }
 
-// SAFETY: the library lets any thread use a model; its functions that take it as `const` may run at the same time, and
-// the one that does not (starting a job) runs under the lock.
+// SAFETY: the library lets any thread use a model, and its functions that take it as `const`, which are all but the one
+// that frees it, run at the same time.
 unsafe impl Send for ModelHandle {}
 // SAFETY: as above.
 unsafe impl Sync for ModelHandle {}

@@ -183,13 +183,13 @@ functions! {
     fn kds_context_describe(*const Context, *mut *const c_char, *mut *mut Error) -> i32;
 
     fn kds_model_open(
-        *mut Context, *const c_char, *const c_char, *const c_char, *mut *mut Model, *mut *mut Error
+        *const Context, *const c_char, *const c_char, *const c_char, *mut *mut Model, *mut *mut Error
     ) -> i32;
     fn kds_model_free(*mut Model);
     fn kds_model_info_get(*const Model, *mut ModelInfo, *mut *mut Error) -> i32;
     fn kds_model_device(*const Model, *mut *const c_char, *mut *const c_char, *mut *mut Error) -> i32;
 
-    fn kds_job_new(*mut Model, *mut *mut Job, *mut *mut Error) -> i32;
+    fn kds_job_new(*const Model, *mut *mut Job, *mut *mut Error) -> i32;
     fn kds_job_free(*mut Job);
     fn kds_job_set(*mut Job, *const c_char, *const c_char, *mut *mut Error) -> i32;
     fn kds_job_get(*const Job, *const c_char, *mut *const c_char, *mut *mut Error) -> i32;
@@ -199,5 +199,5 @@ functions! {
         *mut Job, *const Image, *const Image, *const Image, *const Image,
         ProgressCallback, *mut c_void, *mut *mut Error
     ) -> i32;
-    fn kds_job_cancel(*mut Job);
+    fn kds_job_cancel(*const Job);
 }
