@@ -7,7 +7,7 @@ use std::{
     path::{Component, Path, PathBuf},
 };
 
-use anyhow::{Context, bail};
+use anyhow::{anyhow, bail};
 
 use crate::{
     options::{Restore, UsageError},
@@ -112,10 +112,10 @@ fn plan_batch(options: &Restore) -> anyhow::Result<Plan> {
 
 /// The pictures of a folder by name, without those of its folders.
 fn pictures_of(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let context = || format!("{}: cannot read the folder; check its permissions", folder.display());
+    let explain = |error| anyhow!("{}: cannot read the folder: {error}; check its permissions", folder.display());
     let mut pictures = Vec::new();
-    for entry in fs::read_dir(folder).with_context(context)? {
-        let path = entry.with_context(context)?.path();
+    for entry in fs::read_dir(folder).map_err(explain)? {
+        let path = entry.map_err(explain)?.path();
         let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         if !hidden && FileKind::of(&path).is_ok() && path.is_file() {
             pictures.push(path);
@@ -195,8 +195,9 @@ fn check_folders(plan: &Plan) -> anyhow::Result<()> {
             bail!("{}: there is no such folder; create it with 'mkdir -p'", folder.display());
         }
         // The only question whose answer also holds for read-only file systems, access lists and the superuser.
-        tempfile::tempfile_in(folder).with_context(|| {
-            format!("{}: cannot write into this folder; check its permissions or name another", folder.display())
+        tempfile::tempfile_in(folder).map_err(|error| {
+            let folder = folder.display();
+            anyhow!("{folder}: cannot write into this folder: {error}; check its permissions or name another")
         })?;
     }
     Ok(())

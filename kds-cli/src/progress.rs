@@ -30,7 +30,8 @@ impl Progress {
 
     /// A bar for one picture, gone when it is dropped.
     pub fn picture(&self, name: &Path) -> PictureBar<'_> {
-        let bar = ProgressBar::new(0).with_style(style("{prefix} [{bar:30}] {pos}/{len} {msg} {eta}"));
+        // The number of steps comes with the first report; a length of zero would show as done.
+        let bar = ProgressBar::new(1).with_style(style("{prefix} [{bar:30}] {pos}/{len} {msg} {eta}"));
         bar.set_prefix(name.file_name().unwrap_or(name.as_os_str()).to_string_lossy().into_owned());
         let bar = match &self.overall {
             Some(overall) => self.bars.insert_before(overall, bar),

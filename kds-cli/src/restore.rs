@@ -2,7 +2,7 @@
 
 use std::{ops::ControlFlow, path::Path, time::Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use kds_host::{Context, Format, Image, Library, Model, ModelInfo, Status};
 
 use crate::{
@@ -138,11 +138,7 @@ fn check_mask_size(mask: &Picture, input: &Picture) -> anyhow::Result<()> {
     if size(mask) == size(input) {
         return Ok(());
     }
-    Err(anyhow::anyhow!("scale the mask to the picture")).context(format!(
-        "the mask has {} pixels and the picture {}",
-        size(mask),
-        size(input)
-    ))
+    bail!("the mask has {} pixels and the picture {}; scale the mask to the picture", size(mask), size(input))
 }
 
 #[cfg(test)]

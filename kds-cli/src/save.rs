@@ -7,7 +7,7 @@ use std::{
     path::Path,
 };
 
-use anyhow::Context;
+use anyhow::anyhow;
 use image::{DynamicImage, ImageEncoder, ImageResult, codecs};
 use kds_host::{Channels, Depth, icc};
 
@@ -85,8 +85,11 @@ impl FileKind {
 pub fn save(picture: &Picture, path: &Path, quality: u8) -> anyhow::Result<Vec<String>> {
     let kind = FileKind::of(path)?;
     let (picture, notes) = adapt(picture, kind);
-    write_whole(path, |file| encode(&picture, kind, quality, file))
-        .with_context(|| format!("{}: cannot be written; check the free space and the permissions", path.display()))?;
+    write_whole(path, |file| encode(&picture, kind, quality, file)).map_err(|error| {
+        // Encoders wrap the system's reason in words of their own.
+        let reason = error.root_cause();
+        anyhow!("{}: cannot be written: {reason}; check the free space and the permissions", path.display())
+    })?;
     Ok(notes.into_iter().map(|note| format!("{}: warning: {note}", path.display())).collect())
 }
 

@@ -84,7 +84,7 @@ where
     if let Some(profile) = &picture.profile {
         directory.write_tag(Tag::IccProfile, profile.as_slice())?;
     }
-    image.write_data(samples).context("the picture cannot be written")
+    Ok(image.write_data(samples)?)
 }
 
 fn write_fields<W: Write + Seek, K: TiffKind>(
