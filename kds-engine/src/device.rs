@@ -54,7 +54,8 @@ pub fn parse(name: &str) -> Result<Device> {
         "cuda" => 0,
         other => other.trim_start_matches("cuda:").parse::<usize>().unwrap_or(0),
     };
-    load_cuda().map_err(|reason| Error::Device(format!("device '{name}' cannot be used: {reason}; use device 'cpu'")))?;
+    load_cuda()
+        .map_err(|reason| Error::Device(format!("device '{name}' cannot be used: {reason}; use device 'cpu'")))?;
     match Cuda::device_count().max(0) as usize {
         count if index < count => Ok(Device::Cuda(index)),
         count => Err(Error::Device(format!("device '{name}' is not there: this machine has {count} CUDA devices"))),
@@ -112,7 +113,8 @@ fn has_bf16_arithmetic() -> bool {
 
 fn cpu_description() -> String {
     let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = text.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1)).unwrap_or("CPU").trim();
+    let model =
+        text.lines().find_map(|line| line.strip_prefix("model name")?.split(':').nth(1)).unwrap_or("CPU").trim();
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let bf16 = if has_bf16_arithmetic() { ", bf16 arithmetic" } else { "" };
     format!("{model}, {cores} cores{bf16}")
@@ -130,8 +132,9 @@ pub fn load_cuda() -> std::result::Result<(), &'static str> {
         // Without a driver there is nothing to ask, and no reason to read a gigabyte of kernels.
         let driver = open("libcuda.so.1").map_err(|_| "no NVIDIA driver is installed".to_owned())?;
         std::mem::forget(driver);
-        let kernels = open("libtorch_cuda.so")
-            .map_err(|error| format!("this libtorch has no CUDA part that loads ({error}); run `cargo xtask setup --cuda`"))?;
+        let kernels = open("libtorch_cuda.so").map_err(|error| {
+            format!("this libtorch has no CUDA part that loads ({error}); run `cargo xtask setup --cuda`")
+        })?;
         std::mem::forget(kernels);
         if Cuda::is_available() { Ok(()) } else { Err("the NVIDIA driver finds no usable GPU".to_owned()) }
     });

@@ -78,7 +78,9 @@ fn check_size(width: usize, height: usize) -> Result<()> {
         return Err(Error::Image(format!("the image is {width} x {height} pixels: there is nothing to restore")));
     }
     if width > LARGEST_PICTURE || height > LARGEST_PICTURE {
-        return Err(Error::Image(format!("the image is {width} x {height} pixels; {LARGEST_PICTURE} along a side is the most")));
+        return Err(Error::Image(format!(
+            "the image is {width} x {height} pixels; {LARGEST_PICTURE} along a side is the most"
+        )));
     }
     Ok(())
 }

@@ -107,7 +107,8 @@ impl Registry {
     pub fn layered() -> Result<Self> {
         let mut registry = Self::built_in()?;
         let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
-        let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute()).or_else(home);
+        let config =
+            std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute()).or_else(home);
         if let Some(folder) = config.map(|config| config.join("kds")) {
             let mut files: Vec<PathBuf> = std::fs::read_dir(folder.join("registry.d"))
                 .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
@@ -126,11 +127,15 @@ impl Registry {
 
     /// Adds the models of a registry file. On an error nothing is added.
     pub fn add_file(&mut self, path: &Path) -> Result<()> {
-        let wrong = |error: std::io::Error| Error::Registry { path: path.to_owned(), reason: format!("cannot be read: {error}") };
+        let wrong = |error: std::io::Error| Error::Registry {
+            path: path.to_owned(),
+            reason: format!("cannot be read: {error}"),
+        };
         let text = std::fs::read_to_string(path).map_err(wrong)?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         self.add(&text, path, |model| {
-            let home = model.strip_prefix("~/").and_then(|rest| Some(PathBuf::from(std::env::var_os("HOME")?).join(rest)));
+            let home =
+                model.strip_prefix("~/").and_then(|rest| Some(PathBuf::from(std::env::var_os("HOME")?).join(rest)));
             Some(ModelFiles::Folder(home.unwrap_or_else(|| folder.join(model))))
         })
     }
@@ -197,7 +202,10 @@ impl ModelEntry {
         };
         if backbone.spec().scale != self.scale {
             let (found, id) = (backbone.spec().scale, &self.id);
-            return Err(Error::Conflict(format!("model '{id}' enlarges {found}x, its registry entry says {}x", self.scale)));
+            return Err(Error::Conflict(format!(
+                "model '{id}' enlarges {found}x, its registry entry says {}x",
+                self.scale
+            )));
         }
         Ok(backbone)
     }

@@ -81,7 +81,10 @@ pub fn restore(
             Err(Error::Torch(error)) if is_out_of_memory(&error) => {
                 let smaller = plan.side / 2;
                 if smaller < backbone.spec().overlap.max(backbone.spec().multiple) {
-                    return Err(Error::OutOfMemory { needed: plan.memory >> 20, budget: crate::memory::available() >> 20 });
+                    return Err(Error::OutOfMemory {
+                        needed: plan.memory >> 20,
+                        budget: crate::memory::available() >> 20,
+                    });
                 }
                 tracing::warn!("memory ran out with tiles of {} pixels, trying {smaller}", plan.side);
                 settings.tile = smaller;
@@ -109,7 +112,8 @@ impl Run<'_> {
     fn run(mut self) -> Result<Restored> {
         let Plan { output_width: width, output_height: height, .. } = *self.plan;
         let spec = self.backbone.spec();
-        let trajectory = self.settings.sampler.trajectory(&spec.schedule, self.settings.spacing, self.settings.steps)?;
+        let trajectory =
+            self.settings.sampler.trajectory(&spec.schedule, self.settings.spacing, self.settings.steps)?;
         let evaluations = trajectory.evaluations().len() as u64;
         let total = evaluations * self.plan.tiles.len() as u64;
         (self.progress)(Progress { stage: Stage::Prepare, done: 0, total })?;
@@ -219,7 +223,9 @@ impl Run<'_> {
         let values: Vec<f32> = Vec::try_from(&result)?;
         let (across, down) = (tile.x.weights(scale), tile.y.weights(scale));
         let (left, top) = (tile.x.start * scale, tile.y.start * scale);
-        for (plane, source) in planes.chunks_exact_mut(width * height).zip(values.chunks_exact(across.len() * down.len())) {
+        for (plane, source) in
+            planes.chunks_exact_mut(width * height).zip(values.chunks_exact(across.len() * down.len()))
+        {
             for ((row, source), share) in (top..height).zip(source.chunks_exact(across.len())).zip(&down) {
                 let target = &mut plane[row * width + left..(row + 1) * width];
                 for ((target, source), weight) in target.iter_mut().zip(source).zip(&across) {

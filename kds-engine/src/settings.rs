@@ -27,7 +27,9 @@ impl Settings {
         let parameter = kds_parameters::find(name)?;
         parameter.check(value)?;
         if parameter.scope == Scope::Model {
-            return Err(Error::Conflict(format!("'{name}' is fixed when the model is opened; open it again to change it")));
+            return Err(Error::Conflict(format!(
+                "'{name}' is fixed when the model is opened; open it again to change it"
+            )));
         }
         self.call.insert(name.to_owned(), value.trim().to_owned());
         Ok(())

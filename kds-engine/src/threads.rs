@@ -7,5 +7,6 @@ pub fn use_threads(count: usize) {
     // OpenMP keeps the number per calling thread, so every thread that restores has to say it.
     tch::set_num_threads(i32::try_from(count).unwrap_or(1));
     // A second call finds the pool made already, which is fine.
-    let _ = rayon::ThreadPoolBuilder::new().num_threads(count).thread_name(|index| format!("kds-{index}")).build_global();
+    let _ =
+        rayon::ThreadPoolBuilder::new().num_threads(count).thread_name(|index| format!("kds-{index}")).build_global();
 }

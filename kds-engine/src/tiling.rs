@@ -45,8 +45,11 @@ impl Span {
     }
 }
 
-/// 0 before the ramp, 1 after it, linear through the pixel centres between.
+/// 0 before the ramp, 1 after it, linear through the pixel centres between; a ramp of no length is a step.
 fn rise(position: usize, (from, to): (usize, usize), scale: usize) -> f32 {
+    if from == to {
+        return if position < from * scale { 0.0 } else { 1.0 };
+    }
     let (from, to) = ((from * scale) as f32, (to * scale) as f32);
     ((position as f32 + 0.5 - from) / (to - from)).clamp(0.0, 1.0)
 }
@@ -69,9 +72,9 @@ fn spans(length: usize, side: usize, overlap: usize, align: usize) -> Vec<Span> 
     for index in 1..count {
         // The ramp lies in the middle of what two neighbours share: next to a tile's edge its network saw padding.
         let (begin, end) = (spans[index].start, spans[index - 1].start + share);
-        let shared = end.saturating_sub(begin).max(2);
-        let ramp = (begin + shared / 2 - shared.min(overlap.max(2)) / 4, begin + shared / 2 + shared.min(overlap.max(4)) / 4);
-        let ramp = (ramp.0, ramp.1.max(ramp.0 + 1));
+        let shared = end.saturating_sub(begin);
+        let (centre, half) = (begin + shared / 2, shared.min(overlap) / 4);
+        let ramp = (centre - half, centre + half);
         spans[index - 1].fade_out = Some(ramp);
         spans[index].fade_in = Some(ramp);
     }

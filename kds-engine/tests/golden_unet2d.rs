@@ -83,12 +83,18 @@ fn weights_that_do_not_fit_are_named() {
         UNet2d::new(&scope, config).err().unwrap().to_string()
     };
     let table: [(&dyn Fn(&mut UNet2dConfig), &str); 6] = [
-        (&|config| config.in_channels = 7, "'unet.conv_in.weight' has shape [8, 5, 3, 3], the architecture needs [8, 7, 3, 3]"),
+        (
+            &|config| config.in_channels = 7,
+            "'unet.conv_in.weight' has shape [8, 5, 3, 3], the architecture needs [8, 7, 3, 3]",
+        ),
         (&|config| config.layers_per_block = 3, "is missing"),
         (&|config| config.norm_num_groups = 5, "norm_num_groups 5"),
         (&|config| config.block_out_channels = vec![], "block_out_channels has 0 entries"),
         (&|config| config.block_out_channels = vec![8, -12, 16], "channel counts"),
-        (&|config| config.attention_head_dim = Some(0), "attention_head_dim 0"),
+        (
+            &|config| (config.add_attention, config.attention_head_dim) = (true, Some(5)),
+            "attention_head_dim 5 does not divide the 16 channels",
+        ),
     ];
     for (change, expected) in table {
         let message = build(change);

@@ -261,7 +261,9 @@ pub unsafe extern "C" fn kds_context_describe(
 
 fn item<'a, T>(items: &'a [T], index: usize, what: &str) -> Result<&'a T, Failure> {
     let count = items.len();
-    items.get(index).ok_or_else(|| Failure::new(KDS_NOT_FOUND, format!("there is no {what} {index}; there are {count}")))
+    items
+        .get(index)
+        .ok_or_else(|| Failure::new(KDS_NOT_FOUND, format!("there is no {what} {index}; there are {count}")))
 }
 
 impl Shared {
@@ -272,7 +274,8 @@ impl Shared {
     fn description(&self) -> &CString {
         self.description.get_or_init(|| {
             let cpu = &device::devices()[0].description;
-            let cuda = device::load_cuda().map_or_else(|reason| format!("not usable: {reason}"), |()| "usable".to_owned());
+            let cuda =
+                device::load_cuda().map_or_else(|reason| format!("not usable: {reason}"), |()| "usable".to_owned());
             let libtorch = library_path("libtorch_cpu.so").unwrap_or_else(|| "linked in".to_owned());
             let threads = match self.threads {
                 0 => std::thread::available_parallelism().map_or(1, usize::from),

@@ -32,7 +32,10 @@ impl Poison {
     /// Runs `body`, unless an earlier one panicked.
     pub fn protect<T>(&self, body: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
         if self.0.load(Ordering::Acquire) {
-            return Err(Failure::new(KDS_PANIC, "this handle met a defect in libkds before; free it and make a new one"));
+            return Err(Failure::new(
+                KDS_PANIC,
+                "this handle met a defect in libkds before; free it and make a new one",
+            ));
         }
         let armed = Armed(&self.0);
         let result = body();

@@ -134,7 +134,9 @@ impl Layout {
             return Err(wrong(format!("{width} x {height} pixels cannot be used")));
         }
         if !matches!(image.alpha, KDS_ALPHA_STRAIGHT | KDS_ALPHA_PREMULTIPLIED) || image.reserved != 0 {
-            return Err(wrong("alpha must be KDS_ALPHA_STRAIGHT or KDS_ALPHA_PREMULTIPLIED, reserved must be 0".to_owned()));
+            return Err(wrong(
+                "alpha must be KDS_ALPHA_STRAIGHT or KDS_ALPHA_PREMULTIPLIED, reserved must be 0".to_owned(),
+            ));
         }
         let row = width as usize * channels * depth.bytes();
         if stride < row {

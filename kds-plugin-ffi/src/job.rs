@@ -84,7 +84,11 @@ unsafe impl Sized32 for kds_estimate {
 /// # Safety
 /// `model` is a live model, `out` may be written, `error` is NULL or may be written.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn kds_job_new(model: *const kds_model, out: *mut *mut kds_job, error: *mut *mut kds_error) -> i32 {
+pub unsafe extern "C" fn kds_job_new(
+    model: *const kds_model,
+    out: *mut *mut kds_job,
+    error: *mut *mut kds_error,
+) -> i32 {
     // SAFETY: the caller's promise, as in every function of this file.
     unsafe {
         guard(error, || {
@@ -334,7 +338,8 @@ impl kds_job {
         let backbone = &*self.loaded.backbone;
         let restored = restore(backbone, &settings, &pixels.picture, confidence.is_some(), &mut tell)?;
         let alpha = pixels.alpha.as_ref().filter(|_| output.has_alpha());
-        let alpha = alpha.map(|alpha| alpha::enlarge(alpha, pixels.picture.width, pixels.picture.height, scale)).transpose()?;
+        let alpha =
+            alpha.map(|alpha| alpha::enlarge(alpha, pixels.picture.width, pixels.picture.height, scale)).transpose()?;
         // Nothing can fail from here on.
         output.write(&restored.picture, alpha.as_deref());
         if let (Some(target), Some(map)) = (confidence, restored.confidence) {

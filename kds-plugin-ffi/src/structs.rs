@@ -24,7 +24,9 @@ pub(crate) unsafe fn read<T: Sized32>(pointer: *const T, defaults: T) -> Result<
         // SAFETY: within `struct_size`.
         if unsafe { bytes.add(offset).read() } != 0 {
             let name = T::NAME;
-            return Err(Failure::argument(format!("{name} sets fields that this libkds does not know: it is older than the header")));
+            return Err(Failure::argument(format!(
+                "{name} sets fields that this libkds does not know: it is older than the header"
+            )));
         }
     }
     let mut value = defaults;
@@ -58,7 +60,9 @@ unsafe fn size<T: Sized32>(pointer: *const T) -> Result<usize, Failure> {
     let size = unsafe { pointer.cast::<u32>().read_unaligned() } as usize;
     if size < T::FIRST_SIZE || size > 16 * 1024 {
         let expected = T::FIRST_SIZE;
-        return Err(Failure::argument(format!("{name} has struct_size {size}; set it to sizeof({name}), at least {expected}")));
+        return Err(Failure::argument(format!(
+            "{name} has struct_size {size}; set it to sizeof({name}), at least {expected}"
+        )));
     }
     Ok(size)
 }

@@ -64,7 +64,8 @@ fn the_structs_agree_with_the_header() {
 #[test]
 fn the_functions_are_declared() {
     let (header, mirror) = (read("include/kds.h"), read("kds-host/src/raw.rs"));
-    let names: Vec<&str> = mirror.lines().filter_map(|line| line.trim().strip_prefix("fn kds_")?.split('(').next()).collect();
+    let names: Vec<&str> =
+        mirror.lines().filter_map(|line| line.trim().strip_prefix("fn kds_")?.split('(').next()).collect();
     assert!(names.len() > 20, "{names:?}");
     for name in names {
         assert!(header.contains(&format!("kds_{name}(")), "kds_{name} is not in kds.h");

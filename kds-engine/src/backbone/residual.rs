@@ -45,7 +45,10 @@ impl Residual {
         let expected = (latent_channels as i64 + 3, latent_channels as i64);
         if (config.in_channels, config.out_channels) != expected {
             let (inputs, outputs) = expected;
-            return Err(wrong(UNET, format!("scale {} needs in_channels {inputs} and out_channels {outputs}", index.scale)));
+            return Err(wrong(
+                UNET,
+                format!("scale {} needs in_channels {inputs} and out_channels {outputs}", index.scale),
+            ));
         }
         let scheduler: SchedulerConfig = files.read_json(SCHEDULER)?;
         let schedule = scheduler.schedule().map_err(|error| wrong(SCHEDULER, error.to_string()))?;

@@ -26,6 +26,10 @@ impl Attention {
         eps: f64,
         output_scale_factor: f64,
     ) -> Result<Self> {
+        let head_dim = head_dim.unwrap_or(channels);
+        if head_dim < 1 || channels % head_dim != 0 {
+            return Err(scope.error(format!("attention_head_dim {head_dim} does not divide the {channels} channels")));
+        }
         let linear = |name: &str| Linear::new(&scope.child(name), channels, channels);
         Ok(Self {
             group_norm: GroupNorm::new(&scope.child("group_norm"), channels, groups, eps)?,
@@ -33,7 +37,7 @@ impl Attention {
             to_k: linear("to_k")?,
             to_v: linear("to_v")?,
             to_out: linear("to_out.0")?,
-            heads: channels / head_dim.unwrap_or(channels),
+            heads: channels / head_dim,
             output_scale_factor,
         })
     }
@@ -48,7 +52,14 @@ impl Attention {
         };
         let (query, key, value) = (split(&self.to_q)?, split(&self.to_k)?, split(&self.to_v)?);
         let mixed = Tensor::f_scaled_dot_product_attention(
-            &query, &key, &value, None::<&Tensor>, 0.0, false, None::<f64>, false,
+            &query,
+            &key,
+            &value,
+            None::<&Tensor>,
+            0.0,
+            false,
+            None::<f64>,
+            false,
         )?;
         let tokens = self.to_out.forward(&mixed.f_transpose(1, 2)?.f_reshape([batch, -1, channels])?)?;
         let image = tokens.f_transpose(1, 2)?.f_reshape([batch, channels, height, width])?;

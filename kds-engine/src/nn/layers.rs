@@ -99,7 +99,8 @@ pub fn sinusoidal_embedding(
     let angles = (0..half).map(|i| timestep * (-(10000f64.ln()) * i as f64 / (half as f64 - freq_shift)).exp());
     let angles: Vec<f64> = angles.collect();
     let (sines, cosines) = (angles.iter().map(|a| a.sin()), angles.iter().map(|a| a.cos()));
-    let mut values: Vec<f64> = if flip_sin_to_cos { cosines.chain(sines).collect() } else { sines.chain(cosines).collect() };
+    let mut values: Vec<f64> =
+        if flip_sin_to_cos { cosines.chain(sines).collect() } else { sines.chain(cosines).collect() };
     values.resize(dimension as usize, 0.0); // an odd dimension ends with a zero
     Ok(Tensor::f_from_slice(&values)?.f_reshape([1, dimension])?.f_to_kind(kind)?.f_to_device(device)?)
 }

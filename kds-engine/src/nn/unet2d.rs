@@ -118,11 +118,6 @@ impl UNet2dConfig {
         if groups < 1 || self.block_out_channels.iter().any(|channels| channels % groups != 0) {
             return Err(format!("norm_num_groups {groups} does not divide every entry of block_out_channels"));
         }
-        if let Some(head) = self.attention_head_dim
-            && (head < 1 || self.block_out_channels.iter().any(|channels| channels % head != 0))
-        {
-            return Err(format!("attention_head_dim {head} does not divide every entry of block_out_channels"));
-        }
         Ok(())
     }
 }
@@ -190,9 +185,8 @@ impl UNet2d {
 
         let mid = scope.child("mid_block");
         let mid_shape = ResnetShape { output_scale_factor: config.mid_block_scale_factor, ..shape };
-        let mid_resnet = |index: usize| {
-            ResnetBlock::new(&mid.child(format_args!("resnets.{index}")), last, last, mid_shape)
-        };
+        let mid_resnet =
+            |index: usize| ResnetBlock::new(&mid.child(format_args!("resnets.{index}")), last, last, mid_shape);
         let mid_resnets = [mid_resnet(0)?, mid_resnet(1)?];
         let mid_attention = || attention(&mid.child("attentions.0"), last, config.mid_block_scale_factor);
         let mid_attention = config.add_attention.then(mid_attention).transpose()?;

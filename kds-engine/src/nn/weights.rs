@@ -21,8 +21,10 @@ pub struct Weights<'a> {
 impl<'a> Weights<'a> {
     /// Reads the header of `bytes`; `path` only names the file in errors.
     pub fn new(bytes: &'a [u8], path: &Path, kind: Kind, device: Device) -> Result<Self> {
-        let tensors = SafeTensors::deserialize(bytes)
-            .map_err(|error| Error::Model { path: path.to_owned(), reason: format!("not a safetensors file: {error}") })?;
+        let tensors = SafeTensors::deserialize(bytes).map_err(|error| Error::Model {
+            path: path.to_owned(),
+            reason: format!("not a safetensors file: {error}"),
+        })?;
         Ok(Self { tensors, path: path.to_owned(), kind, device, taken: RefCell::default() })
     }
 
