@@ -71,11 +71,12 @@ def main() -> None:
     forward = torch.compile(model)
     alphas = photo_x4.alphas_cumprod().float().to(device)
     total, start, losses = options.iterations, time.time() - seconds, []
+    begun, first = time.time(), iteration
 
     while iteration < total:
         if options.deadline and iteration % 100 == 50:  # the iterations that will fit
-            rate = (time.time() - start) / max(iteration, 1)
-            total = min(options.iterations, iteration + max(1, int((options.deadline - time.time()) / rate)))
+            pace = (time.time() - begun) / max(iteration - first, 1)
+            total = min(options.iterations, iteration + max(1, int((options.deadline - time.time()) / pace)))
         fraction = iteration / total
         rate = options.rate * min(1, (iteration + 1) / 200) * min(1, max(0.0, (1 - fraction) / options.decay))
         for group in optimizer.param_groups:
