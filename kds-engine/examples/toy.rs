@@ -26,16 +26,18 @@ const RADIUS: f64 = 4.5;
 fn main() -> Result<(), Box<dyn Error>> {
     let steering = steering();
     println!("{PARTICLES} particles, mean over {} seeds", SEEDS.end);
-    println!("              within one sigma   distance to the nearest mode / sigma");
+    println!("              within one sigma   distance to the nearest mode / sigma   modes found");
     for (name, steering) in [("DDIM", None), ("DDIM + KDS", Some(&steering))] {
-        let (mut within, mut distance) = (0.0, 0.0);
+        let (mut within, mut distance, mut modes) = (0.0, 0.0, 0.0);
         for seed in SEEDS {
             let quality = quality(&sample(seed, steering)?);
             within += quality.within;
             distance += quality.distance;
+            modes += quality.modes as f64;
         }
         let seeds = SEEDS.end as f64;
-        println!("{name:<12}  {:>14.1} %   {:.2}", 100.0 * within / seeds, distance / seeds);
+        let [within, distance, modes] = [100.0 * within, distance, modes].map(|sum| sum / seeds);
+        println!("{name:<12}  {within:>14.1} %   {distance:>37.2}   {modes:>11.1}");
     }
     if let Some(path) = std::env::args_os().nth(1) {
         let mut picture = RgbImage::from_pixel(2 * SIDE + GAP, SIDE, Rgb([255; 3]));

@@ -106,20 +106,17 @@ impl Move {
     }
 
     /// Squared distances of all pairs, summed over `rows` [depth][particle].
+    ///
+    /// One pair at a time: given the sums of several, the compiler makes vectors of pairs, not of pixels.
     #[inline(always)]
     fn distances(&self, rows: &[Lanes], distances: &mut [Lanes]) {
-        let mut pair = 0;
-        for i in 0..self.particles {
-            let mut k = i + 1;
-            // One load of the particle serves four sums, which stay in registers.
-            while k + 4 <= self.particles {
-                distances[pair..pair + 4].copy_from_slice(&squares::<4>(rows, self.particles, i, k));
-                (pair, k) = (pair + 4, k + 4);
+        for (distance, &(i, k)) in distances.iter_mut().zip(&self.pairs) {
+            let mut sum = Lanes::splat(0.0);
+            for row in rows.chunks_exact(self.particles) {
+                let difference = row[k] - row[i];
+                sum = sum + difference * difference;
             }
-            while k < self.particles {
-                distances[pair..=pair].copy_from_slice(&squares::<1>(rows, self.particles, i, k));
-                (pair, k) = (pair + 1, k + 1);
-            }
+            *distance = sum;
         }
     }
 
@@ -164,11 +161,7 @@ impl Move {
         let squared_bandwidth = match self.bandwidth {
             Bandwidth::Auto(factor) => {
                 sorted.copy_from_slice(weights);
-                let mut median = self.median.median(sorted);
-                for lane in 0..LANES {
-                    median[lane] *= (factor * factor) as f32;
-                }
-                median
+                self.median.median(sorted) * Lanes::splat((factor * factor) as f32)
             }
             Bandwidth::Fixed(width) => Lanes::splat((width * width) as f32),
         };
@@ -183,75 +176,33 @@ impl Move {
         }
         steps.fill(Lanes::splat(1.0));
         for (weight, &(i, k)) in weights.iter_mut().zip(&self.pairs) {
-            for lane in 0..LANES {
-                weight[lane] *= inverse[lane];
-            }
+            *weight = *weight * inverse;
             self.kernel.weigh(weight);
             for particle in [i, k] {
-                for lane in 0..LANES {
-                    steps[particle][lane] += weight[lane];
-                }
+                steps[particle] = steps[particle] + *weight;
             }
         }
         for step in steps {
-            for lane in 0..LANES {
-                step[lane] = strength[lane] / step[lane];
-            }
+            *step = strength / *step;
         }
     }
 
-    /// Moves all particles in `rows` [depth][particle] by their weights.
+    /// Moves all particles in `rows` [depth][particle] by their weights. Sums of differences leave particles that agree
+    /// exactly where they are.
     #[inline(always)]
     fn shift(&self, rows: &mut [Lanes], record: &[Lanes], old: &mut [Lanes]) {
-        let mut groups = rows.chunks_exact_mut(4 * self.particles);
-        // One load of a weight serves four rows.
-        for group in &mut groups {
-            self.shift_rows::<4>(group, record, old);
-        }
-        for row in groups.into_remainder().chunks_exact_mut(self.particles) {
-            self.shift_rows::<1>(row, record, old);
-        }
-    }
-
-    #[inline(always)]
-    fn shift_rows<const ROWS: usize>(&self, rows: &mut [Lanes], record: &[Lanes], old: &mut [Lanes]) {
-        let n = self.particles;
         let (weights, steps) = record.split_at(self.pairs.len());
-        let old = &mut old[..ROWS * n];
-        old.copy_from_slice(rows);
-        for (i, partners) in self.partners.chunks_exact(n - 1).enumerate() {
-            let mut sums = [Lanes::splat(0.0); ROWS];
-            for &(k, pair) in partners {
-                let weight = &weights[pair];
-                for (row, sum) in sums.iter_mut().enumerate() {
-                    let (own, other) = (&old[row * n + i], &old[row * n + k]);
-                    for lane in 0..LANES {
-                        sum[lane] += weight[lane] * (other[lane] - own[lane]);
-                    }
+        for row in rows.chunks_exact_mut(self.particles) {
+            old.copy_from_slice(row);
+            for (i, partners) in self.partners.chunks_exact(self.particles - 1).enumerate() {
+                let mut sum = Lanes::splat(0.0);
+                for &(k, pair) in partners {
+                    sum = sum + weights[pair] * (old[k] - old[i]);
                 }
-            }
-            for (row, sum) in sums.iter().enumerate() {
-                for lane in 0..LANES {
-                    rows[row * n + i][lane] += steps[i][lane] * sum[lane];
-                }
+                row[i] = old[i] + steps[i] * sum;
             }
         }
     }
-}
-
-/// Squared distances of particle `i` to `COUNT` particles from `k`.
-#[inline(always)]
-fn squares<const COUNT: usize>(rows: &[Lanes], particles: usize, i: usize, k: usize) -> [Lanes; COUNT] {
-    let mut sums = [Lanes::splat(0.0); COUNT];
-    for row in rows.chunks_exact(particles) {
-        for (sum, other) in sums.iter_mut().zip(&row[k..k + COUNT]) {
-            for lane in 0..LANES {
-                let difference = other[lane] - row[i][lane];
-                sum[lane] += difference * difference;
-            }
-        }
-    }
-    sums
 }
 
 /// The working memory of one thread: some columns of a band of the ensemble, one patch high.
@@ -280,7 +231,7 @@ impl Block {
             records: zeros(chunks * steering.record()),
             patches: zeros(patch_chunks * steering.record()),
             sorted: zeros(steering.pairs.len()),
-            old: zeros(4 * steering.particles),
+            old: zeros(steering.particles),
         }
     }
 }

@@ -40,11 +40,8 @@ impl MedianNetwork {
             }
         }
         let [a, b] = self.middle.map(|index| values[index]);
-        let mut median = a;
-        for lane in 0..LANES {
-            median[lane] = 0.5 * a[lane] + 0.5 * b[lane];
-        }
-        median
+        let half = Lanes::splat(0.5);
+        half * a + half * b
     }
 }
 

@@ -60,8 +60,9 @@ fn pairwise_squares(x: &Tensor) -> Result<Tensor> {
 /// Median over the first dimension, of an even count the mean of the two middle values.
 fn median(values: &Tensor) -> Result<Tensor> {
     let count = values.size()[0];
-    let (sorted, _) = values.f_sort(0, false)?;
-    let middle = |index| sorted.f_select(0, index);
+    // Selection needs no sorting, and is several times faster where the values lie side by side.
+    let values = values.f_movedim_int(0, -1)?.f_contiguous()?;
+    let middle = |index: i64| values.f_kthvalue(index + 1, -1, false).map(|(value, _)| value);
     Ok(middle((count - 1) / 2)?.f_add(&middle(count / 2)?)?.f_mul_scalar(0.5)?)
 }
 
