@@ -1,17 +1,16 @@
-//! Lets the tests and measurements find libtorch without LD_LIBRARY_PATH, and tells them their platform.
-
-use std::path::Path;
+//! Lets what this package links find libtorch without `LD_LIBRARY_PATH`, and tells the tests their platform.
 
 fn main() {
-    println!("cargo:rerun-if-env-changed=LIBTORCH");
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=LIBTORCH");
     if let Ok(target) = std::env::var("TARGET") {
-        println!("cargo:rustc-env=TARGET={target}");
+        println!("cargo::rustc-env=TARGET={target}");
     }
     // Unset, torch-sys looks for a libtorch of the system, and so does the loader.
-    let Some(folder) = std::env::var_os("LIBTORCH") else { return };
-    let libraries = Path::new(&folder).join("lib");
-    match libraries.canonicalize() {
-        Ok(path) => println!("cargo:rustc-link-arg=-Wl,-rpath,{}", path.display()),
-        Err(error) => println!("cargo:warning={}: {error}; run `cargo xtask setup`", libraries.display()),
+    let Some(libtorch) = std::env::var_os("LIBTORCH") else { return };
+    // Links are kept: when `cargo xtask setup` points .libtorch elsewhere, what was built before follows it.
+    match std::path::absolute(&libtorch) {
+        Ok(folder) => println!("cargo::rustc-link-arg=-Wl,-rpath,{}/lib", folder.display()),
+        Err(error) => println!("cargo::warning=LIBTORCH={}: {error}", libtorch.display()),
     }
 }

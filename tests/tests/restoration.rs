@@ -116,6 +116,8 @@ fn the_memory_budget_does_not_matter() {
     let picture = small_picture();
     // One tile, so that less memory can only mean fewer particles at once.
     let parameters = [("tile", "64"), ("particles", "6")];
+    // First, so that the estimates count what libtorch keeps once it has worked.
+    let free = restorer.restore(&picture, &parameters).unwrap();
     let memory_of = |particles| {
         let job = restorer.job(&[("tile", "64"), ("particles", particles)]).unwrap();
         job.estimate(picture.width(), picture.height()).unwrap().memory
@@ -126,7 +128,7 @@ fn the_memory_budget_does_not_matter() {
     let tight = [&parameters[..], &[("memory", &budget)]].concat();
     let estimate = restorer.job(&tight).unwrap().estimate(picture.width(), picture.height()).unwrap();
     assert!(estimate.memory <= (one + all) / 2, "{estimate:?} for a budget of {budget} bytes");
-    let (free, tight) = (restorer.restore(&picture, &parameters).unwrap(), restorer.restore(&picture, &tight).unwrap());
+    let tight = restorer.restore(&picture, &tight).unwrap();
     let expected = if estimate.tiles == 1 { SAME } else { SAME_BUT_TILES };
     expected.check(&free, &tight);
 }

@@ -1,0 +1,40 @@
+//! A large picture stays within the memory that was given.
+
+use std::os::unix::process::ExitStatusExt;
+use std::process::{ExitStatus, Stdio};
+
+use kds_tests::command::kds;
+use kds_tests::pairs::Pair;
+
+/// What the whole process may hold, libtorch and the pictures included. The result alone has 150 million values.
+const BUDGET_MIB: u64 = 3 * 1024;
+
+#[test]
+fn a_photograph_of_3_megapixels_stays_within_its_budget() {
+    let folder = tempfile::tempdir().unwrap();
+    let kitten = Pair::examples().unwrap().into_iter().find(|pair| pair.name == "kitten").unwrap();
+    let large = image::imageops::resize(&kitten.truth, 2048, 1536, image::imageops::FilterType::Triangle);
+    let (input, output) = (folder.path().join("large.png"), folder.path().join("larger.png"));
+    large.save(&input).unwrap();
+
+    let child = kds()
+        .unwrap()
+        .arg("restore")
+        .arg(&input)
+        .arg("-o")
+        .arg(&output)
+        .args(["--particles", "2", "--steps", "1", "--memory", &format!("{BUDGET_MIB}MiB")])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let (mut status, mut usage) = (0, std::mem::MaybeUninit::<libc::rusage>::zeroed());
+    // SAFETY: the child is ours and nobody else waits for it; both out-parameters are writable.
+    let waited = unsafe { libc::wait4(child.id() as i32, &mut status, 0, usage.as_mut_ptr()) };
+    assert_eq!(waited, child.id() as i32);
+    assert!(ExitStatus::from_raw(status).success(), "exit status {status}");
+    // SAFETY: wait4 has filled it in; all zero would be valid too.
+    let peak_mib = unsafe { usage.assume_init() }.ru_maxrss as u64 / 1024;
+    println!("peak {peak_mib} MiB of {BUDGET_MIB} MiB");
+    assert!(peak_mib <= BUDGET_MIB, "peak {peak_mib} MiB, budget {BUDGET_MIB} MiB");
+    assert_eq!(image::image_dimensions(&output).unwrap(), (8192, 6144));
+}
