@@ -19,15 +19,15 @@ from degrade import blur, jpeg, resize, sensor_noise  # noqa: E402
 
 SCALE = 4
 LICENCE = "CC0-1.0 (repo LICENSE)"
-# Name: the photograph in github.com/BuddiesOfBudgie/budgie-backgrounds, the part taken (left, top, right, bottom) once
-# it is shrunk to a width of 1024 pixels, and the size that this part is shrunk to.
+# Name: the part taken (left, top, right, bottom) of the photograph once it is shrunk to a width of 1024 pixels, and the
+# size that this part is shrunk to.
 CROPS = {
-    "lake": ("lake-sherburne.jpg", (0, 0, 1024, 576), (512, 288)),
-    "daisies": ("fragrant-chamomile.jpg", (340, 120, 820, 600), (480, 480)),
-    "circuit": ("motherboard-circuits.jpg", (250, 100, 634, 484), (384, 384)),
-    "gates": ("orange-hallway.jpg", (0, 0, 1024, 680), (512, 340)),
-    "budgie": ("budgie-branch.jpg", (166, 70, 646, 670), (384, 480)),
-    "kitten": ("kitten-on-lawn.jpg", (220, 150, 732, 662), (512, 512)),
+    "lake": ((0, 0, 1024, 576), (512, 288)),
+    "daisies": ((340, 120, 820, 600), (480, 480)),
+    "circuit": ((250, 100, 634, 484), (384, 384)),
+    "gates": ((0, 0, 1024, 680), (512, 340)),
+    "budgie": ((166, 70, 646, 670), (384, 480)),
+    "kitten": ((220, 150, 732, 662), (512, 512)),
 }
 MOST_BLUR, MOST_READ_NOISE, MOST_SHOT_NOISE, QUALITY = 1.2, 3.0, 0.15, range(70, 86)
 
@@ -87,14 +87,14 @@ def main():
     (arguments.output / "truth").mkdir(parents=True, exist_ok=True)
     rows = ["file\tsource\tlicence\tdegradation"]
     seed = -1
-    for name, (original, box, size) in CROPS.items():
+    for name, (box, size) in CROPS.items():
         truth = Image.open(getattr(arguments, name)).convert("RGB").crop(box).resize(size, Image.LANCZOS)
         seed, (low, words) = next(
             (seed, made) for seed in count(seed + 1) if (made := degrade(np.asarray(truth), seed)) is not None
         )
         truth.save(arguments.output / "truth" / f"{name}.png", optimize=True)
         Image.fromarray(np.ascontiguousarray(low)).save(arguments.output / f"{name}.png", optimize=True)
-        source = f"budgie-backgrounds, backgrounds/{original}"
+        source = "Budgie backgrounds (BuddiesOfBudgie/budgie-backgrounds)"
         rows.append(f"truth/{name}.png\t{source}\t{LICENCE}\tnone: shrunk to 1024 pixels wide, cropped to {box}, shrunk to {size[0]} x {size[1]}")
         rows.append(f"{name}.png\ttruth/{name}.png\t{LICENCE}\t{words}")
     (arguments.output / "MANIFEST.tsv").write_text("\n".join(rows) + "\n")
