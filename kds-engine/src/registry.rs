@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tch::{Device, Kind};
 
-use crate::backbone::{Backbone, ModelFiles, Residual};
+use crate::backbone::{Backbone, BuiltInFile, ModelFiles, Residual};
 use crate::{Error, Result};
 
 /// The models that can be opened.
@@ -75,7 +75,7 @@ impl BackboneKind {
 }
 
 const BUILT_IN: &str = include_str!("../../models/registry.toml");
-const BUILT_IN_FILES: &[(&str, &[(&str, &[u8])])] = &[(
+const BUILT_IN_FILES: &[(&str, &[BuiltInFile])] = &[(
     "kds-photo-x4",
     &[
         ("model_index.json", include_bytes!("../../models/kds-photo-x4/model_index.json")),

@@ -7,11 +7,14 @@ use serde::de::DeserializeOwned;
 
 use crate::{Error, Result};
 
+/// A file compiled into the library: relative path and content.
+pub type BuiltInFile = (&'static str, &'static [u8]);
+
 /// Where a model's files are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ModelFiles {
-    /// Compiled into the library: pairs of relative path and content.
-    BuiltIn(&'static [(&'static str, &'static [u8])]),
+    /// Compiled into the library.
+    BuiltIn(&'static [BuiltInFile]),
     /// A folder.
     Folder(PathBuf),
 }

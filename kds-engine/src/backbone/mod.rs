@@ -3,7 +3,7 @@
 mod files;
 mod residual;
 
-pub use files::ModelFiles;
+pub use files::{BuiltInFile, ModelFiles};
 pub use residual::Residual;
 
 use tch::{Device, Kind, Tensor};

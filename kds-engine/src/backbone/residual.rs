@@ -38,7 +38,8 @@ impl Residual {
         let index: Index = files.read_json(INDEX)?;
         let config: UNet2dConfig = files.read_json(UNET)?;
         let wrong = |name: &str, reason: String| Error::Model { path: files.path(name), reason };
-        if !(1..=16).contains(&index.scale) || !(index.residual_std > 0.0 && index.residual_std.is_finite()) {
+        let possible = (1..=16).contains(&index.scale) && index.residual_std > 0.0 && index.residual_std.is_finite();
+        if !possible {
             return Err(wrong(INDEX, "scale must be from 1 to 16 and residual_std positive".to_owned()));
         }
         let latent_channels = 3 * index.scale * index.scale;

@@ -27,7 +27,7 @@ macro_rules! lane_by_lane {
             #[inline(always)]
             fn $method(mut self, other: Self) -> Self {
                 for lane in 0..LANES {
-                    self.0[lane] = self.0[lane] $operator other.0[lane];
+                    self.0[lane] $operator other.0[lane];
                 }
                 self
             }
@@ -35,7 +35,7 @@ macro_rules! lane_by_lane {
     )+};
 }
 
-lane_by_lane!(Add add +, Sub sub -, Mul mul *, Div div /);
+lane_by_lane!(Add add +=, Sub sub -=, Mul mul *=, Div div /=);
 
 impl std::ops::Index<usize> for Lanes {
     type Output = f32;
@@ -63,8 +63,7 @@ pub(super) fn exp_of_negative(v: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0;
     /// ln 2 in two parts, the first exact when multiplied by a small whole number.
     const LN_2: [f32; 2] = [0.693_359_4, -2.121_944_4e-4];
-    const SERIES: [f32; 6] =
-        [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
+    const SERIES: [f32; 6] = [1.987_569_1e-4, 1.398_199_9e-3, 8.333_452e-3, 4.166_579_6e-2, 1.666_666_5e-1, 0.5];
 
     let x = if v < 87.0 { -v } else { -87.0 };
     let rounded = x * std::f32::consts::LOG2_E + ROUND;
