@@ -82,7 +82,8 @@ fn weights_that_do_not_fit_are_named() {
         change(&mut config);
         UNet2d::new(&scope, config).err().unwrap().to_string()
     };
-    let table: [(&dyn Fn(&mut UNet2dConfig), &str); 6] = [
+    type Change<'a> = &'a dyn Fn(&mut UNet2dConfig);
+    let table: [(Change, &str); 6] = [
         (
             &|config| config.in_channels = 7,
             "'unet.conv_in.weight' has shape [8, 5, 3, 3], the architecture needs [8, 7, 3, 3]",
