@@ -1,6 +1,6 @@
-//! The C example, compiled as a user would and run: the same pixels as `kds` gives.
+//! The headers and the examples in C and C++, compiled as a user would, and run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use image::RgbImage;
@@ -14,13 +14,25 @@ fn ppm(image: &RgbImage) -> Vec<u8> {
     bytes
 }
 
-fn compile(folder: &Path, source: &str) -> std::path::PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+const C: [&str; 2] = ["cc", "-std=c99"];
+const CPP: [&str; 2] = ["c++", "-std=c++17"];
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// The compiler with every warning an error and our headers found.
+fn compiler([program, standard]: [&str; 2]) -> Command {
+    let mut command = Command::new(program);
+    command.args([standard, "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I"]).arg(root().join("include"));
+    command
+}
+
+/// The program of an example, linked to libkds.so.
+fn compile(folder: &Path, language: [&str; 2], example: &str) -> PathBuf {
     let (library, program) = (build_folder().unwrap(), folder.join("program"));
-    let output = Command::new("cc")
-        .args(["-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-I"])
-        .arg(root.join("include"))
-        .arg(root.join("examples/c").join(source))
+    let output = compiler(language)
+        .arg(root().join("examples").join(example))
         .arg("-L")
         .arg(&library)
         .arg("-lkds")
@@ -34,6 +46,30 @@ fn compile(folder: &Path, source: &str) -> std::path::PathBuf {
 }
 
 #[test]
+fn the_headers_compile_alone_and_twice() {
+    for (language, header, ending) in [(C, "kds.h", "c"), (CPP, "kds.h", "cpp"), (CPP, "kds.hpp", "cpp")] {
+        let folder = tempfile::tempdir().unwrap();
+        let source = folder.path().join("twice").with_extension(ending);
+        std::fs::write(&source, format!("#include <{header}>\n#include <{header}>\n")).unwrap();
+        let output = compiler(language).arg("-fsyntax-only").arg(&source).output().unwrap();
+        assert!(output.status.success(), "{header}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn the_cpp_example_restores_refuses_and_cancels() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(compile(folder.path(), CPP, "cpp/restore.cpp")).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    for expected in
+        ["0 of 2 steps\n", "2 of 2 steps\n", "128 x 96 pixels", "KDS_INVALID_ARGUMENT: ", "\nKDS_CANCELLED\n"]
+    {
+        assert!(text.contains(expected), "'{expected}' is not in\n{text}");
+    }
+}
+
+#[test]
 fn restore_gives_what_kds_gives() {
     let kitten = Pair::examples().unwrap().into_iter().find(|pair| pair.name == "kitten").unwrap();
     let small = image::imageops::crop_imm(&kitten.low, 40, 40, 33, 21).to_image();
@@ -41,7 +77,7 @@ fn restore_gives_what_kds_gives() {
     let folder = folder.path();
     std::fs::write(folder.join("in.ppm"), ppm(&small)).unwrap();
     small.save(folder.join("in.png")).unwrap();
-    let program = compile(folder, "restore.c");
+    let program = compile(folder, C, "c/restore.c");
     let run = |arguments: &[&str]| Command::new(&program).args(arguments).current_dir(folder).output().unwrap();
 
     let output = run(&["in.ppm", "out.ppm", "particles=2", "steps=2", "seed=5"]);
