@@ -1,8 +1,11 @@
 //! The fused kernel against its limit, the memory traffic, and against other ways to compute the same.
 //!
 //! ```sh
-//! cargo bench -p kds-engine --bench steering
+//! OMP_WAIT_POLICY=passive cargo bench -p kds-engine --bench steering
 //! ```
+//!
+//! Without the variable the threads of libtorch's OpenMP go on spinning for a while after each operation, on the
+//! processors that the fused kernel then wants.
 
 use std::time::{Duration, Instant};
 
