@@ -26,8 +26,8 @@ macro_rules! lane_by_lane {
 
             #[inline(always)]
             fn $method(mut self, other: Self) -> Self {
-                for lane in 0..LANES {
-                    self.0[lane] $operator other.0[lane];
+                for (own, other) in self.0.iter_mut().zip(other.0) {
+                    *own $operator other;
                 }
                 self
             }
