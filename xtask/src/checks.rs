@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every check, in the order in which a failure is cheapest to find.
 
 use crate::cargo;
+use crate::packages::{self, Requirement};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::time::Instant;
@@ -14,9 +15,20 @@ const CHECKS: &[(&str, &[&str])] = &[
     ("tests", &["test", "--workspace"]),
 ];
 
+/// What the tests run beside Rust and a compiler.
+pub const NEEDED: &[Requirement] = &[
+    ("cmake", "cmake"),
+    ("pkg-config", "pkg-config"),
+    ("valgrind", "valgrind"),
+    ("abidw", "abigail-tools"),
+    ("abidiff", "abigail-tools"),
+    ("mmdebstrap", "mmdebstrap"),
+];
+
 /// Runs all checks and stops at the first that fails.
 pub fn run(root: &Path) -> Result<()> {
     let start = Instant::now();
+    packages::ensure(NEEDED)?;
     for (name, arguments) in CHECKS {
         let shown = format!("cargo {}", arguments.join(" "));
         eprintln!("\n==> {name}: {shown}");

@@ -3,4 +3,5 @@
 pub mod cargo;
 pub mod checks;
 pub mod header;
+pub mod packages;
 pub mod setup;

@@ -20,6 +20,11 @@ impl Clone {
         for part in ["debug", "release"] {
             fs::create_dir_all(target.join(part)).unwrap();
         }
+        // So that no test installs packages of the system.
+        fs::create_dir(folder.path().join("bin")).unwrap();
+        for (program, _) in xtask::checks::NEEDED {
+            std::os::unix::fs::symlink(fake("kds"), folder.path().join("bin").join(program)).unwrap();
+        }
         fs::create_dir(folder.path().join("xtask")).unwrap();
         fs::create_dir(folder.path().join("photos")).unwrap();
         fs::hard_link(env!("CARGO_BIN_EXE_xtask"), target.join("debug/xtask")).unwrap();
@@ -32,9 +37,15 @@ impl Clone {
 
     /// Runs in the folder `photos` of the clone.
     fn run(&self, arguments: &[&str], failing: &str) -> Output {
+        let path = std::env::var("PATH").unwrap();
+        self.run_with_path(&format!("{}:{path}", self.folder.path().join("bin").display()), arguments, failing)
+    }
+
+    fn run_with_path(&self, path: &str, arguments: &[&str], failing: &str) -> Output {
         Command::new(self.folder.path().join("target/debug/xtask"))
             .args(arguments)
             .current_dir(self.folder.path().join("photos"))
+            .env("PATH", path)
             .env("CARGO", fake("cargo"))
             .env("CARGO_MANIFEST_DIR", self.folder.path().join("xtask"))
             .env("LIBTORCH", self.folder.path().join("libtorch"))
@@ -122,4 +133,15 @@ fn checks_run_in_order_and_stop_at_the_first_failure() {
         assert!(last.starts_with(&format!("error: {name} failed")), "{last}");
         assert_eq!(clone.cargo_commands(), all[..=position]);
     }
+}
+
+#[test]
+fn packages_that_cannot_be_installed_are_named_before_anything_is_checked() {
+    let clone = Clone::new();
+    let output = clone.run_with_path("/nowhere", &["test"], "");
+    assert_eq!(output.status.code(), Some(1));
+    let last = lines(&output.stderr).pop().unwrap();
+    let command = "sudo apt-get install -y --no-install-recommends cmake pkg-config valgrind abigail-tools mmdebstrap";
+    assert!(last.contains(command), "{last}");
+    assert!(clone.cargo_commands().is_empty());
 }
