@@ -96,6 +96,18 @@
 /// `format`: as `KDS_GRAYA_U8`, 32-bit floats, 0 black and 1 white.
 #define KDS_GRAYA_F32 36
 
+/// `format`: as `KDS_GRAY_U8`, 16-bit floats (IEEE binary16), 0 black and 1 white.
+#define KDS_GRAY_F16 49
+
+/// `format`: as `KDS_RGB_U8`, 16-bit floats (IEEE binary16), 0 black and 1 white.
+#define KDS_RGB_F16 50
+
+/// `format`: as `KDS_RGBA_U8`, 16-bit floats (IEEE binary16), 0 black and 1 white.
+#define KDS_RGBA_F16 51
+
+/// `format`: as `KDS_GRAYA_U8`, 16-bit floats (IEEE binary16), 0 black and 1 white.
+#define KDS_GRAYA_F16 52
+
 /// `alpha`: colours are as they are, whatever alpha is.
 #define KDS_ALPHA_STRAIGHT 0
 
@@ -113,6 +125,18 @@
 
 /// `stage`: putting the result together.
 #define KDS_STAGE_FINISH 3
+
+/// `level`: something failed; the call that failed says so too.
+#define KDS_LOG_ERROR 1
+
+/// `level`: something went on in another way than asked for.
+#define KDS_LOG_WARN 2
+
+/// `level`: what a person may want to know of a run.
+#define KDS_LOG_INFO 3
+
+/// `level`: what helps to find a defect.
+#define KDS_LOG_DEBUG 4
 
 /// `kind`: a whole number from `min` to `max`.
 #define KDS_PARAM_INTEGER 0
@@ -144,14 +168,28 @@ typedef struct kds_job kds_job;
 /// A model in memory. Jobs keep what they need of it: free it whenever you like.
 typedef struct kds_model kds_model;
 
+/// Is told what happens: `level` is one of `KDS_LOG_*`, `message` one line of UTF-8 that lives as long as the call.
+/// Called on the thread inside the call that it is about; where several threads use one context or what was made of it,
+/// several at once. It must not call back into the library, and neither throw nor jump out.
+typedef void (*kds_log)(void *user_data, int32_t level, const char *message);
+
 /// How to make a context. Fill it with `kds_context_params_init`, then change what you want.
 typedef struct kds_context_params {
     /// Set by `kds_context_params_init`.
     uint32_t struct_size;
-    /// Threads to compute with; 0 is one per core.
+    /// Threads to compute with, 0 to 1024; 0 is one per core.
     int32_t threads;
     /// Path of a registry file (UTF-8) to add to the built-in models and the user's own, or NULL.
     const char *registry;
+    /// Is told what happens, or NULL. It and `log_user_data` must live as long as the context and all that is made of
+    /// it.
+    kds_log log;
+    /// The first argument of `log`.
+    void *log_user_data;
+    /// The highest `KDS_LOG_*` to tell.
+    int32_t log_level;
+    /// 0.
+    int32_t reserved;
 } kds_context_params;
 
 /// One model. Strings live as long as the context or model that it was asked of.
@@ -244,7 +282,8 @@ typedef struct kds_progress_info {
     uint64_t total;
 } kds_progress_info;
 
-/// Called on the thread inside `kds_job_run`, at every step and tile. A value other than 0 cancels this run.
+/// Called on the thread inside `kds_job_run`, at every step and tile. A value other than 0 cancels this run. It may call
+/// the library, but neither run nor free this job, and must neither throw nor jump out.
 typedef int32_t (*kds_progress)(void *user_data, const struct kds_progress_info *info);
 
 /// One parameter. All strings are static.
@@ -278,42 +317,65 @@ extern "C" {
 #endif // __cplusplus
 
 /// The interface version of the library that was loaded, to compare with `KDS_ABI_VERSION`.
+///
+/// Threads: any.
 uint32_t kds_abi_version(void);
 
 /// The version of the library, such as "0.1.0"; static.
+///
+/// Threads: any.
 const char *kds_version_string(void);
 
 /// Fills in the defaults, `struct_size` included.
 ///
-/// # Safety
-/// `params` is NULL or may be written.
+/// Threads: any.
+///
+/// Requires: `params` is NULL or may be written.
 void kds_context_params_init(struct kds_context_params *params);
 
-/// Makes a context: reads the registries. `params` may be NULL. Fails with `KDS_INVALID_REGISTRY` where a registry file
-/// cannot be used.
+/// Makes a context: reads the registries. `params` may be NULL.
 ///
-/// # Safety
-/// `params` is NULL or valid, `out` may be written, `error` is NULL or may be written.
+/// Errors: `KDS_INVALID_ARGUMENT`, `KDS_INVALID_REGISTRY` where a registry file cannot be used.
+/// Ownership: the context is yours; free it with `kds_context_free`. The strings of `params` are copied.
+/// Threads: any.
+///
+/// Requires: `params` is NULL or valid, `out` may be written, `error` is NULL or may be written.
 int32_t kds_context_new(const struct kds_context_params *params,
                         struct kds_context **out,
                         struct kds_error **error);
 
+/// Adds the models of a registry file (UTF-8 path); one of the same id replaces an earlier one. Models that were opened
+/// stay as they are, strings that were given stay valid.
+///
+/// Errors: `KDS_INVALID_REGISTRY`; nothing is added then.
+/// Threads: no other call may use the context.
+///
+/// Requires: `context` is a live context, `path` is NUL-terminated, `error` is NULL or may be written.
+int32_t kds_context_add_registry(struct kds_context *context,
+                                 const char *path,
+                                 struct kds_error **error);
+
 /// Frees a context. NULL is fine. Models that were opened stay usable.
 ///
-/// # Safety
-/// `context` is NULL or has not been freed.
+/// Threads: no other call may use the context.
+///
+/// Requires: `context` is NULL or has not been freed.
 void kds_context_free(struct kds_context *context);
 
 /// Number of models.
 ///
-/// # Safety
-/// `context` is a live context, `out` may be written, `error` is NULL or may be written.
+/// Threads: any number at once.
+///
+/// Requires: `context` is a live context, `out` may be written, `error` is NULL or may be written.
 int32_t kds_context_model_count(const struct kds_context *context, size_t *out, struct kds_error **error);
 
-/// Describes one model; `KDS_NOT_FOUND` for an index from the count on.
+/// Describes one model.
 ///
-/// # Safety
-/// `context` is a live context, `out` has its `struct_size` set, `error` is NULL or may be written.
+/// Errors: `KDS_NOT_FOUND` for an index from the count on.
+/// Ownership: the strings stay the context's.
+/// Threads: any number at once.
+///
+/// Requires: `context` is a live context, `out` has its `struct_size` set, `error` is NULL or may be written.
 int32_t kds_context_model_get(const struct kds_context *context,
                               size_t index,
                               struct kds_model_info *out,
@@ -321,14 +383,18 @@ int32_t kds_context_model_get(const struct kds_context *context,
 
 /// Number of devices. The first call looks for them, which takes a moment where there is a GPU.
 ///
-/// # Safety
-/// `context` is a live context, `out` may be written, `error` is NULL or may be written.
+/// Threads: any number at once.
+///
+/// Requires: `context` is a live context, `out` may be written, `error` is NULL or may be written.
 int32_t kds_context_device_count(const struct kds_context *context, size_t *out, struct kds_error **error);
 
-/// Describes one device; `KDS_NOT_FOUND` for an index from the count on.
+/// Describes one device.
 ///
-/// # Safety
-/// `context` is a live context, `out` has its `struct_size` set, `error` is NULL or may be written.
+/// Errors: `KDS_NOT_FOUND` for an index from the count on.
+/// Ownership: the strings stay the context's.
+/// Threads: any number at once.
+///
+/// Requires: `context` is a live context, `out` has its `struct_size` set, `error` is NULL or may be written.
 int32_t kds_context_device_get(const struct kds_context *context,
                                size_t index,
                                struct kds_device_info *out,
@@ -337,60 +403,73 @@ int32_t kds_context_device_get(const struct kds_context *context,
 /// Describes the library's surroundings in lines of "key: value": libtorch, threads, cpu, cuda. The string lives as long
 /// as the context.
 ///
-/// # Safety
-/// `context` is a live context, `out` may be written, `error` is NULL or may be written.
+/// Ownership: the string stays the context's.
+/// Threads: any number at once.
+///
+/// Requires: `context` is a live context, `out` may be written, `error` is NULL or may be written.
 int32_t kds_context_describe(const struct kds_context *context,
                              const char **out,
                              struct kds_error **error);
 
 /// The status of an error; `KDS_OK` for NULL.
 ///
-/// # Safety
-/// `error` is NULL or an error object that has not been freed.
+/// Threads: any number at once.
+///
+/// Requires: `error` is NULL or an error object that has not been freed.
 int32_t kds_error_status(const struct kds_error *error);
 
 /// The message of an error, valid until it is freed; "" for NULL.
 ///
-/// # Safety
-/// `error` is NULL or an error object that has not been freed.
+/// Threads: any number at once.
+///
+/// Requires: `error` is NULL or an error object that has not been freed.
 const char *kds_error_message(const struct kds_error *error);
 
 /// Frees an error object. NULL is fine.
 ///
-/// # Safety
-/// `error` is NULL or an error object that has not been freed.
+/// Threads: no other call may use the error object.
+///
+/// Requires: `error` is NULL or an error object that has not been freed.
 void kds_error_free(struct kds_error *error);
 
 /// The name of a status, such as "KDS_OK"; "KDS_UNKNOWN" for a number that is none. Static.
+///
+/// Threads: any.
 const char *kds_status_name(int32_t status);
 
 /// Makes a job with the model's default parameters.
 ///
-/// # Safety
-/// `model` is a live model, `out` may be written, `error` is NULL or may be written.
+/// Ownership: the job is yours; free it with `kds_job_free`.
+/// Threads: any number at once.
+///
+/// Requires: `model` is a live model, `out` may be written, `error` is NULL or may be written.
 int32_t kds_job_new(const struct kds_model *model, struct kds_job **out, struct kds_error **error);
 
 /// Frees a job, which must not be running. NULL is fine.
 ///
-/// # Safety
-/// `job` is NULL or has not been freed, and no call uses it.
+/// Threads: no other call may use the job, `kds_job_cancel` included.
+///
+/// Requires: `job` is NULL or has not been freed, and no call uses it.
 void kds_job_free(struct kds_job *job);
 
-/// Sets one parameter of `KDS_SCOPE_JOB` for the runs that begin after it. `KDS_INVALID_ARGUMENT` for a name that is not
-/// in the table or a value outside its range.
+/// Sets one parameter of `KDS_SCOPE_JOB` for the runs that begin after it. Names, values and ranges: `kds_param_get`.
 ///
-/// # Safety
-/// `job` is a live job, the strings are NUL-terminated, `error` is NULL or may be written.
+/// Errors: `KDS_INVALID_ARGUMENT` for a name that is not in the table or a value outside its range.
+/// Threads: not beside another call with this job, but for `kds_job_cancel`.
+///
+/// Requires: `job` is a live job, the strings are NUL-terminated, `error` is NULL or may be written.
 int32_t kds_job_set(struct kds_job *job,
                     const char *key,
                     const char *value,
                     struct kds_error **error);
 
-/// The value in force of one parameter: the job's, else the model's, else the table's. The string lives until the next
-/// `kds_job_get` or `kds_job_free` of this job.
+/// The value in force of one parameter: the job's, else the model's, else the table's.
 ///
-/// # Safety
-/// `job` is a live job, `key` is NUL-terminated, `value` may be written, `error` is NULL or may be written; no other
+/// Ownership: the string stays the job's and lives until the next `kds_job_get` or `kds_job_free` of this job.
+/// Errors: `KDS_INVALID_ARGUMENT` for a name that is not in the table.
+/// Threads: not beside another `kds_job_get`, `kds_job_set` or `kds_job_free` of this job.
+///
+/// Requires: `job` is a live job, `key` is NUL-terminated, `value` may be written, `error` is NULL or may be written; no other
 /// thread calls `kds_job_get` of this job.
 int32_t kds_job_get(const struct kds_job *job,
                     const char *key,
@@ -399,8 +478,11 @@ int32_t kds_job_get(const struct kds_job *job,
 
 /// The size that the result for an image of this size will have, with the parameters set so far.
 ///
-/// # Safety
-/// `job` is a live job, the out-parameters may be written, `error` is NULL or may be written.
+/// Errors: `KDS_INVALID_ARGUMENT` where a side is 0 or the result's would not fit 32 bits, or where the parameters do not
+/// fit together.
+/// Threads: any number at once.
+///
+/// Requires: `job` is a live job, the out-parameters may be written, `error` is NULL or may be written.
 int32_t kds_job_output_size(const struct kds_job *job,
                             uint32_t width,
                             uint32_t height,
@@ -408,11 +490,13 @@ int32_t kds_job_output_size(const struct kds_job *job,
                             uint32_t *out_height,
                             struct kds_error **error);
 
-/// What a run for an image of this size would do and need, with the parameters set so far. `KDS_OUT_OF_MEMORY` where it
-/// would not fit the budget.
+/// What a run for an image of this size would do and need, with the parameters set so far.
 ///
-/// # Safety
-/// `job` is a live job, `out` has its `struct_size` set, `error` is NULL or may be written.
+/// Errors: `KDS_OUT_OF_MEMORY` where it would not fit the budget, `KDS_INVALID_IMAGE` for a size that cannot be
+/// restored, `KDS_INVALID_ARGUMENT` for parameters that do not fit together.
+/// Threads: any number at once.
+///
+/// Requires: `job` is a live job, `out` has its `struct_size` set, `error` is NULL or may be written.
 int32_t kds_job_estimate(const struct kds_job *job,
                          uint32_t width,
                          uint32_t height,
@@ -424,12 +508,16 @@ int32_t kds_job_estimate(const struct kds_job *job,
 /// `confidence` is NULL or a gray image of the output's size: white where the particles agree, black where they differ
 /// as much as photographs do.
 ///
-/// The input is read before anything is written, so buffers may overlap; the buffers are written only on success.
-/// `progress` may be NULL. `KDS_BUSY` where the job is running already, `KDS_CANCELLED` after `kds_job_cancel` or a
-/// `progress` that returned other than 0.
+/// The input is read before anything is written, so input and output may overlap; `output` and `confidence` may not
+/// overlap each other. They are written only on success. `progress` may be NULL.
 ///
-/// # Safety
-/// `job` is a live job; the images are valid, their buffers `len` bytes long; `error` is NULL or may be written.
+/// Errors: `KDS_INVALID_IMAGE`, naming the image and what is wrong with it; `KDS_INVALID_ARGUMENT`; `KDS_BUSY` where the
+/// job is running already; `KDS_CANCELLED` after `kds_job_cancel` or a `progress` that returned other than 0;
+/// `KDS_OUT_OF_MEMORY`; `KDS_INTERNAL`.
+/// Threads: any number of jobs at once, of one model too; one run per job. They share the processor's cores: jobs side
+/// by side are no faster than one after the other.
+///
+/// Requires: `job` is a live job; the images are valid, their buffers `len` bytes long; `error` is NULL or may be written.
 int32_t kds_job_run(struct kds_job *job,
                     const struct kds_image *input,
                     const struct kds_image *mask,
@@ -442,16 +530,20 @@ int32_t kds_job_run(struct kds_job *job,
 /// Cancels the job's runs, the present one and all later ones: it stops within a step of the sampler, with
 /// `KDS_CANCELLED`. From any thread and from signal handlers, at any time while the job lives. NULL is fine.
 ///
-/// # Safety
-/// `job` is NULL or a live job.
+/// Threads: any number at once, beside every call but `kds_job_free`.
+///
+/// Requires: `job` is NULL or a live job.
 void kds_job_cancel(const struct kds_job *job);
 
 /// Loads a model, which takes about as long as reading its files. `device` is "auto", "cpu", "cuda" or "cuda:K", `dtype`
-/// is "auto", "f32", "bf16" or "f16"; NULL is "auto". Fails with `KDS_NOT_FOUND`, `KDS_INVALID_MODEL` or
-/// `KDS_DEVICE_UNAVAILABLE`. Several threads may open models of one context at once.
+/// is "auto", "f32", "bf16" or "f16"; NULL is "auto".
 ///
-/// # Safety
-/// `context` is a live context, the strings are NUL-terminated, `out` may be written, `error` is NULL or may be written.
+/// Ownership: the model is yours; free it with `kds_model_free`.
+/// Errors: `KDS_NOT_FOUND` for an unknown id, `KDS_INVALID_MODEL` for files that cannot be used,
+/// `KDS_DEVICE_UNAVAILABLE`, `KDS_OUT_OF_MEMORY`, `KDS_INVALID_ARGUMENT`.
+/// Threads: any number at once.
+///
+/// Requires: `context` is a live context, the strings are NUL-terminated, `out` may be written, `error` is NULL or may be written.
 int32_t kds_model_open(const struct kds_context *context,
                        const char *id,
                        const char *device,
@@ -461,34 +553,44 @@ int32_t kds_model_open(const struct kds_context *context,
 
 /// Frees a model. NULL is fine. Jobs that were made of it stay usable.
 ///
-/// # Safety
-/// `model` is NULL or has not been freed.
+/// Threads: no other call may use the model.
+///
+/// Requires: `model` is NULL or has not been freed.
 void kds_model_free(struct kds_model *model);
 
 /// Describes an opened model. The strings live as long as the model.
 ///
-/// # Safety
-/// `model` is a live model, `out` has its `struct_size` set, `error` is NULL or may be written.
+/// Ownership: the strings stay the model's.
+/// Threads: any number at once.
+///
+/// Requires: `model` is a live model, `out` has its `struct_size` set, `error` is NULL or may be written.
 int32_t kds_model_info_get(const struct kds_model *model,
                            struct kds_model_info *out,
                            struct kds_error **error);
 
 /// Where and in what number format the model computes: what "auto" took. The strings live as long as the model.
 ///
-/// # Safety
-/// `model` is a live model, `device` and `dtype` may be written, `error` is NULL or may be written.
+/// Ownership: the strings stay the model's.
+/// Threads: any number at once.
+///
+/// Requires: `model` is a live model, `device` and `dtype` may be written, `error` is NULL or may be written.
 int32_t kds_model_device(const struct kds_model *model,
                          const char **device,
                          const char **dtype,
                          struct kds_error **error);
 
 /// Number of parameters.
+///
+/// Threads: any.
 size_t kds_param_count(void);
 
-/// Describes one parameter; `KDS_NOT_FOUND` for an index from `kds_param_count()` on.
+/// Describes one parameter.
 ///
-/// # Safety
-/// `out` is NULL or a `kds_param` with its `struct_size` set; `error` is NULL or may be written.
+/// Errors: `KDS_NOT_FOUND` for an index from `kds_param_count()` on.
+/// Ownership: the strings are static.
+/// Threads: any.
+///
+/// Requires: `out` is NULL or a `kds_param` with its `struct_size` set; `error` is NULL or may be written.
 int32_t kds_param_get(size_t index, struct kds_param *out, struct kds_error **error);
 
 #ifdef __cplusplus

@@ -4,10 +4,7 @@
  *     cc restore.c -I include -L target/release -lkds -Wl,-rpath,target/release -o restore
  *     ./restore in.ppm out.ppm [key=value ...]
  */
-#include <kds.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "ppm.h"
 
 /* Prints what went wrong, frees the error, and gives the status back. */
 static int32_t say(int32_t status, kds_error *error)
@@ -24,42 +21,6 @@ static int32_t progress(void *user_data, const kds_progress_info *info)
     (void)user_data;
     fprintf(stderr, "\r%llu of %llu steps", (unsigned long long)info->done, (unsigned long long)info->total);
     return 0;
-}
-
-static unsigned char *read_ppm(const char *path, uint32_t *width, uint32_t *height)
-{
-    unsigned most = 0;
-    unsigned char *pixels = NULL;
-    FILE *file = fopen(path, "rb");
-    if (!file) {
-        perror(path);
-        return NULL;
-    }
-    if (fscanf(file, "P6 %u %u %u", width, height, &most) == 3 && most == 255 && fgetc(file) != EOF && *width > 0
-        && *height > 0 && *width <= 65536 && *height <= 65536) {
-        size_t size = (size_t)3 * *width * *height;
-        pixels = malloc(size);
-        if (pixels && fread(pixels, 1, size, file) != size) {
-            free(pixels);
-            pixels = NULL;
-        }
-    }
-    if (!pixels)
-        fprintf(stderr, "%s: not a complete PPM picture of 8 bits (P6)\n", path);
-    fclose(file);
-    return pixels;
-}
-
-static int write_ppm(const char *path, const unsigned char *pixels, uint32_t width, uint32_t height)
-{
-    FILE *file = fopen(path, "wb");
-    int good = file && fprintf(file, "P6\n%u %u\n255\n", width, height) > 0
-               && fwrite(pixels, (size_t)3 * width, height, file) == height;
-    if (file && fclose(file) != 0)
-        good = 0;
-    if (!good)
-        perror(path);
-    return good;
 }
 
 /* Sets "key=value". */
@@ -103,10 +64,7 @@ int main(int argc, char **argv)
     if (status == KDS_OK)
         status = kds_job_output_size(job, width, height, &out_width, &out_height, &error);
     if (status == KDS_OK && (out = malloc((size_t)3 * out_width * out_height)) != NULL) {
-        kds_image from = {sizeof from, KDS_RGB_U8, width, height, (size_t)3 * width,
-                          in, (size_t)3 * width * height, KDS_ALPHA_STRAIGHT, 0};
-        kds_image to = {sizeof to, KDS_RGB_U8, out_width, out_height, (size_t)3 * out_width,
-                        out, (size_t)3 * out_width * out_height, KDS_ALPHA_STRAIGHT, 0};
+        const kds_image from = rgb_image(in, width, height), to = rgb_image(out, out_width, out_height);
         status = kds_job_run(job, &from, NULL, &to, NULL, progress, NULL, &error);
         fputc('\n', stderr);
         good = status == KDS_OK && write_ppm(argv[2], out, out_width, out_height);

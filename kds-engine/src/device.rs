@@ -138,6 +138,9 @@ pub fn load_cuda() -> std::result::Result<(), &'static str> {
         std::mem::forget(kernels);
         if Cuda::is_available() { Ok(()) } else { Err("the NVIDIA driver finds no usable GPU".to_owned()) }
     });
+    if let Err(reason) = loaded {
+        tracing::debug!("CUDA is not used: {reason}");
+    }
     loaded.as_ref().copied().map_err(String::as_str)
 }
 

@@ -184,6 +184,7 @@ impl Registry {
                 defaults,
             });
         }
+        tracing::debug!("registry {}: {} models", path.display(), added.len());
         for model in added {
             match self.models.iter_mut().find(|known| known.id == model.id) {
                 Some(known) => *known = model,

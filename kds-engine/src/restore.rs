@@ -75,8 +75,17 @@ pub fn restore(
     }
     let _guard = tch::no_grad_guard();
     let mut settings = settings.clone();
+    let start = std::time::Instant::now();
     loop {
         let plan = Plan::new(backbone.spec(), &settings, picture.width, picture.height)?;
+        tracing::debug!(
+            "{} tiles of {} pixels, {} of {} particles at once, {} MiB expected",
+            plan.tiles.len(),
+            plan.side,
+            plan.batch,
+            settings.particles,
+            plan.memory >> 20
+        );
         match (Run { backbone, settings: &settings, plan: &plan, picture, with_confidence, progress }).run() {
             Err(Error::Torch(error)) if is_out_of_memory(&error) => {
                 let smaller = plan.side / 2;
@@ -89,7 +98,12 @@ pub fn restore(
                 tracing::warn!("memory ran out with tiles of {} pixels, trying {smaller}", plan.side);
                 settings.tile = smaller;
             }
-            result => return result,
+            Ok(restored) => {
+                let (from, to) = ((picture.width, picture.height), (plan.output_width, plan.output_height));
+                tracing::info!("restored {from:?} to {to:?} pixels in {:.1} s", start.elapsed().as_secs_f64());
+                return Ok(restored);
+            }
+            Err(error) => return Err(error),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Contexts: what is on this machine.
 
-use std::ffi::{CString, c_char};
+use std::ffi::{CString, c_char, c_void};
+use std::mem::offset_of;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -10,17 +11,21 @@ use kds_engine::threads;
 
 use crate::error::{Failure, KDS_NOT_FOUND, kds_error};
 use crate::guard::{guard, object, out as writable, string};
+use crate::log::{KDS_LOG_DEBUG, KDS_LOG_ERROR, KDS_LOG_INFO, Log, kds_log};
 use crate::structs::{self, Sized32};
 
 /// A list of models, a number of threads. Models and jobs keep what they need of it: free it whenever you like.
 pub struct kds_context {
     pub(crate) shared: Arc<Shared>,
+    /// What `shared` was before registries were added: its strings have been given away.
+    earlier: Vec<Arc<Shared>>,
 }
 
 /// What models share with their context.
 pub(crate) struct Shared {
     pub registry: Registry,
     pub threads: usize,
+    pub log: Log,
     models: Vec<ModelText>,
     devices: OnceLock<Vec<DeviceText>>,
     description: OnceLock<CString>,
@@ -32,22 +37,40 @@ pub(crate) struct Shared {
 pub struct kds_context_params {
     /// Set by `kds_context_params_init`.
     pub struct_size: u32,
-    /// Threads to compute with; 0 is one per core.
+    /// Threads to compute with, 0 to 1024; 0 is one per core.
     pub threads: i32,
     /// Path of a registry file (UTF-8) to add to the built-in models and the user's own, or NULL.
     pub registry: *const c_char,
+    /// Is told what happens, or NULL. It and `log_user_data` must live as long as the context and all that is made of
+    /// it.
+    pub log: kds_log,
+    /// The first argument of `log`.
+    pub log_user_data: *mut c_void,
+    /// The highest `KDS_LOG_*` to tell.
+    pub log_level: i32,
+    /// 0.
+    pub reserved: i32,
 }
 
 // SAFETY: plain data behind a u32.
 unsafe impl Sized32 for kds_context_params {
     const NAME: &'static str = "kds_context_params";
-    const FIRST_SIZE: usize = size_of::<Self>();
+    const FIRST_SIZE: usize = offset_of!(Self, log);
 }
 
-const DEFAULT_PARAMS: kds_context_params =
-    kds_context_params { struct_size: size_of::<kds_context_params>() as u32, threads: 0, registry: std::ptr::null() };
+const DEFAULT_PARAMS: kds_context_params = kds_context_params {
+    struct_size: size_of::<kds_context_params>() as u32,
+    threads: 0,
+    registry: std::ptr::null(),
+    log: None,
+    log_user_data: std::ptr::null_mut(),
+    log_level: KDS_LOG_INFO,
+    reserved: 0,
+};
 
 /// Fills in the defaults, `struct_size` included.
+///
+/// Threads: any.
 ///
 /// # Safety
 /// `params` is NULL or may be written.
@@ -59,8 +82,11 @@ pub unsafe extern "C" fn kds_context_params_init(params: *mut kds_context_params
     }
 }
 
-/// Makes a context: reads the registries. `params` may be NULL. Fails with `KDS_INVALID_REGISTRY` where a registry file
-/// cannot be used.
+/// Makes a context: reads the registries. `params` may be NULL.
+///
+/// Errors: `KDS_INVALID_ARGUMENT`, `KDS_INVALID_REGISTRY` where a registry file cannot be used.
+/// Ownership: the context is yours; free it with `kds_context_free`. The strings of `params` are copied.
+/// Threads: any.
 ///
 /// # Safety
 /// `params` is NULL or valid, `out` may be written, `error` is NULL or may be written.
@@ -77,24 +103,62 @@ pub unsafe extern "C" fn kds_context_new(
         if !(0..=1024).contains(&params.threads) {
             return Err(Failure::argument(format!("threads is {}; 0 to 1024 are possible", params.threads)));
         }
-        let mut registry = Registry::layered()?;
-        if !params.registry.is_null() {
-            // SAFETY: the caller's promise.
-            registry.add_file(Path::new(unsafe { string(params.registry, "registry")? }))?;
+        if !(KDS_LOG_ERROR..=KDS_LOG_DEBUG).contains(&params.log_level) || params.reserved != 0 {
+            return Err(Failure::argument("log_level must be one of KDS_LOG_ERROR ..., reserved must be 0"));
         }
-        let threads = params.threads.unsigned_abs() as usize;
-        threads::use_threads(threads);
-        let models = registry.models().iter().map(ModelText::new).collect();
-        let shared = Shared { registry, threads, models, devices: OnceLock::new(), description: OnceLock::new() };
+        // SAFETY: the caller's promise.
+        let file = if params.registry.is_null() { None } else { Some(unsafe { string(params.registry, "registry")? }) };
+        let log = Log::new(params.log, params.log_user_data, params.log_level);
+        let shared = log.clone().within(|| {
+            let mut registry = Registry::layered()?;
+            if let Some(file) = file {
+                registry.add_file(Path::new(file))?;
+            }
+            let threads = params.threads.unsigned_abs() as usize;
+            threads::use_threads(threads);
+            tracing::info!("libkds {}: {} models", env!("CARGO_PKG_VERSION"), registry.models().len());
+            Ok::<_, Failure>(Shared::new(registry, threads, log))
+        })?;
         // SAFETY: checked not to be NULL; the caller's promise.
-        unsafe { out.write(Box::into_raw(Box::new(kds_context { shared: Arc::new(shared) }))) };
+        unsafe { out.write(Box::into_raw(Box::new(kds_context { shared: Arc::new(shared), earlier: Vec::new() }))) };
         Ok(())
     };
     // SAFETY: the caller's promise.
     unsafe { guard(error, body) }
 }
 
+/// Adds the models of a registry file (UTF-8 path); one of the same id replaces an earlier one. Models that were opened
+/// stay as they are, strings that were given stay valid.
+///
+/// Errors: `KDS_INVALID_REGISTRY`; nothing is added then.
+/// Threads: no other call may use the context.
+///
+/// # Safety
+/// `context` is a live context, `path` is NUL-terminated, `error` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_context_add_registry(
+    context: *mut kds_context,
+    path: *const c_char,
+    error: *mut *mut kds_error,
+) -> i32 {
+    // SAFETY: the caller's promise, as in every function of this file.
+    unsafe {
+        guard(error, || {
+            let path = string(path, "path")?;
+            let context = context.as_mut().ok_or_else(|| Failure::argument("context is NULL"))?;
+            let Shared { registry, threads, log, .. } = &*context.shared;
+            let mut registry = registry.clone();
+            log.within(|| registry.add_file(Path::new(path)))?;
+            let shared = Arc::new(Shared::new(registry, *threads, log.clone()));
+            context.earlier.push(std::mem::replace(&mut context.shared, shared));
+            Ok(())
+        })
+    }
+}
+
 /// Frees a context. NULL is fine. Models that were opened stay usable.
+///
+/// Threads: no other call may use the context.
 ///
 /// # Safety
 /// `context` is NULL or has not been freed.
@@ -162,6 +226,8 @@ unsafe impl Sized32 for kds_device_info {
 
 /// Number of models.
 ///
+/// Threads: any number at once.
+///
 /// # Safety
 /// `context` is a live context, `out` may be written, `error` is NULL or may be written.
 #[unsafe(no_mangle)]
@@ -179,7 +245,11 @@ pub unsafe extern "C" fn kds_context_model_count(
     }
 }
 
-/// Describes one model; `KDS_NOT_FOUND` for an index from the count on.
+/// Describes one model.
+///
+/// Errors: `KDS_NOT_FOUND` for an index from the count on.
+/// Ownership: the strings stay the context's.
+/// Threads: any number at once.
 ///
 /// # Safety
 /// `context` is a live context, `out` has its `struct_size` set, `error` is NULL or may be written.
@@ -201,6 +271,8 @@ pub unsafe extern "C" fn kds_context_model_get(
 
 /// Number of devices. The first call looks for them, which takes a moment where there is a GPU.
 ///
+/// Threads: any number at once.
+///
 /// # Safety
 /// `context` is a live context, `out` may be written, `error` is NULL or may be written.
 #[unsafe(no_mangle)]
@@ -218,7 +290,11 @@ pub unsafe extern "C" fn kds_context_device_count(
     }
 }
 
-/// Describes one device; `KDS_NOT_FOUND` for an index from the count on.
+/// Describes one device.
+///
+/// Errors: `KDS_NOT_FOUND` for an index from the count on.
+/// Ownership: the strings stay the context's.
+/// Threads: any number at once.
 ///
 /// # Safety
 /// `context` is a live context, `out` has its `struct_size` set, `error` is NULL or may be written.
@@ -240,6 +316,9 @@ pub unsafe extern "C" fn kds_context_device_get(
 
 /// Describes the library's surroundings in lines of "key: value": libtorch, threads, cpu, cuda. The string lives as long
 /// as the context.
+///
+/// Ownership: the string stays the context's.
+/// Threads: any number at once.
 ///
 /// # Safety
 /// `context` is a live context, `out` may be written, `error` is NULL or may be written.
@@ -267,8 +346,13 @@ fn item<'a, T>(items: &'a [T], index: usize, what: &str) -> Result<&'a T, Failur
 }
 
 impl Shared {
+    fn new(registry: Registry, threads: usize, log: Log) -> Self {
+        let models = registry.models().iter().map(ModelText::new).collect();
+        Self { registry, threads, log, models, devices: OnceLock::new(), description: OnceLock::new() }
+    }
+
     fn devices(&self) -> &[DeviceText] {
-        self.devices.get_or_init(|| device::devices().iter().map(DeviceText::new).collect())
+        self.devices.get_or_init(|| self.log.within(device::devices).iter().map(DeviceText::new).collect())
     }
 
     fn description(&self) -> &CString {

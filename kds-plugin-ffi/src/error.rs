@@ -37,6 +37,8 @@ pub struct kds_error {
 
 /// The status of an error; `KDS_OK` for NULL.
 ///
+/// Threads: any number at once.
+///
 /// # Safety
 /// `error` is NULL or an error object that has not been freed.
 #[unsafe(no_mangle)]
@@ -47,6 +49,8 @@ pub unsafe extern "C" fn kds_error_status(error: *const kds_error) -> i32 {
 
 /// The message of an error, valid until it is freed; "" for NULL.
 ///
+/// Threads: any number at once.
+///
 /// # Safety
 /// `error` is NULL or an error object that has not been freed.
 #[unsafe(no_mangle)]
@@ -56,6 +60,8 @@ pub unsafe extern "C" fn kds_error_message(error: *const kds_error) -> *const c_
 }
 
 /// Frees an error object. NULL is fine.
+///
+/// Threads: no other call may use the error object.
 ///
 /// # Safety
 /// `error` is NULL or an error object that has not been freed.
@@ -68,6 +74,8 @@ pub unsafe extern "C" fn kds_error_free(error: *mut kds_error) {
 }
 
 /// The name of a status, such as "KDS_OK"; "KDS_UNKNOWN" for a number that is none. Static.
+///
+/// Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn kds_status_name(status: i32) -> *const c_char {
     let name = match status {

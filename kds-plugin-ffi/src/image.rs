@@ -2,6 +2,7 @@
 
 use std::ffi::c_void;
 
+use half::f16;
 use kds_engine::restore::Picture;
 
 use crate::error::{Failure, KDS_INVALID_IMAGE};
@@ -31,6 +32,14 @@ pub const KDS_RGB_F32: i32 = 34;
 pub const KDS_RGBA_F32: i32 = 35;
 /// `format`: as `KDS_GRAYA_U8`, 32-bit floats, 0 black and 1 white.
 pub const KDS_GRAYA_F32: i32 = 36;
+/// `format`: as `KDS_GRAY_U8`, 16-bit floats (IEEE binary16), 0 black and 1 white.
+pub const KDS_GRAY_F16: i32 = 49;
+/// `format`: as `KDS_RGB_U8`, 16-bit floats (IEEE binary16), 0 black and 1 white.
+pub const KDS_RGB_F16: i32 = 50;
+/// `format`: as `KDS_RGBA_U8`, 16-bit floats (IEEE binary16), 0 black and 1 white.
+pub const KDS_RGBA_F16: i32 = 51;
+/// `format`: as `KDS_GRAYA_U8`, 16-bit floats (IEEE binary16), 0 black and 1 white.
+pub const KDS_GRAYA_F16: i32 = 52;
 
 /// `alpha`: colours are as they are, whatever alpha is.
 pub const KDS_ALPHA_STRAIGHT: i32 = 0;
@@ -87,13 +96,14 @@ enum Depth {
     U8,
     U16,
     F32,
+    F16,
 }
 
 impl Depth {
     fn bytes(self) -> usize {
         match self {
             Self::U8 => 1,
-            Self::U16 => 2,
+            Self::U16 | Self::F16 => 2,
             Self::F32 => 4,
         }
     }
@@ -120,6 +130,7 @@ impl Layout {
             0 => Depth::U8,
             1 => Depth::U16,
             2 => Depth::F32,
+            3 => Depth::F16,
             _ => return Err(wrong(format!("format {} is not one of KDS_GRAY_U8 ...", image.format))),
         };
         let channels = match image.format & 15 {
@@ -166,6 +177,7 @@ impl Layout {
                 Depth::U8 => f32::from(row.add(index).read()) / 255.0,
                 Depth::U16 => f32::from(row.cast::<u16>().add(index).read_unaligned()) / 65535.0,
                 Depth::F32 => row.cast::<f32>().add(index).read_unaligned(),
+                Depth::F16 => row.cast::<f16>().add(index).read_unaligned().to_f32(),
             }
         }
     }
@@ -178,6 +190,7 @@ impl Layout {
                 Depth::U8 => row.add(index).write((value * 255.0).round() as u8),
                 Depth::U16 => row.cast::<u16>().add(index).write_unaligned((value * 65535.0).round() as u16),
                 Depth::F32 => row.cast::<f32>().add(index).write_unaligned(value),
+                Depth::F16 => row.cast::<f16>().add(index).write_unaligned(f16::from_f32(value)),
             }
         }
     }

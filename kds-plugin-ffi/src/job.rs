@@ -50,7 +50,8 @@ pub struct kds_progress_info {
     pub total: u64,
 }
 
-/// Called on the thread inside `kds_job_run`, at every step and tile. A value other than 0 cancels this run.
+/// Called on the thread inside `kds_job_run`, at every step and tile. A value other than 0 cancels this run. It may call
+/// the library, but neither run nor free this job, and must neither throw nor jump out.
 pub type kds_progress = Option<unsafe extern "C" fn(user_data: *mut c_void, info: *const kds_progress_info) -> i32>;
 
 /// What a run would do and need.
@@ -81,6 +82,9 @@ unsafe impl Sized32 for kds_estimate {
 
 /// Makes a job with the model's default parameters.
 ///
+/// Ownership: the job is yours; free it with `kds_job_free`.
+/// Threads: any number at once.
+///
 /// # Safety
 /// `model` is a live model, `out` may be written, `error` is NULL or may be written.
 #[unsafe(no_mangle)]
@@ -109,6 +113,8 @@ pub unsafe extern "C" fn kds_job_new(
 
 /// Frees a job, which must not be running. NULL is fine.
 ///
+/// Threads: no other call may use the job, `kds_job_cancel` included.
+///
 /// # Safety
 /// `job` is NULL or has not been freed, and no call uses it.
 #[unsafe(no_mangle)]
@@ -119,8 +125,10 @@ pub unsafe extern "C" fn kds_job_free(job: *mut kds_job) {
     }
 }
 
-/// Sets one parameter of `KDS_SCOPE_JOB` for the runs that begin after it. `KDS_INVALID_ARGUMENT` for a name that is not
-/// in the table or a value outside its range.
+/// Sets one parameter of `KDS_SCOPE_JOB` for the runs that begin after it. Names, values and ranges: `kds_param_get`.
+///
+/// Errors: `KDS_INVALID_ARGUMENT` for a name that is not in the table or a value outside its range.
+/// Threads: not beside another call with this job, but for `kds_job_cancel`.
 ///
 /// # Safety
 /// `job` is a live job, the strings are NUL-terminated, `error` is NULL or may be written.
@@ -141,8 +149,11 @@ pub unsafe extern "C" fn kds_job_set(
     }
 }
 
-/// The value in force of one parameter: the job's, else the model's, else the table's. The string lives until the next
-/// `kds_job_get` or `kds_job_free` of this job.
+/// The value in force of one parameter: the job's, else the model's, else the table's.
+///
+/// Ownership: the string stays the job's and lives until the next `kds_job_get` or `kds_job_free` of this job.
+/// Errors: `KDS_INVALID_ARGUMENT` for a name that is not in the table.
+/// Threads: not beside another `kds_job_get`, `kds_job_set` or `kds_job_free` of this job.
 ///
 /// # Safety
 /// `job` is a live job, `key` is NUL-terminated, `value` may be written, `error` is NULL or may be written; no other
@@ -169,6 +180,10 @@ pub unsafe extern "C" fn kds_job_get(
 }
 
 /// The size that the result for an image of this size will have, with the parameters set so far.
+///
+/// Errors: `KDS_INVALID_ARGUMENT` where a side is 0 or the result's would not fit 32 bits, or where the parameters do not
+/// fit together.
+/// Threads: any number at once.
 ///
 /// # Safety
 /// `job` is a live job, the out-parameters may be written, `error` is NULL or may be written.
@@ -200,8 +215,11 @@ pub unsafe extern "C" fn kds_job_output_size(
     }
 }
 
-/// What a run for an image of this size would do and need, with the parameters set so far. `KDS_OUT_OF_MEMORY` where it
-/// would not fit the budget.
+/// What a run for an image of this size would do and need, with the parameters set so far.
+///
+/// Errors: `KDS_OUT_OF_MEMORY` where it would not fit the budget, `KDS_INVALID_IMAGE` for a size that cannot be
+/// restored, `KDS_INVALID_ARGUMENT` for parameters that do not fit together.
+/// Threads: any number at once.
 ///
 /// # Safety
 /// `job` is a live job, `out` has its `struct_size` set, `error` is NULL or may be written.
@@ -241,9 +259,14 @@ pub unsafe extern "C" fn kds_job_estimate(
 /// `confidence` is NULL or a gray image of the output's size: white where the particles agree, black where they differ
 /// as much as photographs do.
 ///
-/// The input is read before anything is written, so buffers may overlap; the buffers are written only on success.
-/// `progress` may be NULL. `KDS_BUSY` where the job is running already, `KDS_CANCELLED` after `kds_job_cancel` or a
-/// `progress` that returned other than 0.
+/// The input is read before anything is written, so input and output may overlap; `output` and `confidence` may not
+/// overlap each other. They are written only on success. `progress` may be NULL.
+///
+/// Errors: `KDS_INVALID_IMAGE`, naming the image and what is wrong with it; `KDS_INVALID_ARGUMENT`; `KDS_BUSY` where the
+/// job is running already; `KDS_CANCELLED` after `kds_job_cancel` or a `progress` that returned other than 0;
+/// `KDS_OUT_OF_MEMORY`; `KDS_INTERNAL`.
+/// Threads: any number of jobs at once, of one model too; one run per job. They share the processor's cores: jobs side
+/// by side are no faster than one after the other.
 ///
 /// # Safety
 /// `job` is a live job; the images are valid, their buffers `len` bytes long; `error` is NULL or may be written.
@@ -266,13 +289,16 @@ pub unsafe extern "C" fn kds_job_run(
                 return Err(Failure::new(KDS_BUSY, "this job is running already; make one job per thread"));
             }
             let _running = Running(&job.running);
-            job.poison.protect(|| job.run(input, mask, output, confidence, progress, user_data))
+            let run = || job.run(input, mask, output, confidence, progress, user_data);
+            job.poison.protect(|| job.loaded.log.within(run))
         })
     }
 }
 
 /// Cancels the job's runs, the present one and all later ones: it stops within a step of the sampler, with
 /// `KDS_CANCELLED`. From any thread and from signal handlers, at any time while the job lives. NULL is fine.
+///
+/// Threads: any number at once, beside every call but `kds_job_free`.
 ///
 /// # Safety
 /// `job` is NULL or a live job.
@@ -281,6 +307,21 @@ pub unsafe extern "C" fn kds_job_cancel(job: *const kds_job) {
     // SAFETY: the caller's promise.
     if let Some(job) = unsafe { job.as_ref() } {
         job.cancelled.store(true, Ordering::Release);
+    }
+}
+
+/// A run that panics. It is no symbol of libkds.so: only a library made for tests exports it.
+///
+/// # Safety
+/// As `kds_job_run`.
+#[doc(hidden)]
+pub unsafe fn meet_a_defect(job: *mut kds_job, error: *mut *mut kds_error) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(error, || {
+            let job = object(job.cast_const(), "job")?;
+            job.poison.protect(|| panic!("a defect,\nmet on purpose"))
+        })
     }
 }
 

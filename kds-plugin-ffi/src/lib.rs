@@ -17,6 +17,7 @@ mod error;
 mod guard;
 mod image;
 mod job;
+mod log;
 mod model;
 mod parameters;
 mod structs;
@@ -25,6 +26,7 @@ pub use context::*;
 pub use error::*;
 pub use image::*;
 pub use job::*;
+pub use log::*;
 pub use model::*;
 pub use parameters::*;
 
@@ -37,12 +39,16 @@ compile_error!("libkds must not be built with panic=abort: a panic has to become
 pub const KDS_ABI_VERSION: u32 = 1;
 
 /// The interface version of the library that was loaded, to compare with `KDS_ABI_VERSION`.
+///
+/// Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn kds_abi_version() -> u32 {
     KDS_ABI_VERSION
 }
 
 /// The version of the library, such as "0.1.0"; static.
+///
+/// Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn kds_version_string() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::ffi::{CString, c_char};
 use std::sync::Arc;
+use std::time::Instant;
 
 use kds_engine::backbone::Backbone;
 use kds_engine::device;
-use kds_engine::registry::Task;
+use kds_engine::registry::{ModelEntry, Task};
 
-use crate::context::{ModelText, kds_context, kds_model_info};
-use crate::error::kds_error;
+use crate::context::{ModelText, Shared, kds_context, kds_model_info};
+use crate::error::{Failure, kds_error};
 use crate::guard::{guard, object, out as writable, string};
+use crate::log::Log;
 use crate::structs;
 
 /// A model in memory. Jobs keep what they need of it: free it whenever you like.
@@ -24,14 +26,40 @@ pub(crate) struct Loaded {
     pub defaults: BTreeMap<String, String>,
     pub task: Task,
     pub threads: usize,
+    pub log: Log,
     text: ModelText,
     device: CString,
     dtype: CString,
 }
 
+impl Loaded {
+    fn new(entry: &ModelEntry, device: &str, dtype: &str, shared: &Shared) -> Result<Self, Failure> {
+        let start = Instant::now();
+        let device = device::parse(device)?;
+        let kind = device::parse_kind(dtype, device)?;
+        let backbone = entry.load(device, kind)?;
+        let (device, dtype) = (device::name(device), device::kind_name(kind));
+        tracing::info!("model {} on {device} in {dtype}, loaded in {:.1} s", entry.id, start.elapsed().as_secs_f64());
+        Ok(Self {
+            backbone,
+            defaults: entry.defaults.clone(),
+            task: entry.task,
+            threads: shared.threads,
+            log: shared.log.clone(),
+            text: ModelText::new(entry),
+            device: CString::new(device).unwrap_or_default(),
+            dtype: CString::new(dtype).unwrap_or_default(),
+        })
+    }
+}
+
 /// Loads a model, which takes about as long as reading its files. `device` is "auto", "cpu", "cuda" or "cuda:K", `dtype`
-/// is "auto", "f32", "bf16" or "f16"; NULL is "auto". Fails with `KDS_NOT_FOUND`, `KDS_INVALID_MODEL` or
-/// `KDS_DEVICE_UNAVAILABLE`. Several threads may open models of one context at once.
+/// is "auto", "f32", "bf16" or "f16"; NULL is "auto".
+///
+/// Ownership: the model is yours; free it with `kds_model_free`.
+/// Errors: `KDS_NOT_FOUND` for an unknown id, `KDS_INVALID_MODEL` for files that cannot be used,
+/// `KDS_DEVICE_UNAVAILABLE`, `KDS_OUT_OF_MEMORY`, `KDS_INVALID_ARGUMENT`.
+/// Threads: any number at once.
 ///
 /// # Safety
 /// `context` is a live context, the strings are NUL-terminated, `out` may be written, `error` is NULL or may be written.
@@ -51,17 +79,8 @@ pub unsafe extern "C" fn kds_model_open(
             let shared = &object(context, "context")?.shared;
             let out = writable(out, "out")?;
             let entry = shared.registry.find(string(id, "id")?)?;
-            let device = device::parse(string(or_auto(device), "device")?)?;
-            let kind = device::parse_kind(string(or_auto(dtype), "dtype")?, device)?;
-            let loaded = Loaded {
-                backbone: entry.load(device, kind)?,
-                defaults: entry.defaults.clone(),
-                task: entry.task,
-                threads: shared.threads,
-                text: ModelText::new(entry),
-                device: CString::new(device::name(device)).unwrap_or_default(),
-                dtype: CString::new(device::kind_name(kind)).unwrap_or_default(),
-            };
+            let (device, dtype) = (string(or_auto(device), "device")?, string(or_auto(dtype), "dtype")?);
+            let loaded = shared.log.within(|| Loaded::new(entry, device, dtype, shared))?;
             out.write(Box::into_raw(Box::new(kds_model { loaded: Arc::new(loaded) })));
             Ok(())
         })
@@ -69,6 +88,8 @@ pub unsafe extern "C" fn kds_model_open(
 }
 
 /// Frees a model. NULL is fine. Jobs that were made of it stay usable.
+///
+/// Threads: no other call may use the model.
 ///
 /// # Safety
 /// `model` is NULL or has not been freed.
@@ -81,6 +102,9 @@ pub unsafe extern "C" fn kds_model_free(model: *mut kds_model) {
 }
 
 /// Describes an opened model. The strings live as long as the model.
+///
+/// Ownership: the strings stay the model's.
+/// Threads: any number at once.
 ///
 /// # Safety
 /// `model` is a live model, `out` has its `struct_size` set, `error` is NULL or may be written.
@@ -95,6 +119,9 @@ pub unsafe extern "C" fn kds_model_info_get(
 }
 
 /// Where and in what number format the model computes: what "auto" took. The strings live as long as the model.
+///
+/// Ownership: the strings stay the model's.
+/// Threads: any number at once.
 ///
 /// # Safety
 /// `model` is a live model, `device` and `dtype` may be written, `error` is NULL or may be written.

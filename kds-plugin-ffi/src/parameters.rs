@@ -58,12 +58,18 @@ unsafe impl Sized32 for kds_param {
 }
 
 /// Number of parameters.
+///
+/// Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn kds_param_count() -> usize {
     table().len()
 }
 
-/// Describes one parameter; `KDS_NOT_FOUND` for an index from `kds_param_count()` on.
+/// Describes one parameter.
+///
+/// Errors: `KDS_NOT_FOUND` for an index from `kds_param_count()` on.
+/// Ownership: the strings are static.
+/// Threads: any.
 ///
 /// # Safety
 /// `out` is NULL or a `kds_param` with its `struct_size` set; `error` is NULL or may be written.

@@ -1,6 +1,7 @@
 //! What the tests and measurements that cross crates share: image metrics, and ways to run a restoration.
 
 pub mod bicubic;
+pub mod c;
 pub mod command;
 pub mod evaluation;
 pub mod lpips;

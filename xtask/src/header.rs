@@ -22,7 +22,9 @@ pub fn generate(crate_folder: &Path) -> Result<String> {
         .with_context(|| format!("cannot generate a header from {}", crate_folder.display()))?;
     let mut text = Vec::new();
     bindings.write(&mut text);
-    String::from_utf8(text).context("the generated header is not UTF-8")
+    let text = String::from_utf8(text).context("the generated header is not UTF-8")?;
+    // What Rust's documentation calls safety are the conditions of a call.
+    Ok(text.replace("/// # Safety\n///", "/// Requires:"))
 }
 
 /// Writes the header into the repository.
