@@ -38,10 +38,15 @@ pub fn write(root: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The committed header.
+pub fn read(root: &Path) -> Result<String> {
+    let path = root.join(HEADER);
+    fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+}
+
 /// Fails when the committed header is not what the sources give.
 pub fn check(root: &Path) -> Result<()> {
-    let path = root.join(HEADER);
-    let committed = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let committed = read(root)?;
     let generated = generate(&root.join(CRATE))?;
     if committed == generated {
         return Ok(());

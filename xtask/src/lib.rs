@@ -1,5 +1,6 @@
 //! What `cargo xtask …` does, as a library so that tests can call it.
 
+pub mod abi;
 pub mod cargo;
 pub mod checks;
 pub mod header;

@@ -5,7 +5,7 @@ use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use xtask::setup::{Setup, Variant};
-use xtask::{cargo, checks, header};
+use xtask::{abi, cargo, checks, header};
 
 /// Set up, run and test KDS. Every command that needs libtorch fetches it first, once.
 #[derive(Parser)]
@@ -30,6 +30,12 @@ enum Command {
     /// Write include/kds.h from the sources of kds-plugin-ffi
     Header {
         /// Compare only, and fail when the committed header is out of date
+        #[arg(long)]
+        check: bool,
+    },
+    /// Write tests/c/kds.abi, the description of the binary interface, where it has only grown
+    Abi {
+        /// Compare only, and fail when the interface is not as described
         #[arg(long)]
         check: bool,
     },
@@ -100,5 +106,7 @@ fn run(command: Command) -> Result<()> {
         }
         Command::Header { check: true } => header::check(&setup.root),
         Command::Header { check: false } => header::write(&setup.root),
+        Command::Abi { check: true } => abi::check(&setup.root),
+        Command::Abi { check: false } => abi::write(&setup.root),
     }
 }

@@ -102,3 +102,8 @@ fn sources_that_do_not_parse_are_an_error_that_names_the_crate() {
 fn the_committed_header_is_up_to_date() {
     header::check(root()).unwrap();
 }
+
+#[test]
+fn the_binary_interface_is_as_described() {
+    xtask::abi::check(root()).unwrap();
+}
