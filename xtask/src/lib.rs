@@ -2,6 +2,9 @@
 
 pub mod cargo;
 pub mod checks;
+pub mod dist;
 pub mod header;
+pub mod install;
 pub mod packages;
+pub mod partial;
 pub mod setup;
