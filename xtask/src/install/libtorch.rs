@@ -148,28 +148,27 @@ impl Libtorch {
             let Some(package) = name.to_str().and_then(|name| name.strip_suffix(".dist-info")) else { continue };
             // Each line: a file of the package, a comma, checksum and size.
             let Ok(record) = fs::read_to_string(folder.path().join("RECORD")) else { continue };
-            let files = record.lines().filter_map(|line| line.split(',').next()).map(Path::new);
-            if files.into_iter().any(|file| libraries.contains(file)) {
-                collect(&folder.path().join("licenses"), Path::new(package), &mut licences)?;
+            let files: Vec<&Path> = record.lines().filter_map(|line| line.split(',').next()).map(Path::new).collect();
+            if !files.iter().any(|file| libraries.contains(*file)) {
+                continue;
+            }
+            let before = licences.len();
+            for file in files {
+                if let Some(name) = file.file_name().filter(|name| is_licence(&name.to_string_lossy())) {
+                    licences.insert(Path::new(package).join(name), self.packages.join(file));
+                }
+            }
+            if licences.len() == before {
+                bail!("{} holds libraries to install but no licence", folder.path().display());
             }
         }
         Ok(licences)
     }
 }
 
-/// All files below a folder, by their path from it, below `name`.
-fn collect(folder: &Path, name: &Path, files: &mut BTreeMap<PathBuf, PathBuf>) -> Result<()> {
-    let failed = || format!("cannot read {}", folder.display());
-    for entry in fs::read_dir(folder).with_context(failed)? {
-        let entry = entry.with_context(failed)?;
-        let name = name.join(entry.file_name());
-        if entry.path().is_dir() {
-            collect(&entry.path(), &name, files)?;
-        } else {
-            files.insert(name, entry.path());
-        }
-    }
-    Ok(())
+fn is_licence(name: &str) -> bool {
+    let name = name.to_lowercase();
+    name.starts_with("licen") || name.starts_with("notice")
 }
 
 /// The path with each `folder/..` left out. No link is followed: the loader's view of `$ORIGIN/../..` starts at a real
