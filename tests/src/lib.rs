@@ -2,6 +2,7 @@
 
 pub mod bicubic;
 pub mod command;
+pub mod debian_root;
 pub mod evaluation;
 pub mod lpips;
 pub mod pairs;
