@@ -22,8 +22,6 @@ const FILE: &str = "libkds.so";
 /// Where the library may lie, seen from the folder of the running program: beside it, above it (test programs lie one
 /// folder deeper), and where an installation puts libraries.
 const BESIDE: &[&str] = &["", "..", "../lib", "../lib/x86_64-linux-gnu"];
-/// What the dynamic loader is asked for at the end.
-const LOADER: &[&str] = &["libkds.so.0", "libkds.so"];
 
 /// A loaded libkds.so.
 pub struct Library {
@@ -38,7 +36,7 @@ impl Library {
     ///
     /// 1. the file that the environment variable `KDS_LIBRARY` names; if that one cannot be loaded, no other is tried;
     /// 2. `libkds.so` beside the running program, in the folder above, in `../lib` or `../lib/x86_64-linux-gnu`;
-    /// 3. what the dynamic loader finds for `libkds.so.0` or `libkds.so`.
+    /// 3. what the dynamic loader finds for `libkds.so.1` (the version of the interface) or `libkds.so`.
     ///
     /// # Errors
     /// [`Status::LibraryUnavailable`], with every place that was tried, the loader's reason, and what to do.
@@ -50,7 +48,8 @@ impl Library {
             });
         }
         let folder = env::current_exe().ok().and_then(|program| program.parent().map(Path::to_owned));
-        Self::search(folder.as_deref(), LOADER)
+        let versioned = format!("{FILE}.{}", raw::ABI_VERSION);
+        Self::search(folder.as_deref(), &[&versioned, FILE])
     }
 
     /// Loads this very file.

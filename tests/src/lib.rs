@@ -3,6 +3,7 @@
 pub mod bicubic;
 pub mod c;
 pub mod command;
+pub mod debian_root;
 pub mod evaluation;
 pub mod lpips;
 pub mod pairs;

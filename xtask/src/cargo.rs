@@ -25,12 +25,32 @@ pub fn command(root: &Path) -> Command {
     command
 }
 
-/// Builds these packages in release mode, then becomes the named program: its exit code is the answer, and signals
-/// reach it directly. It runs in the caller's working directory, so relative paths in `arguments` hold. Returns only on
-/// failure.
-pub fn run_release(root: &Path, packages: &[&str], program: &str, arguments: &[OsString]) -> Result<()> {
+/// How much the compiler optimises, by cargo's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Profile {
+    /// Optimised: for use.
+    Release,
+    /// Quick to build: for tests.
+    Dev,
+}
+
+impl Profile {
+    /// Name of the folder that cargo builds into.
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Dev => "debug",
+        }
+    }
+}
+
+/// Builds these packages, and returns the folder that their libraries and programs lie in.
+pub fn build(root: &Path, profile: Profile, packages: &[&str]) -> Result<PathBuf> {
     let mut build = command(root);
-    build.args(["build", "--release"]);
+    build.arg("build");
+    if profile == Profile::Release {
+        build.arg("--release");
+    }
     for package in packages {
         build.args(["-p", package]);
     }
@@ -38,14 +58,21 @@ pub fn run_release(root: &Path, packages: &[&str], program: &str, arguments: &[O
     if !status.success() {
         bail!("building {} failed ({status}); the compiler's messages are above", packages.join(" and "));
     }
-    let program = release_folder()?.join(program);
+    Ok(target_folder()?.join(profile.folder()))
+}
+
+/// Builds these packages in release mode, then becomes the named program: its exit code is the answer, and signals
+/// reach it directly. It runs in the caller's working directory, so relative paths in `arguments` hold. Returns only on
+/// failure.
+pub fn run_release(root: &Path, packages: &[&str], program: &str, arguments: &[OsString]) -> Result<()> {
+    let program = build(root, Profile::Release, packages)?.join(program);
     let failure = Command::new(&program).args(arguments).exec();
     Err(failure).with_context(|| format!("cannot start {}", program.display()))
 }
 
-/// Where cargo puts release builds: this program lies in `TARGET/debug/`, wherever the target folder was set to be.
-fn release_folder() -> Result<PathBuf> {
+/// The folder that cargo builds into: this program lies in `TARGET/debug/`, wherever the target folder was set to be.
+pub fn target_folder() -> Result<PathBuf> {
     let program = std::env::current_exe().context("cannot find out where this program lies")?;
     let target = program.parent().and_then(Path::parent);
-    Ok(target.with_context(|| format!("{} does not lie in a target folder", program.display()))?.join("release"))
+    Ok(target.with_context(|| format!("{} does not lie in a target folder", program.display()))?.to_owned())
 }

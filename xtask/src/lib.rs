@@ -3,6 +3,9 @@
 pub mod abi;
 pub mod cargo;
 pub mod checks;
+pub mod dist;
 pub mod header;
+pub mod install;
 pub mod packages;
+pub mod partial;
 pub mod setup;

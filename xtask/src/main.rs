@@ -1,11 +1,14 @@
 //! `cargo xtask …`: set up, run and test KDS from a fresh clone.
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
+use xtask::cargo::Profile;
+use xtask::install::Tree;
 use xtask::setup::{Setup, Variant};
-use xtask::{abi, cargo, checks, header};
+use xtask::{abi, cargo, checks, dist, header, install};
 
 /// Set up, run and test KDS. Every command that needs libtorch fetches it first, once.
 #[derive(Parser)]
@@ -27,6 +30,25 @@ enum Command {
     Kds(PassedOn),
     /// Run every check: format, lints, build, tests
     Test,
+    /// Build KDS and install the library, headers, command and libtorch below a prefix, which may be moved afterwards
+    Install {
+        /// Folder to install into, such as /usr/local or ~/kds
+        #[arg(long, value_name = "FOLDER")]
+        prefix: PathBuf,
+        #[command(flatten)]
+        build: BuildArguments,
+        /// Remove what was installed there instead
+        #[arg(long)]
+        uninstall: bool,
+    },
+    /// Build KDS and pack an installation as one archive that runs where it is unpacked
+    Dist {
+        #[command(flatten)]
+        build: BuildArguments,
+        /// File to write [default: kds-VERSION-linux-MACHINE.tar.gz in the target folder]
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
     /// Write include/kds.h from the sources of kds-plugin-ffi
     Header {
         /// Compare only, and fail when the committed header is out of date
@@ -52,6 +74,22 @@ struct SetupArguments {
     /// Libraries for the CPU only
     #[arg(long)]
     cpu: bool,
+}
+
+#[derive(Args)]
+struct BuildArguments {
+    /// How much the compiler optimises
+    #[arg(long, value_enum, default_value = "release")]
+    profile: Profile,
+}
+
+impl BuildArguments {
+    /// Builds, and collects what an installation consists of.
+    fn tree(&self, setup: &Setup) -> Result<Tree> {
+        let libtorch = setup.run(None)?;
+        let built = cargo::build(&setup.root, self.profile, &install::PACKAGES)?;
+        install::Source { root: &setup.root, built: &built, libtorch: &libtorch }.tree()
+    }
 }
 
 /// Arguments that belong to the program that is run, `--help` included. Only a `--` before all others is dropped, as
@@ -104,9 +142,35 @@ fn run(command: Command) -> Result<()> {
             setup.run(None)?;
             checks::run(&setup.root)
         }
+        Command::Install { prefix, uninstall: true, .. } => {
+            install::uninstall(&prefix)?;
+            println!("KDS is removed from {}.", prefix.display());
+            Ok(())
+        }
+        Command::Install { prefix, build, uninstall: false } => {
+            let tree = build.tree(&setup)?;
+            install::install(&tree, &prefix)?;
+            println!("KDS {} is installed in {} ({}).", install::VERSION, prefix.display(), megabytes(tree.size()?));
+            Ok(())
+        }
+        Command::Dist { build, output } => {
+            let tree = build.tree(&setup)?;
+            let output = match output {
+                Some(output) => output,
+                None => cargo::target_folder()?.join(dist::name() + ".tar.gz"),
+            };
+            dist::write(&tree, &output)?;
+            let packed = std::fs::metadata(&output).with_context(|| format!("cannot read {}", output.display()))?.len();
+            println!("{} is written ({}; {} unpacked).", output.display(), megabytes(packed), megabytes(tree.size()?));
+            Ok(())
+        }
         Command::Header { check: true } => header::check(&setup.root),
         Command::Header { check: false } => header::write(&setup.root),
         Command::Abi { check: true } => abi::check(&setup.root),
         Command::Abi { check: false } => abi::write(&setup.root),
     }
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{:.0} MB", bytes as f64 / 1e6)
 }

@@ -6,11 +6,11 @@
 
 use super::libtorch;
 use super::recipe::Recipe;
+use crate::partial::{Partial, remove_folder, sibling};
 use anyhow::{Context, Result, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::fs::{self, File, TryLockError};
-use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,20 +36,12 @@ pub fn install(recipe: &Recipe, folder: &Path, python: &Path) -> Result<()> {
         recipe.unpacked,
         folder.display()
     );
-    let fetched = partial.0.join("packages");
-    fetch(recipe, python, &fetched, &partial.0.join("temporary"))?;
+    let fetched = partial.path().join("packages");
+    fetch(recipe, python, &fetched, &partial.path().join("temporary"))?;
     libtorch::check(&fetched.join("torch")).context("pip succeeded, but what it installed is not usable")?;
     // Something incomplete may lie there when files of an earlier set-up were deleted by hand.
     remove_folder(folder)?;
     fs::rename(&fetched, folder).with_context(|| format!("cannot move what was fetched to {}", folder.display()))
-}
-
-/// `folder` with `.ending` added to its name.
-fn sibling(folder: &Path, ending: &str) -> PathBuf {
-    let mut name = folder.as_os_str().to_owned();
-    name.push(".");
-    name.push(ending);
-    name.into()
 }
 
 /// Takes the lock, after waiting for another set-up that holds it. The file stays: removing it would let two processes
@@ -66,35 +58,6 @@ fn lock(path: &Path) -> Result<File> {
         Err(TryLockError::Error(failure)) => return Err(failure).with_context(failed),
     }
     Ok(file)
-}
-
-/// A folder that does not outlive this value.
-struct Partial(PathBuf);
-
-impl Partial {
-    /// An empty folder: what an earlier set-up left there is removed.
-    fn new(path: PathBuf) -> Result<Self> {
-        remove_folder(&path)?;
-        fs::create_dir(&path).with_context(|| format!("cannot create {}", path.display()))?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Partial {
-    fn drop(&mut self) {
-        if let Err(failure) = remove_folder(&self.0) {
-            eprintln!("warning: {failure:#}");
-        }
-    }
-}
-
-fn remove_folder(path: &Path) -> Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(failure) if failure.kind() != ErrorKind::NotFound => {
-            Err(failure).with_context(|| format!("cannot remove {}", path.display()))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn check_pip(python: &Path) -> Result<()> {

@@ -9,10 +9,10 @@ pub use libtorch::VERSION;
 pub use recipe::{Recipe, Variant};
 
 use crate::cargo;
+use crate::partial::remove_file;
 use anyhow::{Context, Result, bail};
 use std::ffi::OsStr;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 const LINK: &str = ".libtorch";
@@ -95,15 +95,6 @@ impl Setup {
             });
         }
         Ok(torch)
-    }
-}
-
-fn remove_file(path: &Path) -> Result<()> {
-    match fs::remove_file(path) {
-        Err(failure) if failure.kind() != ErrorKind::NotFound => {
-            Err(failure).with_context(|| format!("cannot remove {}", path.display()))
-        }
-        _ => Ok(()),
     }
 }
 

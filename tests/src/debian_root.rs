@@ -1,0 +1,72 @@
+//! A small Debian in a folder, to run programs where nothing of the build machine is installed.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+use xtask::packages;
+use xtask::partial::{Partial, sibling};
+use xtask::setup::Setup;
+
+/// A Debian of this name with its essential packages and apt, nothing else; it is made once and kept beside libtorch,
+/// in the user's cache folder. That takes root, `mmdebstrap` and a network.
+pub struct DebianRoot(PathBuf);
+
+impl DebianRoot {
+    /// The Debian of this release, such as `trixie`.
+    pub fn new(release: &str) -> Result<Self> {
+        let cache = Setup::from_environment()?.cache;
+        fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
+        let root = cache.join(format!("debian-{release}-minbase"));
+        // Another test may be making it.
+        let lock = sibling(&root, "lock");
+        let lock = File::create(&lock).with_context(|| format!("cannot create {}", lock.display()))?;
+        lock.lock().context("cannot lock the folder of the Debian root")?;
+        if !root.exists() {
+            make(release, &root)
+                .with_context(|| format!("cannot make a Debian {release} root, which takes root and a network"))?;
+        }
+        Ok(Self(root))
+    }
+
+    /// Where it is. It is shared: write nothing here.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// A command that runs in this root, with an empty environment and `folder` as `/mnt`, its working directory. The
+    /// mounts are gone when it ends.
+    pub fn command(&self, folder: &Path, program: impl AsRef<OsStr>) -> Command {
+        const SCRIPT: &str = r#"root=$1 folder=$2; shift 2
+            mount --rbind /proc "$root/proc" && mount --rbind /dev "$root/dev" && mount --bind "$folder" "$root/mnt" &&
+            exec chroot "$root" env -i -C /mnt PATH=/usr/bin:/bin "$@""#;
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "--propagation", "private", "sh", "-c", SCRIPT, "sh"]);
+        command.arg(&self.0).arg(folder).arg(program);
+        command
+    }
+}
+
+fn make(release: &str, root: &Path) -> Result<()> {
+    packages::ensure(&[("mmdebstrap", "mmdebstrap")])?;
+    let partial = Partial::new(sibling(root, "partial"))?;
+    let made = partial.path().join("root");
+    let mut command = Command::new("mmdebstrap");
+    command.arg("--variant=minbase");
+    for left_out in ["doc", "locale", "man"] {
+        command.arg(format!("--dpkgopt=path-exclude=/usr/share/{left_out}/*"));
+    }
+    let output = command.arg(release).arg(&made).args(mirror()).output().context("cannot start mmdebstrap")?;
+    if !output.status.success() {
+        bail!("mmdebstrap failed ({}):\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+    }
+    fs::rename(&made, root).with_context(|| format!("cannot move {} to {}", made.display(), root.display()))
+}
+
+/// The mirror that this machine uses, if it is a Debian that names one where Debian 12 does; otherwise mmdebstrap's own.
+fn mirror() -> Option<String> {
+    let sources = fs::read_to_string("/etc/apt/sources.list.d/debian.sources").ok()?;
+    sources.lines().find_map(|line| line.strip_prefix("URIs: ")).map(str::to_owned)
+}

@@ -1,0 +1,201 @@
+//! What `cargo xtask install` and `cargo xtask dist` make, used as a stranger would: in another place, with nothing of
+//! the build tree, on a system that has neither Rust nor Python.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use image::RgbImage;
+use kds_tests::command::{build_folder, kds};
+use kds_tests::debian_root::DebianRoot;
+use kds_tests::pairs::Pair;
+use tempfile::TempDir;
+use xtask::{dist, install};
+
+const SETTINGS: [&str; 6] = ["--particles", "2", "--steps", "2", "--seed", "5"];
+/// What points to the build tree, or to a KDS that happens to be installed.
+const LEADING_ELSEWHERE: [&str; 7] = [
+    "CMAKE_PREFIX_PATH",
+    "KDS_LIBRARY",
+    "KDS_REGISTRY",
+    "LD_LIBRARY_PATH",
+    "LIBTORCH",
+    "PKG_CONFIG_LIBDIR",
+    "PKG_CONFIG_PATH",
+];
+
+fn root() -> PathBuf {
+    fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap()
+}
+
+/// A folder on the disk of the target folder: an installation is half a gigabyte, too much for some `/tmp`.
+fn folder() -> TempDir {
+    tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap()
+}
+
+/// The installation of what was built for this test; nothing is built again.
+fn tree() -> install::Tree {
+    let libtorch = std::env::var_os("LIBTORCH").expect("cargo sets LIBTORCH");
+    install::Source { root: &root(), built: &build_folder().unwrap(), libtorch: Path::new(&libtorch) }.tree().unwrap()
+}
+
+fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    for variable in LEADING_ELSEWHERE {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// What a program that must succeed printed.
+fn output(command: &mut Command) -> String {
+    let Output { status, stdout, stderr } = command.output().unwrap_or_else(|error| {
+        panic!("{command:?}: {error}; `cargo xtask test` installs what the tests need");
+    });
+    let stdout = String::from_utf8_lossy(&stdout).into_owned();
+    assert!(status.success(), "{command:?}: {status}\n{stdout}{}", String::from_utf8_lossy(&stderr));
+    stdout
+}
+
+/// Writes a small photograph as `in.png` and `in.ppm`, and returns what the build tree's `kds` makes of it.
+fn photograph(folder: &Path) -> RgbImage {
+    let kitten = Pair::examples().unwrap().into_iter().find(|pair| pair.name == "kitten").unwrap();
+    let small = image::imageops::crop_imm(&kitten.low, 40, 40, 33, 21).to_image();
+    small.save(folder.join("in.png")).unwrap();
+    let mut ppm = format!("P6\n{} {}\n255\n", small.width(), small.height()).into_bytes();
+    ppm.extend_from_slice(small.as_raw());
+    fs::write(folder.join("in.ppm"), ppm).unwrap();
+    output(kds().unwrap().args(["restore", "in.png", "-o", "expected.png"]).args(SETTINGS).current_dir(folder));
+    pixels(&folder.join("expected.png"))
+}
+
+fn pixels(file: &Path) -> RgbImage {
+    image::open(file).unwrap().to_rgb8()
+}
+
+/// All regular files below a folder.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let (mut found, mut open) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(next) = open.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let entry = entry.unwrap();
+            match entry.file_type().unwrap() {
+                kind if kind.is_dir() => open.push(entry.path()),
+                kind if kind.is_file() => found.push(entry.path()),
+                _ => {}
+            }
+        }
+    }
+    found
+}
+
+/// The values of the dynamic section's entries of these kinds, by readelf.
+fn dynamic(file: &Path, kinds: &[&str]) -> Vec<String> {
+    let text = output(command("readelf").arg("-dW").arg(file).env("LC_ALL", "C"));
+    let lines = text.lines().filter(|line| kinds.iter().any(|kind| line.contains(&format!("({kind})"))));
+    lines.map(|line| line.split(['[', ']']).nth(1).unwrap().to_owned()).collect()
+}
+
+#[test]
+fn an_installation_works_wherever_it_is_moved() {
+    let folder = folder();
+    let folder = folder.path();
+    let place = |name: &str| folder.join(name);
+    install::install(&tree(), &place("first")).unwrap();
+    fs::rename(place("first"), place("second")).unwrap();
+    let second = place("second");
+    let expected = photograph(folder);
+
+    only_relative_paths_are_searched(&second);
+    let program_c = build_with_pkg_config(&second, folder);
+    let program_cpp = build_with_cmake(&second, folder);
+    fs::rename(&second, place("third")).unwrap();
+    let third = place("third");
+
+    for program in [&program_c, &program_cpp] {
+        let needed = dynamic(program, &["NEEDED"]);
+        assert!(needed.contains(&"libkds.so.1".to_owned()), "{needed:?}");
+    }
+    let mut in_c = command(program_c);
+    in_c.args(["in.ppm", "out.ppm", "particles=2", "steps=2", "seed=5"]).env("LD_LIBRARY_PATH", third.join("lib"));
+    output(in_c.current_dir(folder));
+    let written = fs::read(folder.join("out.ppm")).unwrap();
+    assert!(written.ends_with(expected.as_raw()), "the program in C restores other pixels");
+    let in_cpp = output(command(program_cpp).env("LD_LIBRARY_PATH", third.join("lib")).current_dir(folder));
+    assert!(in_cpp.contains("2 of 2 steps\n"), "{in_cpp}");
+
+    let mut installed = command(third.join("bin/kds"));
+    output(installed.args(["restore", "in.png", "-o", "out.png"]).args(SETTINGS).current_dir(folder));
+    assert!(fs::read(folder.join("out.png")).unwrap() == fs::read(folder.join("expected.png")).unwrap());
+
+    install::uninstall(&third).unwrap();
+    assert_eq!(fs::read_dir(&third).unwrap().count(), 0);
+}
+
+/// By readelf what every library asks for, and by the loader what it finds for ours.
+fn only_relative_paths_are_searched(prefix: &Path) {
+    let library = prefix.join("lib/libkds.so");
+    assert_eq!(fs::canonicalize(&library).unwrap(), prefix.join(format!("lib/libkds.so.1.{}", install::VERSION)));
+    assert_eq!(fs::read_link(&library).unwrap(), Path::new("libkds.so.1"));
+    assert_eq!(dynamic(&library, &["SONAME"]), ["libkds.so.1"]);
+    let libraries: Vec<_> = files(prefix).into_iter().filter(|file| file.to_string_lossy().contains(".so")).collect();
+    assert!(libraries.iter().any(|file| file.ends_with("libtorch_cpu.so")), "{libraries:?}");
+    for file in libraries.iter().chain([&prefix.join("bin/kds")]) {
+        for search in dynamic(file, &["RPATH", "RUNPATH"]) {
+            assert!(search.split(':').all(|folder| folder.starts_with("$ORIGIN")), "{}: {search}", file.display());
+        }
+    }
+    let ours = output(command("ldd").arg(&library));
+    assert!(!ours.contains("not found"), "{ours}");
+    for name in ["libtorch_cpu.so", "libc10.so", "libgomp.so"] {
+        let line = ours.lines().find(|line| line.trim().starts_with(name)).unwrap_or_else(|| panic!("{name}: {ours}"));
+        assert!(line.contains(&format!("=> {}/lib/kds/", prefix.display())), "{line}");
+    }
+}
+
+fn build_with_pkg_config(prefix: &Path, folder: &Path) -> PathBuf {
+    let mut ask = command("pkg-config");
+    ask.args(["--cflags", "--libs", "kds"]).env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig"));
+    let flags = output(&mut ask);
+    let program = folder.join("restore-c");
+    let mut compile = command("cc");
+    compile.args(["-std=c99", "-Wall", "-Werror"]).arg(root().join("examples/c/restore.c"));
+    output(compile.args(flags.split_whitespace()).arg("-o").arg(&program));
+    program
+}
+
+fn build_with_cmake(prefix: &Path, folder: &Path) -> PathBuf {
+    let build = folder.join("cmake");
+    let mut configure = command("cmake");
+    configure.arg("-S").arg(root().join("examples/cpp")).arg("-B").arg(&build);
+    output(configure.arg(format!("-DCMAKE_PREFIX_PATH={}", prefix.display())));
+    output(command("cmake").arg("--build").arg(&build));
+
+    // A program that was written for a later major version is not served.
+    let script = folder.join("later.cmake");
+    fs::write(&script, "find_package(kds 9.0 CONFIG)\nmessage(\"found: ${kds_FOUND} ${kds_CONSIDERED_VERSIONS}\")\n")
+        .unwrap();
+    let asked = command("cmake").env("CMAKE_PREFIX_PATH", prefix).arg("-P").arg(&script).output().unwrap();
+    let said = String::from_utf8_lossy(&asked.stderr);
+    assert!(said.contains(&format!("found: 0 {}", install::VERSION)), "{said}");
+    build.join("restore")
+}
+
+#[test]
+fn the_archive_runs_on_a_debian_without_rust_or_python() {
+    let folder = folder();
+    let folder = folder.path();
+    let expected = photograph(folder);
+    dist::write(&tree(), &folder.join("kds.tar.gz")).unwrap();
+    for release in ["trixie", "bookworm"] {
+        let debian = DebianRoot::new(release).unwrap();
+        assert!(!debian.path().join("usr/bin/python3").exists());
+        let unpacked = folder.join(dist::name());
+        output(debian.command(folder, "tar").args(["-xzf", "kds.tar.gz"]));
+        let mut restore = debian.command(folder, unpacked.strip_prefix(folder).unwrap().join("bin/kds"));
+        output(restore.args(["restore", "in.png", "-o", "out.png"]).args(SETTINGS));
+        assert!(pixels(&folder.join("out.png")) == expected, "other pixels on Debian {release}");
+        fs::remove_file(folder.join("out.png")).unwrap();
+        fs::remove_dir_all(unpacked).unwrap();
+    }
+}
