@@ -19,6 +19,8 @@ mod image;
 mod job;
 mod model;
 mod parameters;
+#[doc(hidden)]
+pub mod rust_interface;
 mod structs;
 
 pub use context::*;
