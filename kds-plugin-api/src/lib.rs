@@ -55,3 +55,8 @@ pub use restorer::{
     CancelHandle, Context, DeviceInfo, Estimate, Images, Job, Library, LoadError, Model, ModelInfo, ParameterInfo,
     ParameterKind, Progress, Size, Stage, load,
 };
+
+/// Compiles the example of the guide.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/rust-hosts.md")]
+struct Guide;

@@ -1,11 +1,13 @@
 //! The interface for Rust hosts, `kds-plugin-api`: the example host against the `kds` command, and what only a program
 //! that calls it can see.
 
+#[expect(dead_code, reason = "what concerns the kds command only")]
 mod common;
 
+use std::io::Read;
 use std::ops::ControlFlow::{Break, Continue};
 use std::path::PathBuf;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc;
 
 use common::Folder;
@@ -59,13 +61,19 @@ fn restore_telling(
 }
 
 /// The example host, as a person runs it.
-fn example(folder: &Folder, arguments: &[&str]) -> Output {
+fn start_example(folder: &Folder, arguments: &[&str]) -> Child {
     let program = built("rust-host-example");
     assert!(program.exists(), "{} is not built: run `cargo build --workspace` first", program.display());
     let mut command = Command::new(program);
     command.arg(built("libkds.so")).args(arguments).current_dir(folder.path("."));
     command.env_remove("KDS_REGISTRY").env("XDG_CONFIG_HOME", folder.path("no-configuration"));
-    command.output().unwrap()
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+/// The example host, until it ends.
+fn example(folder: &Folder, arguments: &[&str]) -> Output {
+    start_example(folder, arguments).wait_with_output().unwrap()
 }
 
 /// Asserts that the example gave up with one line, which has this in it, after lines of progress.
@@ -109,6 +117,27 @@ fn the_example_says_what_is_wrong_and_leaves_nothing() {
     refused(&restore(&["missing.png", "out.png"]), "missing.png: ");
     refused(&restore(&["in.png", "out.xyz", "particles=1", "steps=1"]), "out.xyz: ");
     refused(&restore(&["in.png", "out.png", "steps=1000", "--cancel-after", "2"]), "cancelled");
+    assert_eq!(folder.files(), before);
+}
+
+#[test]
+fn an_interrupt_cancels_the_example() {
+    let folder = Folder::new();
+    small_picture().save(folder.path("in.png")).unwrap();
+    let before = folder.files();
+    let mut child = start_example(&folder, &["restore", "in.png", "out.png", "steps=1000", "particles=64"]);
+    let (mut stderr, mut seen) = (child.stderr.take().unwrap(), Vec::new());
+    while !seen.ends_with(b"of 1000 steps") {
+        let mut byte = [0];
+        assert_eq!(stderr.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&seen));
+        seen.push(byte[0]);
+    }
+    // SAFETY: the process was started here and not waited for, so the number is still its own.
+    assert_eq!(unsafe { libc::kill(child.id().cast_signed(), libc::SIGINT) }, 0);
+    let mut rest = Vec::new();
+    stderr.read_to_end(&mut rest).unwrap();
+    let status = child.wait().unwrap();
+    refused(&Output { status, stdout: Vec::new(), stderr: rest }, "cancelled");
     assert_eq!(folder.files(), before);
 }
 

@@ -73,10 +73,10 @@ impl Job {
     pub fn restore(
         &mut self,
         images: Images<'_>,
-        progress: impl FnMut(Progress) -> ControlFlow<()>,
+        mut progress: impl FnMut(Progress) -> ControlFlow<()>,
     ) -> Result<(), Error> {
         let mut panic = None;
-        let listener = Listener { progress, panic: &mut panic };
+        let listener = Listener { progress: &mut progress, panic: &mut panic };
         let object = ListenerInterface_TO::from_value(listener, TD_Opaque);
         let result = self.object.restore(images, object).into_result();
         match panic {
@@ -132,9 +132,10 @@ impl CancelHandle {
     }
 }
 
-/// The host's closure, and what it said when it panicked.
+/// The host's closure, and what it said when it panicked. The library drops the listener, so what could panic when it is
+/// dropped is borrowed only.
 struct Listener<'a, F> {
-    progress: F,
+    progress: &'a mut F,
     panic: &'a mut Option<String>,
 }
 
