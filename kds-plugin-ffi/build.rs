@@ -1,8 +1,10 @@
-//! Lets what this package links find libtorch without `LD_LIBRARY_PATH`.
+//! Lets what this package links find libtorch without `LD_LIBRARY_PATH`, and keeps what the crates below would export out
+//! of libkds.so.
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-env-changed=LIBTORCH");
+    println!("cargo::rustc-link-arg=-Wl,--exclude-libs,ALL");
     // Unset, torch-sys looks for a libtorch of the system, and so does the loader.
     let Some(libtorch) = std::env::var_os("LIBTORCH") else { return };
     // Links are kept: when `cargo xtask setup` points .libtorch elsewhere, what was built before follows it.

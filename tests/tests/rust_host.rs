@@ -1,13 +1,11 @@
-//! The interface for Rust hosts, `kds-plugin-api`: the example host against the `kds` command, and what only a program
-//! that calls it can see.
+//! The interface for Rust hosts, `kds-plugin-api`, as a program sees it that calls it.
 
 #[expect(dead_code, reason = "what concerns the kds command only")]
 mod common;
 
-use std::io::Read;
 use std::ops::ControlFlow::{Break, Continue};
 use std::path::PathBuf;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::Command;
 use std::sync::mpsc;
 
 use common::Folder;
@@ -15,27 +13,18 @@ use image::{GrayImage, RgbImage};
 use kds_plugin_api::restorer::interface::ModelObject;
 use kds_plugin_api::{Error, Format, Image, ImageMut, Images, Job, Library, LoadError, Model, Progress, Stage, Status};
 use kds_plugin_api::{Size, load};
-use kds_tests::command::build_folder;
-use kds_tests::pairs::Pair;
+use kds_tests::command::built;
+use kds_tests::pairs;
 
 const MODEL: &str = "kds-photo-x4";
 
-fn built(file: &str) -> PathBuf {
-    build_folder().unwrap().join(file)
-}
-
 fn library() -> Library {
-    load(built("libkds.so")).unwrap()
+    load(built("libkds.so").unwrap()).unwrap()
 }
 
 /// The built-in model in f32, as exact as on any machine.
 fn model() -> Model {
     library().context(0, None).unwrap().open(MODEL, "cpu", "f32").unwrap()
-}
-
-fn small_picture() -> RgbImage {
-    let kitten = Pair::examples().unwrap().into_iter().find(|pair| pair.name == "kitten").unwrap();
-    image::imageops::crop_imm(&kitten.low, 40, 40, 33, 21).to_image()
 }
 
 fn job(model: &Model, settings: &[(&str, &str)]) -> Job {
@@ -56,89 +45,8 @@ fn restore_telling(
     let size = job.output_size(picture.width(), picture.height())?;
     let mut restored = RgbImage::new(size.width, size.height);
     let input = Image::rgb(picture.width(), picture.height(), picture.as_raw().as_slice());
-    job.restore(Images::new(input, ImageMut::rgb(size.width, size.height, &mut *restored)), progress)?;
+    job.restore(Images::new(input, ImageMut::rgb(size.width, size.height, &mut restored)), progress)?;
     Ok(restored)
-}
-
-/// The example host, as a person runs it.
-fn start_example(folder: &Folder, arguments: &[&str]) -> Child {
-    let program = built("rust-host-example");
-    assert!(program.exists(), "{} is not built: run `cargo build --workspace` first", program.display());
-    let mut command = Command::new(program);
-    command.arg(built("libkds.so")).args(arguments).current_dir(folder.path("."));
-    command.env_remove("KDS_REGISTRY").env("XDG_CONFIG_HOME", folder.path("no-configuration"));
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    command.spawn().unwrap()
-}
-
-/// The example host, until it ends.
-fn example(folder: &Folder, arguments: &[&str]) -> Output {
-    start_example(folder, arguments).wait_with_output().unwrap()
-}
-
-/// Asserts that the example gave up with one line, which has this in it, after lines of progress.
-fn refused(output: &Output, reason: &str) {
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(1), "{errors}");
-    let lines: Vec<_> = errors.lines().filter(|line| !line.contains(" steps")).collect();
-    assert!(lines.len() == 1 && lines[0].starts_with("rust-host-example: "), "{errors}");
-    assert!(lines[0].contains(reason), "no '{reason}' in {errors}");
-}
-
-#[test]
-fn the_example_gives_what_kds_gives() {
-    let folder = Folder::new();
-    small_picture().save(folder.path("in.png")).unwrap();
-    let settings = ["--particles", "2", "--steps", "2", "--seed", "5", "--confidence", "kds-confidence.png"];
-    folder.restore("in.png", "kds.png", &settings).succeeded("kds restore");
-    let settings = ["particles=2", "steps=2", "seed=5", "--confidence", "confidence.png"];
-    let output = example(&folder, &[&["restore", "in.png", "out.png"], settings.as_slice()].concat());
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{errors}");
-    for line in ["\r0 of 2 steps", "\r2 of 2 steps"] {
-        assert!(errors.contains(line), "{errors}");
-    }
-    let open = |file: &str| image::open(folder.path(file)).unwrap();
-    assert_eq!(open("kds.png").to_rgb8().dimensions(), (132, 84));
-    assert!(open("out.png").to_rgb8() == open("kds.png").to_rgb8(), "the pixels differ");
-    assert!(open("confidence.png").to_luma8() == open("kds-confidence.png").to_luma8(), "the confidence differs");
-}
-
-#[test]
-fn the_example_says_what_is_wrong_and_leaves_nothing() {
-    let folder = Folder::new();
-    small_picture().save(folder.path("in.png")).unwrap();
-    folder.write("text.png", b"no picture");
-    let before = folder.files();
-    let restore = |arguments: &[&str]| example(&folder, &[&["restore"], arguments].concat());
-    refused(&restore(&["in.png", "out.png", "--model", "nonesuch"]), "nonesuch");
-    refused(&restore(&["in.png", "out.png", "steps=zero"]), "parameter 'steps' cannot be 'zero'");
-    refused(&restore(&["text.png", "out.png"]), "text.png: ");
-    refused(&restore(&["missing.png", "out.png"]), "missing.png: ");
-    refused(&restore(&["in.png", "out.xyz", "particles=1", "steps=1"]), "out.xyz: ");
-    refused(&restore(&["in.png", "out.png", "steps=1000", "--cancel-after", "2"]), "cancelled");
-    assert_eq!(folder.files(), before);
-}
-
-#[test]
-fn an_interrupt_cancels_the_example() {
-    let folder = Folder::new();
-    small_picture().save(folder.path("in.png")).unwrap();
-    let before = folder.files();
-    let mut child = start_example(&folder, &["restore", "in.png", "out.png", "steps=1000", "particles=64"]);
-    let (mut stderr, mut seen) = (child.stderr.take().unwrap(), Vec::new());
-    while !seen.ends_with(b"of 1000 steps") {
-        let mut byte = [0];
-        assert_eq!(stderr.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&seen));
-        seen.push(byte[0]);
-    }
-    // SAFETY: the process was started here and not waited for, so the number is still its own.
-    assert_eq!(unsafe { libc::kill(child.id().cast_signed(), libc::SIGINT) }, 0);
-    let mut rest = Vec::new();
-    stderr.read_to_end(&mut rest).unwrap();
-    let status = child.wait().unwrap();
-    refused(&Output { status, stdout: Vec::new(), stderr: rest }, "cancelled");
-    assert_eq!(folder.files(), before);
 }
 
 #[test]
@@ -197,14 +105,6 @@ fn lists_equal_those_of_kds_host() {
     let model = context.open("mine", "cpu", "f32").unwrap();
     assert_eq!((model.device().unwrap(), model.dtype().unwrap()), ("cpu".to_owned(), "f32".to_owned()));
     assert_eq!(model.info().unwrap().title, "My own");
-
-    let folder = Folder::new();
-    let listed = String::from_utf8(example(&folder, &["models"]).stdout).unwrap();
-    assert!(listed.starts_with(&format!("{MODEL}\t")), "{listed}");
-    let listed = String::from_utf8(example(&folder, &["parameters"]).stdout).unwrap();
-    assert_eq!(listed.lines().map(|line| line.split('\t').next().unwrap()).collect::<Vec<_>>(), {
-        parameters.iter().map(|parameter| parameter.name.as_str()).collect::<Vec<_>>()
-    });
 }
 
 #[test]
@@ -253,7 +153,7 @@ fn bad_arguments_are_error_values() {
 
 #[test]
 fn every_kind_of_sample_and_the_confidence_arrive() {
-    let (model, picture) = (model(), small_picture());
+    let (model, picture) = (model(), pairs::small_picture().unwrap());
     let mut job = job(&model, &[("particles", "2"), ("steps", "2"), ("seed", "9")]);
     assert_eq!(job.get("particles").unwrap(), "2");
     let size = job.output_size(33, 21).unwrap();
@@ -271,11 +171,8 @@ fn every_kind_of_sample_and_the_confidence_arrive() {
     let input = Image { stride: 4 * 110, ..Image::rgb(33, 21, &floats) };
     let mut wide = vec![0u16; 3 * 132 * 84];
     let mut confidence = GrayImage::new(132, 84);
-    let images = Images::new(input, ImageMut::rgb(132, 84, &mut wide)).with_confidence(ImageMut::gray(
-        132,
-        84,
-        &mut *confidence,
-    ));
+    let images =
+        Images::new(input, ImageMut::rgb(132, 84, &mut wide)).with_confidence(ImageMut::gray(132, 84, &mut confidence));
     let mut stages = Vec::new();
     job.restore(images, |progress| {
         stages.push(progress.stage);
@@ -291,7 +188,7 @@ fn every_kind_of_sample_and_the_confidence_arrive() {
 
 #[test]
 fn cancelling_counts_before_and_during_a_run_and_for_good() {
-    let (model, picture) = (model(), small_picture());
+    let (model, picture) = (model(), pairs::small_picture().unwrap());
     let long = [("particles", "1"), ("steps", "1000")];
     let mut early = job(&model, &long);
     early.cancel_handle().cancel();
@@ -334,7 +231,7 @@ fn cancelling_counts_before_and_during_a_run_and_for_good() {
 
 #[test]
 fn a_closure_that_breaks_or_panics_ends_its_run_only() {
-    let (model, picture) = (model(), small_picture());
+    let (model, picture) = (model(), pairs::small_picture().unwrap());
     let mut job = job(&model, &[("particles", "1"), ("steps", "3")]);
     let error = restore_telling(&mut job, &picture, |_| Break(())).unwrap_err();
     assert_eq!(error.status, Status::CANCELLED);
@@ -346,7 +243,7 @@ fn a_closure_that_breaks_or_panics_ends_its_run_only() {
 
 #[test]
 fn jobs_of_several_threads_do_not_mix() {
-    let (model, picture) = (model(), small_picture());
+    let (model, picture) = (model(), pairs::small_picture().unwrap());
     let settings = |seed| [("particles", "2"), ("steps", "2"), ("seed", seed)];
     let run = |seed| restore(&mut job(&model, &settings(seed)), &picture).unwrap();
     let seeds = ["1", "2", "3"];
@@ -381,11 +278,11 @@ fn other_files_are_refused_with_their_reason() {
     assert!(matches!(refused(empty, "cannot be loaded"), LoadError::NotLoadable { .. }));
     assert!(matches!(refused(folder.path(""), "cannot be loaded"), LoadError::NotLoadable { .. }));
     assert!(matches!(refused(libc.unwrap().into(), "not a KDS library"), LoadError::NotKds { .. }));
-    match refused(built("libother_version.so"), "version 2.0.0 of the interface, and this program needs 1.") {
+    match refused(built("libother_version.so").unwrap(), "version 2.0.0 of the interface, and this program needs 1.") {
         LoadError::OtherVersion { library, .. } => assert_eq!(library, "2.0.0"),
         error => panic!("{error:?}"),
     }
-    match refused(built("libother_layout.so"), "another layout") {
+    match refused(built("libother_layout.so").unwrap(), "another layout") {
         LoadError::OtherLayout { details, .. } => {
             for part in ["version", "u32", "RStr"] {
                 assert!(details.contains(part), "no '{part}' in {details}");
@@ -400,7 +297,7 @@ fn other_files_are_refused_with_their_reason() {
 
 #[test]
 fn a_panic_of_the_library_is_an_error_and_ends_its_job_only() {
-    let file = built("libfailing_backbone.so");
+    let file = built("libfailing_backbone.so").unwrap();
     let library = load(&file).unwrap();
     // SAFETY: loading it once more runs nothing, and the function is declared so in tests/libraries/failing-backbone.
     let model = unsafe {
@@ -408,7 +305,7 @@ fn a_panic_of_the_library_is_an_error_and_ends_its_job_only() {
         let failing = library.get::<extern "C" fn() -> ModelObject>("failing_model").unwrap();
         Model::from_object(failing())
     };
-    let picture = small_picture();
+    let picture = pairs::small_picture().unwrap();
     let settings = [("particles", "1"), ("steps", "4")];
     let mut job = job(&model, &settings);
     let mut done = 0;
@@ -435,4 +332,15 @@ fn a_panic_of_the_library_is_an_error_and_ends_its_job_only() {
     let sound = library.context(0, None).unwrap().open(MODEL, "cpu", "f32").unwrap();
     let mut job = self::job(&sound, &[("particles", "1"), ("steps", "1")]);
     restore(&mut job, &picture).unwrap();
+}
+
+#[test]
+fn the_library_exports_its_interfaces_only() {
+    let output = Command::new("nm").args(["-D", "--defined-only"]).arg(built("libkds.so").unwrap()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let listed = String::from_utf8(output.stdout).unwrap();
+    let names: Vec<_> = listed.lines().filter_map(|line| line.split_whitespace().last()).collect();
+    let (c, others): (Vec<_>, Vec<_>) = names.into_iter().partition(|name| name.starts_with("kds_"));
+    assert!(c.len() > 20, "{c:?}");
+    assert_eq!(others, [abi_stable::library::ROOT_MODULE_LOADER_NAME]);
 }

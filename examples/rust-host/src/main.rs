@@ -92,10 +92,10 @@ fn restore(file: &str, input: &str, output: &str, options: &[&str]) -> Result<()
     let mut confidence = GrayImage::new(size.width, size.height);
     let mut images = Images::new(
         Image::rgb(picture.width(), picture.height(), picture.as_raw().as_slice()),
-        ImageMut::rgb(size.width, size.height, &mut *restored),
+        ImageMut::rgb(size.width, size.height, &mut restored),
     );
     if options.confidence.is_some() {
-        images = images.with_confidence(ImageMut::gray(size.width, size.height, &mut *confidence));
+        images = images.with_confidence(ImageMut::gray(size.width, size.height, &mut confidence));
     }
     let result = job.restore(images, |progress| {
         eprint!("\r{} of {} steps", progress.done, progress.total);

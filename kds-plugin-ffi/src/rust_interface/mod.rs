@@ -1,27 +1,24 @@
 //! The interface for Rust hosts, `kds-plugin-api`: the C interface in other types. It calls the exports, so both doors
 //! lead to the same rooms, and a status, a message, a lock or a poisoned handle is the same at both.
 
-use std::ffi::{CStr, CString, c_char, c_void};
-use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr::{null, null_mut};
+mod border;
+mod numbers;
+
+use std::ffi::c_void;
+use std::ptr::null;
 use std::sync::Arc;
 
 use abi_stable::erased_types::TD_Opaque;
 use abi_stable::export_root_module;
 use abi_stable::prefix_type::PrefixTypeTrait;
 use abi_stable::sabi_types::RRef;
-use abi_stable::std_types::{RErr, ROk, RStr, RString, RVec};
+use abi_stable::std_types::{RStr, RString, RVec};
 use kds_plugin_api::restorer::interface::*;
-use kds_plugin_api::{
-    Alpha, DeviceInfo, Error, Estimate, Format, Image, ImageMut, Images, ModelInfo, ParameterInfo, ParameterKind,
-    Progress, Size, Stage, Status,
-};
+use kds_plugin_api::{DeviceInfo, Estimate, Images, ModelInfo, ParameterInfo, ParameterKind, Progress, Size, Stage};
 
 use crate::error::Failure;
-use crate::guard::guard;
-use crate::structs::Sized32;
 use crate::*;
+use border::{Owned, answer, blank, call, copy, made, pass, readable, words, writable};
 
 /// What `kds_plugin_api::load` finds. Nothing in it can panic, which `abi_stable` would answer by ending the process.
 #[export_root_module]
@@ -270,104 +267,6 @@ impl CancellerInterface for Canceller {
     }
 }
 
-/// An object that the C interface made. Unlike `kds_*_free`, it lets no panic out when it is dropped.
-struct Owned<T>(ManuallyDrop<Box<T>>);
-
-impl<T> Owned<T> {
-    fn new(object: Box<T>) -> Self {
-        Self(ManuallyDrop::new(object))
-    }
-
-    fn pointer(&self) -> *const T {
-        &raw const **self.0
-    }
-}
-
-impl<T> From<Box<T>> for Owned<T> {
-    fn from(object: Box<T>) -> Self {
-        Self::new(object)
-    }
-}
-
-impl<T> Drop for Owned<T> {
-    fn drop(&mut self) {
-        // SAFETY: dropped once, here.
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(&mut self.0) })) {
-            // Even what the panic carries could panic when it is dropped.
-            std::mem::forget(panic);
-        }
-    }
-}
-
-/// Everything that a host calls goes through here, as every C export goes through `guard`: no panic gets out.
-fn answer<T>(body: impl FnOnce() -> Result<T, Failure>) -> Answer<T> {
-    let (mut value, mut error) = (None, null_mut());
-    let store = || {
-        value = Some(body()?);
-        Ok(())
-    };
-    // SAFETY: `error` may be written.
-    let status = unsafe { guard(&raw mut error, store) };
-    match value {
-        Some(value) => ROk(value),
-        None => RErr(Error::new(Status(status), take_message(error))),
-    }
-}
-
-/// Calls an export; its error object becomes a failure again.
-fn call(export: impl FnOnce(*mut *mut kds_error) -> i32) -> Result<(), Failure> {
-    let mut error = null_mut();
-    match export(&raw mut error) {
-        KDS_OK => Ok(()),
-        status => Err(Failure::new(status, take_message(error))),
-    }
-}
-
-/// Calls an export that makes an object.
-///
-/// # Safety
-/// On success the export has written what `Box::into_raw` gave.
-unsafe fn made<T, O: From<Box<T>>>(export: impl FnOnce(*mut *mut T, *mut *mut kds_error) -> i32) -> Result<O, Failure> {
-    let mut object = null_mut();
-    call(|error| export(&raw mut object, error))?;
-    // SAFETY: the caller's promise.
-    Ok(unsafe { Box::from_raw(object) }.into())
-}
-
-/// Frees an error object of a failed call, or NULL.
-fn take_message(error: *mut kds_error) -> RString {
-    // SAFETY: this function owns the object.
-    unsafe {
-        let message = copy(kds_error_message(error));
-        kds_error_free(error);
-        message
-    }
-}
-
-/// A string for the C interface.
-fn pass(name: &str, text: &str) -> Result<CString, Failure> {
-    CString::new(text).map_err(|_| Failure::argument(format!("{name} has a NUL in it")))
-}
-
-/// A string of the C interface.
-///
-/// # Safety
-/// `text` is NULL or a live string.
-unsafe fn copy(text: *const c_char) -> RString {
-    // SAFETY: the caller's promise.
-    if text.is_null() { RString::new() } else { unsafe { CStr::from_ptr(text) }.to_string_lossy().into() }
-}
-
-/// Words of the C interface, separated by commas.
-///
-/// # Safety
-/// `text` is NULL or a live string.
-unsafe fn words(text: *const c_char) -> RVec<RString> {
-    // SAFETY: the caller's promise.
-    let text = unsafe { copy(text) };
-    text.split(',').filter(|word| !word.is_empty()).map(RString::from).collect()
-}
-
 /// # Safety
 /// The strings of `info` are live.
 unsafe fn model_info(info: &kds_model_info) -> ModelInfo {
@@ -383,81 +282,4 @@ unsafe fn model_info(info: &kds_model_info) -> ModelInfo {
             needs_mask: info.needs_mask != 0,
         }
     }
-}
-
-/// A struct of the C interface with its size set and zeros everywhere else.
-fn blank<T: Sized32>() -> T {
-    // SAFETY: the trait promises that every pattern of bits is valid, and that the size comes first.
-    unsafe {
-        let mut value: T = std::mem::zeroed();
-        (&raw mut value).cast::<u32>().write(size_of::<T>() as u32);
-        value
-    }
-}
-
-/// The view's fields for the C interface, which checks them.
-macro_rules! c_image {
-    ($image:expr, $data:expr) => {
-        kds_image {
-            format: $image.format.0,
-            width: $image.width,
-            height: $image.height,
-            stride: $image.stride,
-            data: $data,
-            len: $image.bytes.len(),
-            alpha: $image.alpha.0,
-            ..blank()
-        }
-    };
-}
-
-fn readable(image: &Image<'_>) -> kds_image {
-    c_image!(image, image.bytes.as_ptr().cast_mut().cast())
-}
-
-fn writable(image: &mut ImageMut<'_>) -> kds_image {
-    c_image!(image, image.bytes.as_mut_ptr().cast())
-}
-
-/// Numbers pass from one interface to the other as they are.
-macro_rules! agree {
-    ($($ours:expr, $theirs:expr;)*) => {
-        $(const _: () = assert!($ours.0 == $theirs);)*
-    };
-}
-
-agree! {
-    Status::INVALID_ARGUMENT, KDS_INVALID_ARGUMENT;
-    Status::NOT_FOUND, KDS_NOT_FOUND;
-    Status::INVALID_IMAGE, KDS_INVALID_IMAGE;
-    Status::INVALID_MODEL, KDS_INVALID_MODEL;
-    Status::INVALID_REGISTRY, KDS_INVALID_REGISTRY;
-    Status::DEVICE_UNAVAILABLE, KDS_DEVICE_UNAVAILABLE;
-    Status::OUT_OF_MEMORY, KDS_OUT_OF_MEMORY;
-    Status::CANCELLED, KDS_CANCELLED;
-    Status::BUSY, KDS_BUSY;
-    Status::INTERNAL, KDS_INTERNAL;
-    Status::PANIC, KDS_PANIC;
-    Format::GRAY_U8, KDS_GRAY_U8;
-    Format::RGB_U8, KDS_RGB_U8;
-    Format::RGBA_U8, KDS_RGBA_U8;
-    Format::GRAYA_U8, KDS_GRAYA_U8;
-    Format::GRAY_U16, KDS_GRAY_U16;
-    Format::RGB_U16, KDS_RGB_U16;
-    Format::RGBA_U16, KDS_RGBA_U16;
-    Format::GRAYA_U16, KDS_GRAYA_U16;
-    Format::GRAY_F32, KDS_GRAY_F32;
-    Format::RGB_F32, KDS_RGB_F32;
-    Format::RGBA_F32, KDS_RGBA_F32;
-    Format::GRAYA_F32, KDS_GRAYA_F32;
-    Alpha::STRAIGHT, KDS_ALPHA_STRAIGHT;
-    Alpha::PREMULTIPLIED, KDS_ALPHA_PREMULTIPLIED;
-    Stage::PREPARE, KDS_STAGE_PREPARE;
-    Stage::SAMPLE, KDS_STAGE_SAMPLE;
-    Stage::DECODE, KDS_STAGE_DECODE;
-    Stage::FINISH, KDS_STAGE_FINISH;
-    ParameterKind::INTEGER, KDS_PARAM_INTEGER;
-    ParameterKind::NUMBER, KDS_PARAM_NUMBER;
-    ParameterKind::CHOICE, KDS_PARAM_CHOICE;
-    ParameterKind::TEXT, KDS_PARAM_TEXT;
 }
