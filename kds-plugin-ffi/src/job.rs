@@ -170,7 +170,8 @@ pub unsafe extern "C" fn kds_job_get(
         guard(error, || {
             let job = object(job, "job")?;
             let value = writable(value, "value")?;
-            let text = lock(&job.settings).get(string(key, "key")?)?.to_owned();
+            let key = string(key, "key")?;
+            let text = job.poison.protect(|| Ok(lock(&job.settings).get(key)?.to_owned()))?;
             let mut answer = lock(&job.answer);
             *answer = CString::new(text).unwrap_or_default();
             value.write(answer.as_ptr());
@@ -201,7 +202,7 @@ pub unsafe extern "C" fn kds_job_output_size(
         guard(error, || {
             let job = object(job, "job")?;
             let (out_width, out_height) = (writable(out_width, "out_width")?, writable(out_height, "out_height")?);
-            let scale = job.scale()?;
+            let scale = job.poison.protect(|| job.scale())?;
             let enlarge = |side: u32| {
                 side.checked_mul(scale).filter(|_| side > 0).ok_or_else(|| {
                     Failure::argument(format!("an image of {width} x {height} pixels cannot be enlarged {scale} times"))
@@ -235,20 +236,7 @@ pub unsafe extern "C" fn kds_job_estimate(
     unsafe {
         guard(error, || {
             let job = object(job, "job")?;
-            let settings = lock(&job.settings).resolve()?;
-            let spec = job.loaded.backbone.spec();
-            let plan = Plan::new(spec, &settings, width as usize, height as usize)?;
-            let steps = settings.sampler.trajectory(&spec.schedule, settings.spacing, settings.steps)?;
-            let tile = plan.tiles.first().copied();
-            let estimate = kds_estimate {
-                struct_size: size_of::<kds_estimate>() as u32,
-                tile_width: tile.map_or(0, |tile| tile.x.length as u32),
-                tile_height: tile.map_or(0, |tile| tile.y.length as u32),
-                batch: plan.batch as u32,
-                tiles: plan.tiles.len() as u64,
-                memory: plan.memory,
-                evaluations: (plan.tiles.len() * steps.evaluations().len()) as u64,
-            };
+            let estimate = job.poison.protect(|| job.estimate(width as usize, height as usize))?;
             structs::write(out, &estimate)
         })
     }
@@ -310,21 +298,6 @@ pub unsafe extern "C" fn kds_job_cancel(job: *const kds_job) {
     }
 }
 
-/// A run that panics. It is no symbol of libkds.so: only a library made for tests exports it.
-///
-/// # Safety
-/// As `kds_job_run`.
-#[doc(hidden)]
-pub unsafe fn meet_a_defect(job: *mut kds_job, error: *mut *mut kds_error) -> i32 {
-    // SAFETY: the caller's promise.
-    unsafe {
-        guard(error, || {
-            let job = object(job.cast_const(), "job")?;
-            job.poison.protect(|| panic!("a defect,\nmet on purpose"))
-        })
-    }
-}
-
 impl kds_job {
     fn scale(&self) -> Result<u32, Failure> {
         let scale = lock(&self.settings).resolve()?.scale;
@@ -334,6 +307,23 @@ impl kds_job {
             scale if scale <= most => Ok(scale as u32),
             _ => Err(Failure::argument(format!("scale {scale} is more than the model's {most}; use {most} or less"))),
         }
+    }
+
+    fn estimate(&self, width: usize, height: usize) -> Result<kds_estimate, Failure> {
+        let settings = lock(&self.settings).resolve()?;
+        let spec = self.loaded.backbone.spec();
+        let plan = Plan::new(spec, &settings, width, height)?;
+        let steps = settings.sampler.trajectory(&spec.schedule, settings.spacing, settings.steps)?;
+        let tile = plan.tiles.first().copied();
+        Ok(kds_estimate {
+            struct_size: size_of::<kds_estimate>() as u32,
+            tile_width: tile.map_or(0, |tile| tile.x.length as u32),
+            tile_height: tile.map_or(0, |tile| tile.y.length as u32),
+            batch: plan.batch as u32,
+            tiles: plan.tiles.len() as u64,
+            memory: plan.memory,
+            evaluations: (plan.tiles.len() * steps.evaluations().len()) as u64,
+        })
     }
 
     /// # Safety

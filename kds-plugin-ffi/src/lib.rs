@@ -20,6 +20,8 @@ mod job;
 mod log;
 mod model;
 mod parameters;
+#[doc(hidden)]
+pub mod rust_interface;
 mod structs;
 
 pub use context::*;

@@ -143,3 +143,19 @@ pub unsafe extern "C" fn kds_model_device(
         })
     }
 }
+
+/// For tests of what the library does when a backbone fails.
+#[doc(hidden)]
+impl kds_model {
+    /// What computes.
+    pub fn backbone(&self) -> &dyn Backbone {
+        &*self.loaded.backbone
+    }
+
+    /// Lets another compute; without effect once the model has jobs.
+    pub fn set_backbone(&mut self, backbone: Box<dyn Backbone>) {
+        if let Some(loaded) = Arc::get_mut(&mut self.loaded) {
+            loaded.backbone = backbone;
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! The `kds` command as built, and the folder it lies in.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
@@ -17,15 +17,15 @@ pub fn build_folder() -> Result<PathBuf> {
 
 /// The `kds` command beside the running test, set to load the `libkds.so` beside it and no registry of the user.
 pub fn kds() -> Result<Command> {
-    let folder = build_folder()?;
-    let mut command = Command::new(built(&folder, "kds")?);
-    built(&folder, "libkds.so")?;
-    command.env_remove("KDS_REGISTRY").env("XDG_CONFIG_HOME", folder.join("no-configuration"));
+    let mut command = Command::new(built("kds")?);
+    built("libkds.so")?;
+    command.env_remove("KDS_REGISTRY").env("XDG_CONFIG_HOME", build_folder()?.join("no-configuration"));
     Ok(command)
 }
 
-fn built(folder: &Path, file: &str) -> Result<PathBuf> {
-    let path = folder.join(file);
+/// A program or library in [`build_folder`].
+pub fn built(file: &str) -> Result<PathBuf> {
+    let path = build_folder()?.join(file);
     ensure!(path.exists(), "{} is not built: run `cargo build --workspace` first", path.display());
     Ok(path)
 }

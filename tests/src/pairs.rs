@@ -60,6 +60,12 @@ impl Pair {
     }
 }
 
+/// A degraded picture of 33 x 21 pixels, for what has to be quick.
+pub fn small_picture() -> Result<RgbImage> {
+    let kitten = Pair::examples()?.into_iter().find(|pair| pair.name == "kitten").context("there is no kitten")?;
+    Ok(crop_imm(&kitten.low, 40, 40, 33, 21).to_image())
+}
+
 fn pictures(folder: &Path) -> Result<Vec<PathBuf>> {
     let entries = std::fs::read_dir(folder).with_context(|| format!("cannot read the folder {}", folder.display()))?;
     let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;

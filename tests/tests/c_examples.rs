@@ -7,7 +7,7 @@ use std::process::Command;
 use image::RgbImage;
 use kds_tests::c::{Language, Program, printed};
 use kds_tests::command::{build_folder, kds};
-use kds_tests::pairs::Pair;
+use kds_tests::pairs;
 
 /// A binary PPM, the picture format that takes no library.
 fn ppm(image: &RgbImage) -> Vec<u8> {
@@ -47,8 +47,7 @@ fn the_cpp_example_restores_refuses_and_cancels() {
 
 #[test]
 fn restore_gives_what_kds_gives() {
-    let kitten = Pair::examples().unwrap().into_iter().find(|pair| pair.name == "kitten").unwrap();
-    let small = image::imageops::crop_imm(&kitten.low, 40, 40, 33, 21).to_image();
+    let small = pairs::small_picture().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     std::fs::write(folder.join("in.ppm"), ppm(&small)).unwrap();

@@ -49,7 +49,7 @@ fn eight_threads_run_cancel_and_free() {
 
 #[test]
 fn a_defect_poisons_its_job_only() {
-    succeeds(&sanitized("panic").library("kds_panicking"), &[], "panic: all as expected");
+    succeeds(&sanitized("panic").library("failing_backbone"), &[], "panic: all as expected");
 }
 
 #[test]

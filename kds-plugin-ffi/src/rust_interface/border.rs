@@ -1,0 +1,149 @@
+//! From one interface to the other: calls, owners, strings, images.
+
+use std::ffi::{CStr, CString, c_char};
+use std::mem::ManuallyDrop;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::null_mut;
+
+use abi_stable::std_types::{RErr, ROk, RString, RVec};
+use kds_plugin_api::restorer::interface::Answer;
+use kds_plugin_api::{Error, Image, ImageMut, Status};
+
+use crate::error::{Failure, KDS_OK, kds_error, kds_error_free, kds_error_message};
+use crate::guard::guard;
+use crate::image::kds_image;
+use crate::structs::Sized32;
+
+/// Everything that a host calls goes through here, as every C export goes through `guard`: no panic gets out.
+pub fn answer<T>(body: impl FnOnce() -> Result<T, Failure>) -> Answer<T> {
+    let (mut value, mut error) = (None, null_mut());
+    let store = || {
+        value = Some(body()?);
+        Ok(())
+    };
+    // SAFETY: `error` may be written.
+    let status = unsafe { guard(&raw mut error, store) };
+    match value {
+        Some(value) => ROk(value),
+        None => RErr(Error::new(Status(status), take_message(error))),
+    }
+}
+
+/// Calls an export; its error object becomes a failure again.
+pub fn call(export: impl FnOnce(*mut *mut kds_error) -> i32) -> Result<(), Failure> {
+    let mut error = null_mut();
+    match export(&raw mut error) {
+        KDS_OK => Ok(()),
+        status => Err(Failure::new(status, take_message(error))),
+    }
+}
+
+/// Calls an export that makes an object.
+///
+/// # Safety
+/// On success the export has written what `Box::into_raw` gave.
+pub unsafe fn made<T, O: From<Box<T>>>(
+    export: impl FnOnce(*mut *mut T, *mut *mut kds_error) -> i32,
+) -> Result<O, Failure> {
+    let mut object = null_mut();
+    call(|error| export(&raw mut object, error))?;
+    // SAFETY: the caller's promise.
+    Ok(unsafe { Box::from_raw(object) }.into())
+}
+
+/// An object that the C interface made. Unlike `kds_*_free`, it lets no panic out when it is dropped.
+pub struct Owned<T>(ManuallyDrop<Box<T>>);
+
+impl<T> Owned<T> {
+    pub fn new(object: Box<T>) -> Self {
+        Self(ManuallyDrop::new(object))
+    }
+
+    pub fn pointer(&self) -> *const T {
+        &raw const **self.0
+    }
+}
+
+impl<T> From<Box<T>> for Owned<T> {
+    fn from(object: Box<T>) -> Self {
+        Self::new(object)
+    }
+}
+
+impl<T> Drop for Owned<T> {
+    fn drop(&mut self) {
+        // SAFETY: dropped once, here.
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(&mut self.0) })) {
+            // Even what the panic carries could panic when it is dropped.
+            std::mem::forget(panic);
+        }
+    }
+}
+
+/// Frees an error object of a failed call, or NULL.
+fn take_message(error: *mut kds_error) -> RString {
+    // SAFETY: this function owns the object.
+    unsafe {
+        let message = copy(kds_error_message(error));
+        kds_error_free(error);
+        message
+    }
+}
+
+/// A string for the C interface.
+pub fn pass(name: &str, text: &str) -> Result<CString, Failure> {
+    CString::new(text).map_err(|_| Failure::argument(format!("{name} has a NUL in it")))
+}
+
+/// A string of the C interface.
+///
+/// # Safety
+/// `text` is NULL or a live string.
+pub unsafe fn copy(text: *const c_char) -> RString {
+    // SAFETY: the caller's promise.
+    if text.is_null() { RString::new() } else { unsafe { CStr::from_ptr(text) }.to_string_lossy().into() }
+}
+
+/// Words of the C interface, separated by commas.
+///
+/// # Safety
+/// `text` is NULL or a live string.
+pub unsafe fn words(text: *const c_char) -> RVec<RString> {
+    // SAFETY: the caller's promise.
+    let text = unsafe { copy(text) };
+    text.split(',').filter(|word| !word.is_empty()).map(RString::from).collect()
+}
+
+/// A struct of the C interface with its size set and zeros everywhere else.
+pub fn blank<T: Sized32>() -> T {
+    // SAFETY: the trait promises that every pattern of bits is valid, and that the size comes first.
+    unsafe {
+        let mut value: T = std::mem::zeroed();
+        (&raw mut value).cast::<u32>().write(size_of::<T>() as u32);
+        value
+    }
+}
+
+/// The view's fields for the C interface, which checks them.
+macro_rules! c_image {
+    ($image:expr, $data:expr) => {
+        kds_image {
+            format: $image.format.0,
+            width: $image.width,
+            height: $image.height,
+            stride: $image.stride,
+            data: $data,
+            len: $image.bytes.len(),
+            alpha: $image.alpha.0,
+            ..blank()
+        }
+    };
+}
+
+pub fn readable(image: &Image<'_>) -> kds_image {
+    c_image!(image, image.bytes.as_ptr().cast_mut().cast())
+}
+
+pub fn writable(image: &mut ImageMut<'_>) -> kds_image {
+    c_image!(image, image.bytes.as_mut_ptr().cast())
+}
