@@ -181,18 +181,31 @@ private:
     detail::Handle<kds_model, kds_model_free> model_;
 };
 
+// Is told what happens: one of KDS_LOG_*, and a line. Several threads may be told at once. What it throws is lost.
+using Log = std::function<void(std::int32_t level, const char *message)>;
+
 class Context {
 public:
-    // `threads` 0 is one per core; `registry` is the path of a further registry file, or empty.
-    explicit Context(std::int32_t threads = 0, const std::string &registry = {})
+    // `threads` 0 is one per core; `registry` is the path of a further registry file, or empty. `log` must outlive the
+    // context and all that is made of it; it is told everything up to `log_level`.
+    explicit Context(std::int32_t threads = 0, const std::string &registry = {}, const Log *log = nullptr,
+                     std::int32_t log_level = KDS_LOG_INFO)
     {
         kds_context_params params;
         kds_context_params_init(&params);
         params.threads = threads;
         params.registry = registry.empty() ? nullptr : registry.c_str();
+        params.log = log ? &tell : nullptr;
+        params.log_user_data = const_cast<Log *>(log);
+        params.log_level = log_level;
         kds_context *context = nullptr;
         detail::check(kds_context_new, &params, &context);
         context_.reset(context);
+    }
+
+    void add_registry(const std::string &path)
+    {
+        detail::check(kds_context_add_registry, context_.get(), path.c_str());
     }
 
     Model open(const std::string &id, const std::string &device = "auto", const std::string &dtype = "auto") const
@@ -203,19 +216,49 @@ public:
     // The strings live as long as the context.
     std::vector<kds_model_info> models() const
     {
-        std::size_t count = 0;
-        detail::check(kds_context_model_count, context_.get(), &count);
-        std::vector<kds_model_info> models(count);
-        for (std::size_t index = 0; index < count; ++index) {
-            models[index].struct_size = sizeof models[index];
-            detail::check(kds_context_model_get, context_.get(), index, &models[index]);
-        }
-        return models;
+        return list<kds_model_info>(kds_context_model_count, kds_context_model_get);
+    }
+
+    // The strings live as long as the context.
+    std::vector<kds_device_info> devices() const
+    {
+        return list<kds_device_info>(kds_context_device_count, kds_context_device_get);
     }
 
 private:
+    template <typename T, typename Count, typename Get> std::vector<T> list(Count count, Get get) const
+    {
+        std::size_t size = 0;
+        detail::check(count, context_.get(), &size);
+        std::vector<T> items(size);
+        for (std::size_t index = 0; index < size; ++index) {
+            items[index].struct_size = sizeof items[index];
+            detail::check(get, context_.get(), index, &items[index]);
+        }
+        return items;
+    }
+
+    static void tell(void *log, std::int32_t level, const char *message) noexcept
+    {
+        try {
+            (*static_cast<const Log *>(log))(level, message);
+        } catch (...) {
+        }
+    }
+
     detail::Handle<kds_context, kds_context_free> context_;
 };
+
+// The table of parameters: what `Job::set` takes. The strings are static.
+inline std::vector<kds_param> parameters()
+{
+    std::vector<kds_param> parameters(kds_param_count());
+    for (std::size_t index = 0; index < parameters.size(); ++index) {
+        parameters[index].struct_size = sizeof parameters[index];
+        detail::check(kds_param_get, index, &parameters[index]);
+    }
+    return parameters;
+}
 
 } // namespace kds
 

@@ -8,8 +8,11 @@
 int main()
 {
     try {
-        const kds::Context context;
+        const kds::Log log = [](std::int32_t, const char *line) { std::cout << "libkds: " << line << "\n"; };
+        const kds::Context context(0, {}, &log);
         const kds::Model model = context.open("kds-photo-x4");
+        std::cout << context.models().size() << " models, " << context.devices().size() << " devices, "
+                  << kds::parameters().size() << " parameters\n";
         kds::Job job = model.job();
         job.set("particles", "2").set("steps", "2");
 

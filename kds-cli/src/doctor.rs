@@ -63,7 +63,7 @@ impl Report {
         if let Some(parameters) = self.take(library.parameters()) {
             self.problems.extend(differences(&parameters));
         }
-        let Some(context) = self.take(Context::new(&library, &options.context_options())) else { return };
+        let Some(context) = self.take(Context::new(&library, &options.context_options(output::say))) else { return };
         for (key, value) in self.take(context.describe()).unwrap_or_default() {
             self.pair(&key, &value);
         }

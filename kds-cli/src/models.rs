@@ -9,7 +9,7 @@ use crate::{options, output, table};
 /// # Errors
 /// When the library cannot be loaded or a registry cannot be read.
 pub fn print(options: &options::Library) -> anyhow::Result<()> {
-    let context = Context::new(&Library::open()?, &options.context_options())?;
+    let context = Context::new(&Library::open()?, &options.context_options(output::say))?;
     output::print(&describe(&context.models()?))
 }
 

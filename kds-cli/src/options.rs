@@ -1,7 +1,7 @@
 //! The command line. The options of a restoration are built from the table of parameters, so there is no second list of
 //! names, ranges and help texts.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
 use clap::{
     Arg, ArgAction, ArgMatches, Command as ClapCommand,
@@ -9,7 +9,7 @@ use clap::{
     error::ErrorKind,
     value_parser,
 };
-use kds_host::ContextOptions;
+use kds_host::{ContextOptions, Log, LogLevel};
 use kds_parameters::{Group, Kind, Parameter, Scope, table};
 
 /// The model that is used when none is named.
@@ -35,12 +35,15 @@ pub struct Library {
     pub registry: Option<PathBuf>,
     /// Number of threads; 0 means all cores.
     pub threads: u16,
+    /// What the library tells of itself goes to standard error from this level on.
+    pub log_level: LogLevel,
 }
 
 impl Library {
-    /// The same for [`kds_host::Context::new`].
-    pub fn context_options(&self) -> ContextOptions {
-        ContextOptions { threads: self.threads, registry: self.registry.clone() }
+    /// The same for [`kds_host::Context::new`], its log written by `say`.
+    pub fn context_options(&self, say: impl Fn(&str) + Send + Sync + 'static) -> ContextOptions {
+        let log = Log { level: self.log_level, tell: Arc::new(move |_, line| say(line)) };
+        ContextOptions { threads: self.threads, registry: self.registry.clone(), log: Some(log) }
     }
 }
 
@@ -100,7 +103,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Co
 
 impl Library {
     fn none() -> Self {
-        Self { registry: None, threads: 0 }
+        Self { registry: None, threads: 0, log_level: LogLevel::Warn }
     }
 }
 
@@ -189,6 +192,13 @@ fn library_options(command: ClapCommand) -> ClapCommand {
                 .value_parser(value_parser!(u16))
                 .help("Number of threads to compute with; 0 means all cores"),
         )
+        .arg(
+            Arg::new("verbose")
+                .short('v')
+                .long("verbose")
+                .action(ArgAction::Count)
+                .help("Tells what happens; twice, what helps to find a defect"),
+        )
 }
 
 /// The option of one parameter. It has no default value for clap: what is not named is left to the model.
@@ -246,6 +256,11 @@ fn library(matches: &ArgMatches) -> Library {
     Library {
         registry: matches.get_one("registry").cloned(),
         threads: matches.get_one("threads").copied().unwrap_or(0),
+        log_level: match matches.get_count("verbose") {
+            0 => LogLevel::Warn,
+            1 => LogLevel::Info,
+            _ => LogLevel::Debug,
+        },
     }
 }
 
@@ -327,6 +342,13 @@ mod tests {
     }
 
     #[test]
+    fn the_log_is_told_more_with_every_v() {
+        for (word, level) in [("-v", LogLevel::Info), ("-vv", LogLevel::Debug), ("-vvv", LogLevel::Debug)] {
+            assert_eq!(parse_restore(&[word]).library.log_level, level);
+        }
+    }
+
+    #[test]
     fn a_missing_output_is_named() {
         let message = parse_words(&["restore", "in.png"]).unwrap_err().to_string();
         assert!(message.contains("--output <OUT>") && !message.contains('\n'), "{message}");
@@ -338,7 +360,8 @@ mod tests {
         else {
             panic!("not models")
         };
-        let options = library.context_options();
+        assert_eq!(library.log_level, LogLevel::Warn);
+        let options = library.context_options(|_| ());
         assert_eq!((options.threads, options.registry), (2, Some(PathBuf::from("r.toml"))));
         assert!(matches!(parse_words(&["doctor"]).unwrap(), Command::Doctor(_)));
     }

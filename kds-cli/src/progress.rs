@@ -45,6 +45,12 @@ impl Progress {
     pub fn say(&self, line: &str) {
         self.bars.suspend(|| output::say(line));
     }
+
+    /// What writes the library's log above the bars.
+    pub fn log(&self) -> impl Fn(&str) + Send + Sync + 'static {
+        let bars = self.bars.clone();
+        move |line| bars.suspend(|| output::say(line))
+    }
 }
 
 impl Drop for Progress {

@@ -39,7 +39,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// When the library, a registry, the model or the mask cannot be used.
     pub fn open(options: &'a Restore, progress: &Progress) -> anyhow::Result<Self> {
-        let context = Context::new(&Library::open()?, &options.library.context_options())?;
+        let context = Context::new(&Library::open()?, &options.library.context_options(progress.log()))?;
         let model = context.open_model(&options.model, options.device.as_deref(), options.dtype.as_deref())?;
         interrupt::check()?;
         let mask = open_mask(options, &model.info()?, progress)?;

@@ -14,7 +14,7 @@ pub fn restore_options() -> Restore {
         model: "kds-photo-x4".to_owned(),
         device: None,
         dtype: None,
-        library: Library { registry: None, threads: 0 },
+        library: Library { registry: None, threads: 0, log_level: kds_host::LogLevel::Warn },
         settings: Vec::new(),
         mask: None,
         confidence: None,

@@ -7,8 +7,9 @@ use std::{
 };
 
 use crate::{
-    Error, Library, Model, Status,
+    Error, Library, Log, Model, Status,
     error::check,
+    log,
     model::ModelHandle,
     raw::{self, Sized32},
     text,
@@ -21,6 +22,8 @@ pub struct ContextOptions {
     pub threads: u16,
     /// A registry file to read on top of the built-in and the user's own.
     pub registry: Option<PathBuf>,
+    /// Who is told what happens.
+    pub log: Option<Log>,
 }
 
 /// Models and devices; the beginning of everything that computes. It may be shared between threads.
@@ -47,6 +50,7 @@ impl Context {
                 text::pass("registry path", path)
             })
             .transpose()?;
+        let log = options.log.clone().map(Box::new);
         let mut params = raw::ContextParams::empty();
         let mut pointer = null_mut();
         // SAFETY: `params` is writable and as large as the interface version says; the registry string lives through
@@ -55,10 +59,15 @@ impl Context {
             (api.kds_context_params_init)(&mut params);
             params.threads = i32::from(options.threads);
             params.registry = text::pointer(&registry);
+            if let Some(log) = &log {
+                params.log = Some(log::forward);
+                params.log_user_data = std::ptr::from_ref::<Log>(log).cast_mut().cast();
+                params.log_level = log.level as i32;
+            }
             check(api, |error| (api.kds_context_new)(&params, &mut pointer, error))?;
         }
         let pointer = filled(pointer, "kds_context_new")?;
-        Ok(Self { handle: Arc::new(ContextHandle { pointer, library: library.clone() }) })
+        Ok(Self { handle: Arc::new(ContextHandle { pointer, library: library.clone(), _log: log }) })
     }
 
     /// The models of all registries.
@@ -174,6 +183,8 @@ fn pairs(lines: &str) -> Vec<(String, String)> {
 pub(crate) struct ContextHandle {
     pub(crate) pointer: NonNull<raw::Context>,
     pub(crate) library: Arc<Library>,
+    /// What the library was given a pointer to. Models and jobs, which log too, keep this handle alive.
+    _log: Option<Box<Log>>,
 }
 
 // SAFETY: the library lets any thread use a context, and its functions that take it as `const`, which are all but the one

@@ -39,6 +39,7 @@ pub mod icc;
 mod image;
 mod job;
 mod library;
+mod log;
 mod model;
 mod raw;
 mod text;
@@ -49,4 +50,5 @@ pub use image::{Alpha, Channels, Depth, Format, Image, ImageMut, ImageRef, Sampl
 pub use job::{CancelHandle, Estimate, Job, Progress, ProgressFn, Stage};
 pub use kds_parameters as parameters;
 pub use library::{Library, ParameterInfo};
+pub use log::{Log, LogLevel};
 pub use model::Model;

@@ -52,7 +52,14 @@ pub(crate) struct ContextParams {
     pub struct_size: u32,
     pub threads: i32,
     pub registry: *const c_char,
+    pub log: LogCallback,
+    pub log_user_data: *mut c_void,
+    pub log_level: i32,
+    pub reserved: i32,
 }
+
+/// `kds_log`, nullable
+pub(crate) type LogCallback = Option<unsafe extern "C" fn(*mut c_void, i32, *const c_char)>;
 
 /// `kds_model_info`
 #[repr(C)]

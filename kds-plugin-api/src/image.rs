@@ -78,6 +78,14 @@ impl Format {
     pub const RGBA_F32: Self = Self(35);
     /// As [`Format::GRAYA_U8`], 32-bit floats, 0 black and 1 white.
     pub const GRAYA_F32: Self = Self(36);
+    /// As [`Format::GRAY_U8`], 16-bit floats (IEEE binary16), 0 black and 1 white.
+    pub const GRAY_F16: Self = Self(49);
+    /// As [`Format::RGB_U8`], 16-bit floats (IEEE binary16), 0 black and 1 white.
+    pub const RGB_F16: Self = Self(50);
+    /// As [`Format::RGBA_U8`], 16-bit floats (IEEE binary16), 0 black and 1 white.
+    pub const RGBA_F16: Self = Self(51);
+    /// As [`Format::GRAYA_U8`], 16-bit floats (IEEE binary16), 0 black and 1 white.
+    pub const GRAYA_F16: Self = Self(52);
 }
 
 /// How colour and alpha go together: the numbers of `KDS_ALPHA_STRAIGHT` ... in `kds.h`.

@@ -103,9 +103,11 @@ fn only_the_interface_is_exported() {
     assert!(output.status.success(), "{}", printed(&output));
     let names = String::from_utf8(output.stdout).unwrap();
     let exported: BTreeSet<String> = names.lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
-    let declared = functions(&header("include"));
-    assert!(declared.len() >= 29, "{declared:?}");
-    assert_eq!(exported, declared);
+    let mut expected = functions(&header("include"));
+    assert!(expected.len() >= 29, "{expected:?}");
+    // The root of kds-plugin-api, under the one name that abi_stable gives to all roots.
+    expected.insert("_1as_0lib_1header_0root_bmodule_bloader".to_owned());
+    assert_eq!(exported, expected);
 }
 
 #[test]

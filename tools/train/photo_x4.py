@@ -2,8 +2,13 @@
 
 The image is the bicubic enlargement of the low-resolution photograph plus a residual. The network sees the residual
 on the low-resolution grid (pixel_unshuffle by 4: 3 channels of 4h x 4w become 48 channels of h x w), scaled to about
-unit variance, concatenated with the low-resolution photograph, and predicts v (Salimans & Ho 2022) under the cosine
+unit variance, concatenated with what is known of the photograph, and predicts v (Salimans & Ho 2022) under the cosine
 schedule (Nichol & Dhariwal 2021), both in the conventions of diffusers.
+
+What is known is the low-resolution photograph and, once more, its detail: the difference from its local mean, amplified
+to the size of the noise beside it. Without that the network hardly learns to look at it: the detail of a photograph is
+a thousandth of the variance of its inputs, and after 6,750 iterations a prediction from noise alone explained 2 % of
+the residual.
 """
 
 import torch
@@ -13,10 +18,12 @@ from diffusers import UNet2DModel
 SCALE = 4
 RESIDUAL_STD = 0.15  # of the residual in [-1, 1] units; latents = residual / RESIDUAL_STD
 TRAIN_TIMESTEPS = 1000
+DETAIL_WINDOW = 5  # side of the local mean, in low-resolution pixels
+DETAIL_GAIN = 8.0
 
 UNET_CONFIG = dict(
     sample_size=None,
-    in_channels=3 * SCALE * SCALE + 3,
+    in_channels=3 * SCALE * SCALE + 6,
     out_channels=3 * SCALE * SCALE,
     block_out_channels=(64, 128, 192),
     layers_per_block=2,
@@ -44,6 +51,12 @@ def alphas_cumprod() -> torch.Tensor:
 def enlarge(low: torch.Tensor) -> torch.Tensor:
     """Bicubic enlargement (a = -0.75, half-pixel centres) of N x 3 x h x w in [-1, 1]."""
     return F.interpolate(low, scale_factor=SCALE, mode="bicubic", align_corners=False)
+
+
+def condition(low: torch.Tensor) -> torch.Tensor:
+    """What the network sees of the low-resolution photograph: N x 6 x h x w."""
+    mean = F.avg_pool2d(low, DETAIL_WINDOW, 1, DETAIL_WINDOW // 2, count_include_pad=False)
+    return torch.cat([low, DETAIL_GAIN * (low - mean)], 1)
 
 
 def encode(high: torch.Tensor, low: torch.Tensor) -> torch.Tensor:
