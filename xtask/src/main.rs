@@ -1,4 +1,4 @@
-//! `cargo xtask …`: set up, run and test KDS from a fresh clone.
+//! `cargo xtask …`: set up, run, test and install KDS from a fresh clone.
 
 use anyhow::{Context, Result};
 use clap::{Args, Parser, Subcommand};
@@ -10,7 +10,7 @@ use xtask::install::Tree;
 use xtask::setup::{Setup, Variant};
 use xtask::{abi, cargo, checks, dist, header, install};
 
-/// Set up, run and test KDS. Every command that needs libtorch fetches it first, once.
+/// Set up, run, test and install KDS. Every command that needs libtorch fetches it first, once.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Arguments {

@@ -145,3 +145,26 @@ fn packages_that_cannot_be_installed_are_named_before_anything_is_checked() {
     assert!(last.contains(command), "{last}");
     assert!(clone.cargo_commands().is_empty());
 }
+
+#[test]
+fn install_and_dist_build_as_asked_and_a_failing_build_writes_nothing() {
+    for (arguments, built) in [
+        (&["install", "--prefix", "kds"][..], "build --release -p kds-plugin-ffi -p kds-cli"),
+        (&["dist", "--profile", "dev", "-o", "kds.tar.gz"][..], "build -p kds-plugin-ffi -p kds-cli"),
+    ] {
+        let clone = Clone::new();
+        let output = clone.run(arguments, "build");
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(clone.cargo_commands(), [built]);
+        assert_eq!(fs::read_dir(clone.folder.path().join("photos")).unwrap().count(), 0);
+    }
+}
+
+#[test]
+fn uninstalling_builds_nothing_and_says_when_there_is_nothing() {
+    let clone = Clone::new();
+    let output = clone.run(&["install", "--prefix", "kds", "--uninstall"], "");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(lines(&output.stderr).pop().unwrap().contains("no KDS is installed in kds"));
+    assert!(clone.cargo_commands().is_empty());
+}

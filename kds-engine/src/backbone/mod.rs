@@ -35,6 +35,8 @@ pub trait Backbone: Send + Sync {
 pub struct Condition {
     /// The tile itself, `1 x 3 x h x w` in -1..1.
     pub image: Tensor,
+    /// What is concatenated with the latents, `1 x C x h' x w'`.
+    pub network_input: Tensor,
 }
 
 /// What a model is, for the parts of the engine that know no model.

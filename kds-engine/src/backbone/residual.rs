@@ -1,7 +1,8 @@
 //! Diffusion of the residual against bicubic enlargement, on the low-resolution grid: the built-in kds-photo-x4.
 //!
 //! The latents are the residual, pixel-unshuffled by the scale (4x: 48 channels) and divided by its standard deviation.
-//! The network sees them concatenated with the low-resolution photograph. See `tools/train/photo_x4.py`.
+//! The network sees them concatenated with the low-resolution photograph and its amplified detail. See
+//! `tools/train/photo_x4.py`.
 
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor};
@@ -14,7 +15,7 @@ use crate::{Error, Result};
 /// The backbone `residual`: a folder with `model_index.json`, `unet/` and `scheduler/`.
 pub struct Residual {
     network: Shared<UNet2d>,
-    residual_std: f64,
+    index: Index,
     spec: Spec,
 }
 
@@ -25,6 +26,10 @@ struct Index {
     scale: usize,
     /// Standard deviation of the residual, for pixels in -1..1.
     residual_std: f64,
+    /// Side of the window, in low-resolution pixels, over which detail is the difference from the mean; odd.
+    detail_window: usize,
+    /// What the detail is multiplied by.
+    detail_gain: f64,
 }
 
 const INDEX: &str = "model_index.json";
@@ -38,12 +43,16 @@ impl Residual {
         let index: Index = files.read_json(INDEX)?;
         let config: UNet2dConfig = files.read_json(UNET)?;
         let wrong = |name: &str, reason: String| Error::Model { path: files.path(name), reason };
-        let possible = (1..=16).contains(&index.scale) && index.residual_std > 0.0 && index.residual_std.is_finite();
+        let possible = (1..=16).contains(&index.scale)
+            && (index.residual_std > 0.0 && index.residual_std.is_finite())
+            && (index.detail_window % 2 == 1 && index.detail_window < 64)
+            && index.detail_gain.is_finite();
         if !possible {
-            return Err(wrong(INDEX, "scale must be from 1 to 16 and residual_std positive".to_owned()));
+            let reason = "scale must be from 1 to 16, residual_std positive, detail_window odd and less than 64";
+            return Err(wrong(INDEX, reason.to_owned()));
         }
         let latent_channels = 3 * index.scale * index.scale;
-        let expected = (latent_channels as i64 + 3, latent_channels as i64);
+        let expected = (latent_channels as i64 + 6, latent_channels as i64);
         if (config.in_channels, config.out_channels) != expected {
             let (inputs, outputs) = expected;
             return Err(wrong(
@@ -74,7 +83,7 @@ impl Residual {
             device,
             kind,
         };
-        Ok(Self { network: Shared(network), residual_std: index.residual_std, spec })
+        Ok(Self { network: Shared(network), index, spec })
     }
 
     /// Bicubic enlargement, as `torch.nn.functional.interpolate` does it and training did.
@@ -91,19 +100,22 @@ impl Backbone for Residual {
     }
 
     fn condition(&self, image: &Tensor) -> Result<Condition> {
-        Ok(Condition { image: image.shallow_clone() })
+        let window = self.index.detail_window as i64;
+        let mean = image.f_avg_pool2d([window, window], [1, 1], [window / 2, window / 2], false, false, None)?;
+        let detail = image.f_sub(&mean)?.f_mul_scalar(self.index.detail_gain)?;
+        Ok(Condition { image: image.shallow_clone(), network_input: Tensor::f_cat(&[image, &detail], 1)? })
     }
 
     fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {
         let (particles, _, height, width) = x.size4()?;
-        let image = condition.image.f_expand([particles, 3, height, width], false)?;
-        let input = Tensor::f_cat(&[x, &image], 1)?.f_to_kind(self.spec.kind)?;
+        let known = condition.network_input.f_expand([particles, 6, height, width], false)?;
+        let input = Tensor::f_cat(&[x, &known], 1)?.f_to_kind(self.spec.kind)?;
         let output = self.network.0.forward(&input, timestep)?;
         Ok(output.f_to_kind(Kind::Float)?.f_contiguous()?)
     }
 
     fn decode(&self, latents: &Tensor, condition: &Condition) -> Result<Tensor> {
-        let residual = latents.f_pixel_shuffle(self.spec.scale as i64)?.f_mul_scalar(self.residual_std)?;
+        let residual = latents.f_pixel_shuffle(self.spec.scale as i64)?.f_mul_scalar(self.index.residual_std)?;
         Ok(self.enlarge(&condition.image)?.f_add(&residual)?)
     }
 }

@@ -184,3 +184,86 @@ fn without_dots(path: &Path) -> PathBuf {
     }
     plain
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    const TORCH: &str = "torch/lib";
+    const CUDNN: &str = "nvidia/cudnn/lib";
+
+    /// An empty library that is linked to others of its folders and searches as libtorch's package does.
+    fn library(packages: &Path, path: &str, needed: &[&str]) {
+        let file = packages.join(path);
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let mut compile = Command::new("cc");
+        compile.args(["-shared", "-nostdlib", "-x", "c", "/dev/null", "-x", "none", "-Wl,--no-as-needed"]);
+        compile
+            .arg(format!("-Wl,-rpath,$ORIGIN/../../{CUDNN}:$ORIGIN,-soname,{}", file.file_name().unwrap().display()));
+        compile.args(needed.iter().map(|needed| packages.join(needed))).arg("-o").arg(&file);
+        assert!(compile.status().unwrap().success());
+    }
+
+    /// libtorch as the package for the CPU brings it: its part for GPUs is there, but not what that needs.
+    fn package() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let packages = folder.path();
+        library(packages, "torch/lib/libc10.so", &[]);
+        library(packages, "torch/lib/libtorch_cpu.so", &["torch/lib/libc10.so"]);
+        library(packages, "torch/lib/libpython_part.so", &[]);
+        library(packages, "nvidia/cudnn/lib/libcudnn.so.9", &[]);
+        for name in CUDA {
+            library(packages, &format!("{TORCH}/{name}"), &["nvidia/cudnn/lib/libcudnn.so.9"]);
+        }
+        library(packages, "libkds.so", &["torch/lib/libtorch_cpu.so"]);
+        fs::remove_dir_all(packages.join("nvidia")).unwrap();
+        folder
+    }
+
+    fn needed(packages: &Path) -> BTreeSet<PathBuf> {
+        Libtorch::new(&packages.join("torch")).unwrap().needed_by(&packages.join("libkds.so")).unwrap()
+    }
+
+    #[test]
+    fn the_part_for_gpus_is_carried_whole_or_not_at_all() {
+        let folder = package();
+        let packages = folder.path();
+        let cpu: BTreeSet<_> = ["libc10.so", "libtorch_cpu.so"].map(|name| Path::new(TORCH).join(name)).into();
+        assert_eq!(needed(packages), cpu);
+
+        let mut cuda = cpu;
+        cuda.extend(CUDA.map(|name| Path::new(TORCH).join(name)));
+        for name in ["libcudnn.so.9", "libcudnn_ops.so.9"] {
+            library(packages, &format!("{CUDNN}/{name}"), &[]);
+            cuda.insert(Path::new(CUDNN).join(name));
+        }
+        assert_eq!(needed(packages), cuda);
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let folder = package();
+        fs::remove_file(folder.path().join("torch/lib/libc10.so")).unwrap();
+        let libtorch = Libtorch::new(&folder.path().join("torch")).unwrap();
+        let message = libtorch.needed_by(&folder.path().join("libkds.so")).unwrap_err().to_string();
+        assert!(message.contains("libkds.so needs libc10.so"), "{message}");
+    }
+
+    #[test]
+    fn licences_come_from_the_packages_of_what_is_carried() {
+        let folder = package();
+        let packages = folder.path();
+        for (package, record) in [
+            ("torch-2", "torch/lib/libtorch_cpu.so,sha,1\ntorch-2.dist-info/licenses/NOTICE,,\nother/License.txt,,\n"),
+            ("python_part-1", "torch/lib/libpython_part.so,,\npython_part-1.dist-info/LICENSE,,\n"),
+        ] {
+            let info = packages.join(format!("{package}.dist-info"));
+            fs::create_dir(&info).unwrap();
+            fs::write(info.join("RECORD"), record).unwrap();
+        }
+        let libtorch = Libtorch::new(&packages.join("torch")).unwrap();
+        let found: Vec<_> = libtorch.licences(&needed(packages)).unwrap().into_keys().collect();
+        assert_eq!(found, ["torch-2/License.txt", "torch-2/NOTICE"].map(PathBuf::from));
+    }
+}

@@ -46,7 +46,7 @@ impl Backbone for Failing {
     }
 
     fn condition(&self, image: &Tensor) -> Result<Condition> {
-        Ok(Condition { image: image.shallow_clone() })
+        Ok(Condition { image: image.shallow_clone(), network_input: image.shallow_clone() })
     }
 
     fn predict(&self, x: &Tensor, timestep: f64, _condition: &Condition) -> Result<Tensor> {
