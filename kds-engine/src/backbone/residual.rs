@@ -6,7 +6,7 @@
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor};
 
-use super::{Backbone, Condition, ModelFiles, Shared, Spec};
+use super::{Backbone, Condition, ModelFiles, SCALES, Shared, Spec};
 use crate::nn::{UNet2d, UNet2dConfig, Weights};
 use crate::schedule::SchedulerConfig;
 use crate::{Error, Result};
@@ -38,10 +38,11 @@ impl Residual {
         let index: Index = files.read_json(INDEX)?;
         let config: UNet2dConfig = files.read_json(UNET)?;
         let wrong = |name: &str, reason: String| Error::Model { path: files.path(name), reason };
-        let possible = (1..=16).contains(&index.scale) && index.residual_std > 0.0 && index.residual_std.is_finite();
+        let possible = SCALES.contains(&index.scale) && index.residual_std > 0.0 && index.residual_std.is_finite();
         if !possible {
             return Err(wrong(INDEX, "scale must be from 1 to 16 and residual_std positive".to_owned()));
         }
+        config.check().map_err(|reason| wrong(UNET, reason))?;
         let latent_channels = 3 * index.scale * index.scale;
         let expected = (latent_channels as i64 + 3, latent_channels as i64);
         if (config.in_channels, config.out_channels) != expected {
