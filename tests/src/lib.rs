@@ -3,6 +3,7 @@
 pub mod bicubic;
 pub mod command;
 pub mod evaluation;
+pub mod fuzz;
 pub mod lpips;
 pub mod pairs;
 pub mod psnr;
