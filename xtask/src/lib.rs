@@ -2,5 +2,6 @@
 
 pub mod cargo;
 pub mod checks;
+pub mod fuzz;
 pub mod header;
 pub mod setup;

@@ -5,7 +5,7 @@ use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use xtask::setup::{Setup, Variant};
-use xtask::{cargo, checks, header};
+use xtask::{cargo, checks, fuzz, header};
 
 /// Set up, run and test KDS. Every command that needs libtorch fetches it first, once.
 #[derive(Parser)]
@@ -32,6 +32,17 @@ enum Command {
         /// Compare only, and fail when the committed header is out of date
         #[arg(long)]
         check: bool,
+    },
+    /// Fuzz one target (registry, weights, image, calls) by cargo-fuzz; needs a nightly compiler
+    Fuzz {
+        /// What to fuzz
+        target: String,
+        /// How long, after building
+        #[arg(long, default_value_t = 10)]
+        minutes: u64,
+        /// Checks that the compiler adds
+        #[arg(long, value_enum, default_value_t = fuzz::Sanitizer::Address)]
+        sanitizer: fuzz::Sanitizer,
     },
     /// Build and run the measurements behind the numbers in the README
     #[command(disable_help_flag = true)]
@@ -93,6 +104,10 @@ fn run(command: Command) -> Result<()> {
         Command::Evaluate(passed_on) => {
             setup.run(None)?;
             cargo::run_release(&setup.root, &["kds-plugin-ffi", "kds-tests"], "evaluate", &passed_on.arguments)
+        }
+        Command::Fuzz { target, minutes, sanitizer } => {
+            setup.run(None)?;
+            fuzz::run(&setup.root, &target, minutes, sanitizer)
         }
         Command::Test => {
             setup.run(None)?;
