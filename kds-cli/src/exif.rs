@@ -23,10 +23,7 @@ pub fn make_upright(mut block: Vec<u8>) -> (Vec<u8>, Option<Orientation>) {
 /// The EXIF block of a TIFF file, with its orientation set to upright; `None` where it has none.
 pub fn of_tiff(file: &[u8]) -> Option<Vec<u8>> {
     let exif = Reader::new().read_from_container(&mut Cursor::new(file)).ok()?;
-    let mut fields: Vec<Field> = exif.fields().filter(|field| travels(field)).cloned().collect();
-    for field in fields.iter_mut().filter(|field| field.tag == Tag::Orientation) {
-        field.value = Value::Short(vec![1]);
-    }
+    let fields = upright_fields(&exif);
     // Resolution and orientation alone say nothing of the photograph.
     let layout = [Tag::Orientation, Tag::XResolution, Tag::YResolution, Tag::ResolutionUnit];
     if fields.iter().all(|field| layout.contains(&field.tag)) {
@@ -44,7 +41,17 @@ pub fn of_tiff(file: &[u8]) -> Option<Vec<u8>> {
 /// The fields of a block that go into the directories of a TIFF file; `None` when the block cannot be read.
 pub fn fields_for_tiff(block: &[u8]) -> Option<Vec<Field>> {
     let exif = Reader::new().read_raw(block.to_vec()).ok()?;
-    Some(exif.fields().filter(|field| travels(field)).cloned().collect())
+    Some(upright_fields(&exif))
+}
+
+/// The fields that travel. The orientation becomes upright however it was written: [`make_upright`] knows it only in the
+/// type that the standard gives it, readers of TIFF files in others too.
+fn upright_fields(exif: &exif::Exif) -> Vec<Field> {
+    let mut fields: Vec<Field> = exif.fields().filter(|field| travels(field)).cloned().collect();
+    for field in fields.iter_mut().filter(|field| field.tag == Tag::Orientation) {
+        field.value = Value::Short(vec![1]);
+    }
+    fields
 }
 
 /// Whether a field describes the photograph and not the layout of the file that it was found in.

@@ -13,7 +13,7 @@ use image::{
 };
 use kds_host::{Channels, Depth, Format, ImageRef, Samples, icc};
 
-use crate::{exif, tiff_file};
+use crate::{exif, tiff_file, webp_file};
 
 /// Most bytes that a decoded picture may take. A crafted file of a few bytes can claim any size; this holds more than
 /// 350 megapixels of 16 bits per channel.
@@ -110,9 +110,9 @@ impl Picture {
 /// # Errors
 /// When the file is not there, not a picture, broken or too large; the message names the file.
 pub fn read(path: &Path) -> anyhow::Result<(Picture, Vec<String>)> {
-    load(path).and_then(|file| decode(&file)).with_context(|| path.display().to_string()).map(|(picture, notes)| {
-        (picture, notes.into_iter().map(|note| format!("{}: {note}", path.display())).collect())
-    })
+    load(path).and_then(|file| decode(&file, MAX_BYTES)).with_context(|| path.display().to_string()).map(
+        |(picture, notes)| (picture, notes.into_iter().map(|note| format!("{}: {note}", path.display())).collect()),
+    )
 }
 
 fn load(path: &Path) -> anyhow::Result<Vec<u8>> {
@@ -133,19 +133,23 @@ fn load(path: &Path) -> anyhow::Result<Vec<u8>> {
     Ok(file)
 }
 
-fn decode(file: &[u8]) -> anyhow::Result<(Picture, Vec<String>)> {
+/// Reads a picture from the bytes of its file, and what a person should know about it.
+///
+/// # Errors
+/// When the bytes are not a picture, broken, or take more than `most_bytes` once decoded.
+pub fn decode(file: &[u8], most_bytes: u64) -> anyhow::Result<(Picture, Vec<String>)> {
     let format = match image::guess_format(file) {
         Ok(format @ (ImageFormat::Png | ImageFormat::Jpeg | ImageFormat::WebP | ImageFormat::Tiff)) => format,
         Ok(other) => bail!("is a picture of the format {other:?}, which is not read; convert it to PNG"),
         Err(_) => bail!("is not a picture; give a PNG, JPEG, WebP or TIFF file"),
     };
-    let decoded = match decode_pixels(file, format) {
+    let decoded = match decode_pixels(file, format, most_bytes) {
         // Grey with alpha is all that TIFF files hold and `image` does not read, of what we write.
         Err(ImageError::Unsupported(_)) if format == ImageFormat::Tiff && tiff_file::is_gray_alpha(file) => {
-            tiff_file::read_gray_alpha(file)
-                .map_err(|error| anyhow!("cannot be decoded: {error}; replace it by an intact copy"))?
+            tiff_file::read_gray_alpha(file, most_bytes)
+                .map_err(|error| anyhow!("cannot be decoded: {}; replace it by an intact copy", plain(&error)))?
         }
-        result => result.map_err(explain)?,
+        result => result.map_err(|error| explain(error, most_bytes))?,
     };
     let Decoded { mut image, profile, exif, orientation } = decoded;
     image.apply_orientation(orientation);
@@ -178,19 +182,21 @@ pub struct Decoded {
     pub orientation: Orientation,
 }
 
-fn decode_pixels(file: &[u8], format: ImageFormat) -> Result<Decoded, ImageError> {
+fn decode_pixels(file: &[u8], format: ImageFormat, most_bytes: u64) -> Result<Decoded, ImageError> {
     let mut limits = Limits::default();
-    limits.max_alloc = Some(MAX_BYTES);
+    limits.max_alloc = Some(most_bytes);
     let mut reader = ImageReader::with_format(Cursor::new(file), format);
     reader.limits(limits.clone());
     let mut decoder = reader.into_decoder()?;
     limits.reserve(decoder.total_bytes())?;
     // A damaged profile or EXIF block is no reason to refuse the photograph.
+    let whole = format != ImageFormat::WebP || webp_file::is_whole(file);
     let profile = match format {
         ImageFormat::Tiff => tiff_file::profile(file),
-        _ => decoder.icc_profile().unwrap_or_default(),
+        _ if whole => decoder.icc_profile().unwrap_or_default(),
+        _ => None,
     };
-    let block = decoder.exif_metadata().unwrap_or_default();
+    let block = if whole { decoder.exif_metadata().unwrap_or_default() } else { None };
     let (exif, orientation) = match (format, block) {
         (ImageFormat::Tiff, _) => (exif::of_tiff(file), decoder.orientation().ok()),
         (_, Some(block)) => {
@@ -203,17 +209,22 @@ fn decode_pixels(file: &[u8], format: ImageFormat) -> Result<Decoded, ImageError
     Ok(Decoded { image, profile, exif, orientation: orientation.unwrap_or(Orientation::NoTransforms) })
 }
 
-fn explain(error: ImageError) -> anyhow::Error {
+fn explain(error: ImageError, most_bytes: u64) -> anyhow::Error {
     match error {
         ImageError::Limits(limit) if limit.kind() == LimitErrorKind::InsufficientMemory => {
-            anyhow!("is too large: its pixels take more than {} GiB; cut it into parts", MAX_BYTES >> 30)
+            anyhow!("is too large: its pixels take more than {} MiB; cut it into parts", most_bytes >> 20)
         }
         ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => {
             anyhow!("is cut short; replace it by a complete copy")
         }
-        ImageError::Unsupported(error) => anyhow!("cannot be decoded: {error}; convert it to PNG"),
-        error => anyhow!("cannot be decoded: {error}; replace it by an intact copy"),
+        ImageError::Unsupported(error) => anyhow!("cannot be decoded: {}; convert it to PNG", plain(&error)),
+        error => anyhow!("cannot be decoded: {}; replace it by an intact copy", plain(&error)),
     }
+}
+
+/// A decoder's message on one line: some of them end theirs with a line break, or quote what the file says.
+fn plain(error: &impl std::fmt::Display) -> String {
+    error.to_string().replace(char::is_control, " ").trim().to_owned()
 }
 
 /// Whether the end-of-image marker is missing after the last scan. The decoder fills such pictures with grey. In the data
@@ -232,6 +243,10 @@ mod tests {
 
     use super::*;
     use crate::{save, testing};
+
+    fn decode(file: &[u8]) -> anyhow::Result<(Picture, Vec<String>)> {
+        super::decode(file, MAX_BYTES)
+    }
 
     fn bytes_of(picture: &Picture, name: &str) -> Vec<u8> {
         let folder = tempfile::tempdir().unwrap();

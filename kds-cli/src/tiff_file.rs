@@ -17,7 +17,7 @@ use tiff::{
 
 use crate::{
     exif::{fields_for_tiff, of_tiff},
-    picture::{Decoded, MAX_BYTES, Picture},
+    picture::{Decoded, Picture},
 };
 
 /// The offsets of a plain TIFF file have 32 bits. From here on the file is a BigTIFF, before compression helps.
@@ -154,9 +154,9 @@ pub fn is_gray_alpha(file: &[u8]) -> bool {
 }
 
 /// Reads a TIFF file of grey with alpha.
-pub fn read_gray_alpha(file: &[u8]) -> anyhow::Result<Decoded> {
+pub fn read_gray_alpha(file: &[u8], most_bytes: u64) -> anyhow::Result<Decoded> {
     let mut limits = Limits::unlimited();
-    limits.decoding_buffer_size = usize::try_from(MAX_BYTES).unwrap_or(usize::MAX);
+    limits.decoding_buffer_size = usize::try_from(most_bytes).unwrap_or(usize::MAX);
     let mut decoder = Decoder::new(Cursor::new(file))?.with_limits(limits);
     let (width, height) = decoder.dimensions()?;
     let orientation = decoder.find_tag_unsigned::<u8>(Tag::Orientation).ok().flatten().and_then(Orientation::from_exif);

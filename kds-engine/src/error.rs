@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use kds_parameters::plain;
+
 /// Result of the engine.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -21,7 +23,7 @@ pub enum Error {
     Image(String),
 
     /// No model has this id.
-    #[error("there is no model '{id}'; the models are {known}")]
+    #[error("there is no model '{id}'; the models are {known}", id = plain(id))]
     UnknownModel {
         /// The id that was asked for.
         id: String,
@@ -30,7 +32,7 @@ pub enum Error {
     },
 
     /// A registry file that cannot be read or says something wrong.
-    #[error("registry {path}: {reason}", path = path.display())]
+    #[error("registry {path}: {reason}", path = line(path.display()), reason = line(reason))]
     Registry {
         /// The file.
         path: PathBuf,
@@ -39,7 +41,7 @@ pub enum Error {
     },
 
     /// Weights or a configuration that do not fit the architecture.
-    #[error("model file {path}: {reason}", path = path.display())]
+    #[error("model file {path}: {reason}", path = line(path.display()), reason = line(reason))]
     Model {
         /// The file.
         path: PathBuf,
@@ -77,6 +79,12 @@ pub enum Error {
     /// An error from inside libtorch.
     #[error("libtorch: {}", first_line(.0))]
     Torch(#[from] tch::TchError),
+}
+
+/// Files bring names and texts of their own into a message, and a message is one line.
+fn line(text: impl std::fmt::Display) -> String {
+    let text = text.to_string();
+    if text.contains(char::is_control) { text.escape_debug().to_string() } else { text }
 }
 
 /// libtorch's messages carry a C++ stack trace after their first line.

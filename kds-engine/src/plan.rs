@@ -2,7 +2,7 @@
 
 use crate::backbone::Spec;
 use crate::settings::Resolved;
-use crate::tiling::{Tile, tiles};
+use crate::tiling::{Tile, span_count, tiles};
 use crate::{Error, Result, memory};
 
 /// What a restoration will do and need; computed before anything large is allocated.
@@ -26,6 +26,9 @@ pub struct Plan {
 
 /// Larger tiles than this gain nothing in speed or seams worth their memory.
 const LARGEST_SIDE: usize = 512;
+
+/// With more tiles than this their list alone would take more memory than they save, and no run would see their end.
+const MOST_TILES: usize = 1 << 20;
 
 impl Plan {
     /// The plan for a picture of `width x height`. The error is [`Error::OutOfMemory`] where not even the smallest tile
@@ -58,6 +61,18 @@ impl Plan {
             side = (side * 7 / 8 / align * align).max(smallest.min(largest)).max(align);
         }
         let batch = (1..=settings.particles).rev().find(|batch| cost(side, *batch) <= limit).unwrap_or(1);
+        let count = span_count(padded_width, side, spec.overlap, align).saturating_mul(span_count(
+            padded_height,
+            side,
+            spec.overlap,
+            align,
+        ));
+        if count > MOST_TILES {
+            return Err(Error::Conflict(format!(
+                "an image of {width} x {height} pixels would be cut into {count} tiles; raise 'tile', or restore a smaller \
+                 image"
+            )));
+        }
         Ok(Self {
             output_width: width * scale,
             output_height: height * scale,

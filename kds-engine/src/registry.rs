@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tch::{Device, Kind};
 
-use crate::backbone::{Backbone, BuiltInFile, ModelFiles, Residual};
+use crate::backbone::{Backbone, BuiltInFile, ModelFiles, Residual, SCALES};
 use crate::{Error, Result};
 
 /// The models that can be opened.
@@ -91,6 +91,9 @@ const BUILT_IN_FILES: &[(&str, &[BuiltInFile])] = &[(
     ],
 )];
 
+/// Registry files are written by people.
+const LARGEST_FILE: u64 = 1 << 20;
+
 impl Registry {
     /// The built-in models only.
     pub fn built_in() -> Result<Self> {
@@ -131,6 +134,12 @@ impl Registry {
             path: path.to_owned(),
             reason: format!("cannot be read: {error}"),
         };
+        // A device or a pipe may never end.
+        let metadata = std::fs::metadata(path).map_err(wrong)?;
+        if !metadata.is_file() || metadata.len() > LARGEST_FILE {
+            let reason = format!("not a file of at most {} KiB", LARGEST_FILE >> 10);
+            return Err(Error::Registry { path: path.to_owned(), reason });
+        }
         let text = std::fs::read_to_string(path).map_err(wrong)?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
         self.add(&text, path, |model| {
@@ -164,6 +173,19 @@ impl Registry {
         let mut added = Vec::new();
         for model in document.model {
             let wrong = |reason: String| wrong(format!("model '{}': {reason}", model.id));
+            for (name, text) in [("id", &model.id), ("title", &model.title), ("path", &model.path)] {
+                if text.trim().is_empty() || text.contains(char::is_control) {
+                    return Err(wrong(format!("{name} must be one line that says something")));
+                }
+            }
+            if !SCALES.contains(&model.scale) {
+                return Err(wrong(format!(
+                    "scale is {}; {} to {} are possible",
+                    model.scale,
+                    SCALES.start(),
+                    SCALES.end()
+                )));
+            }
             let mut defaults = BTreeMap::new();
             for (name, value) in &model.defaults {
                 let text = match value {
@@ -171,7 +193,7 @@ impl Registry {
                     other => other.to_string(),
                 };
                 kds_parameters::find(name).and_then(|p| p.check(&text)).map_err(|error| wrong(error.to_string()))?;
-                defaults.insert(name.clone(), text);
+                defaults.insert(name.clone(), text.trim().to_owned());
             }
             let files = files(&model.path).ok_or_else(|| wrong(format!("there are no files '{}'", model.path)))?;
             added.push(ModelEntry {
@@ -198,6 +220,12 @@ impl Registry {
 impl ModelEntry {
     /// Loads the model.
     pub fn load(&self, device: Device, kind: Kind) -> Result<Box<dyn Backbone>> {
+        if self.task == Task::Inpainting {
+            let (id, backbone) = (&self.id, self.backbone.name());
+            return Err(Error::Conflict(format!(
+                "model '{id}': the backbone '{backbone}' fills no masks; name another task"
+            )));
+        }
         let backbone: Box<dyn Backbone> = match self.backbone {
             BackboneKind::Residual => Box::new(Residual::load(&self.files, device, kind)?),
         };

@@ -148,6 +148,10 @@ impl Run<'_> {
             }
         }
         (self.progress)(Progress { stage: Stage::Finish, done: total, total })?;
+        // Finite latents may still overflow where they are decoded or their spread is taken.
+        if values.iter().chain(doubt.iter().flatten()).any(|value| value.is_nan()) {
+            return Err(Error::NotFinite { step: self.settings.steps.saturating_sub(1) });
+        }
         // -1..1 to 0..1.
         values.iter_mut().for_each(|value| *value = (*value * 0.5 + 0.5).clamp(0.0, 1.0));
         let confidence = doubt.map(|mut doubt| {

@@ -54,12 +54,21 @@ fn rise(position: usize, (from, to): (usize, usize), scale: usize) -> f32 {
     ((position as f32 + 0.5 - from) / (to - from)).clamp(0.0, 1.0)
 }
 
+/// Number of tiles along an axis of this length.
+pub(crate) fn span_count(length: usize, side: usize, overlap: usize, align: usize) -> usize {
+    if length <= side {
+        return 1;
+    }
+    let overlap = overlap.min(side.saturating_sub(align));
+    (length - overlap).div_ceil(side - overlap)
+}
+
 fn spans(length: usize, side: usize, overlap: usize, align: usize) -> Vec<Span> {
     if length <= side {
         return vec![Span { start: 0, length, fade_in: None, fade_out: None }];
     }
+    let count = span_count(length, side, overlap, align);
     let overlap = overlap.min(side.saturating_sub(align));
-    let count = (length - overlap).div_ceil(side - overlap);
     // No tile is larger than an even share of the picture asks for.
     let share = (length + (count - 1) * overlap).div_ceil(count).next_multiple_of(align).min(side);
     let last = length - share;

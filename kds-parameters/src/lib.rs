@@ -4,7 +4,7 @@
 
 mod value;
 
-pub use value::{Bandwidth, InvalidParameter, MemoryBudget, Value, parse_bytes};
+pub use value::{Bandwidth, InvalidParameter, MemoryBudget, Value, parse_bytes, plain};
 
 /// All parameters, in the order in which a dialog shows them.
 pub fn table() -> &'static [Parameter] {
@@ -14,7 +14,7 @@ pub fn table() -> &'static [Parameter] {
 /// The parameter of this name, or an error that lists the names there are.
 pub fn find(name: &str) -> Result<&'static Parameter, InvalidParameter> {
     TABLE.iter().find(|parameter| parameter.name == name).ok_or_else(|| InvalidParameter::UnknownName {
-        name: name.to_owned(),
+        name: plain(name),
         known: TABLE.iter().map(|p| p.name).collect::<Vec<_>>().join(", "),
     })
 }

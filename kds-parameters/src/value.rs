@@ -7,7 +7,7 @@ impl Parameter {
     pub fn check(&self, text: &str) -> Result<Value, InvalidParameter> {
         self.parse(text.trim()).ok_or_else(|| InvalidParameter::BadValue {
             name: self.name,
-            value: text.to_owned(),
+            value: plain(text),
             expected: self.kind.expected(),
         })
     }
@@ -127,6 +127,22 @@ pub fn parse_bytes(text: &str) -> Option<u64> {
     (bytes < u64::MAX as f64).then_some(bytes as u64)
 }
 
+/// Text of a caller as it may stand in a message of one line: control characters as escapes, and cut where it is long.
+pub fn plain(text: &str) -> String {
+    const LONGEST: usize = 200;
+    let mut plain = String::new();
+    for character in text.chars().take(LONGEST) {
+        match character.is_control() {
+            true => plain.extend(character.escape_default()),
+            false => plain.push(character),
+        }
+    }
+    if text.chars().nth(LONGEST).is_some() {
+        plain.push('…');
+    }
+    plain
+}
+
 /// A parameter name or value that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidParameter {
@@ -190,6 +206,14 @@ mod tests {
         for (name, text, expected) in table {
             assert_eq!(find(name).unwrap().check(text).ok().as_ref(), expected.as_ref(), "{name} = {text:?}");
         }
+    }
+
+    #[test]
+    fn a_message_is_one_line_whatever_was_given() {
+        assert_eq!(plain("a\nb\u{1b}[31mé"), "a\\nb\\u{1b}[31mé");
+        assert_eq!(plain(&"x".repeat(1000)).chars().count(), 201);
+        let message = find("particles").unwrap().check("1\n2").unwrap_err().to_string();
+        assert!(message.contains(r"'1\n2'"), "{message}");
     }
 
     #[test]

@@ -118,7 +118,7 @@ impl Failure {
     pub unsafe fn give(self, error: *mut *mut kds_error) -> i32 {
         let Self { status, message } = self;
         if !error.is_null() {
-            let message = CString::new(message.replace('\0', " ")).unwrap_or_default();
+            let message = CString::new(message.replace(char::is_control, " ")).unwrap_or_default();
             // SAFETY: the caller's promise.
             unsafe { error.write(Box::into_raw(Box::new(kds_error { status, message }))) };
         }

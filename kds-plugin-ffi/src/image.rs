@@ -230,6 +230,9 @@ impl Pixels {
                 }
             }
         }
+        if alpha.iter().flatten().any(|alpha| alpha.is_nan()) {
+            return Err(Failure::new(KDS_INVALID_IMAGE, "input: alpha has values that are no numbers"));
+        }
         Ok(Self { picture: Picture { width, height, values }, alpha })
     }
 }

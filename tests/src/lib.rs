@@ -5,6 +5,7 @@ pub mod c;
 pub mod command;
 pub mod debian_root;
 pub mod evaluation;
+pub mod fuzz;
 pub mod lpips;
 pub mod pairs;
 pub mod psnr;

@@ -1,7 +1,7 @@
 //! Running cargo, and the programs that it built.
 
 use anyhow::{Context, Result, bail};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -17,7 +17,12 @@ pub fn repository_root() -> Result<PathBuf> {
 /// A cargo command in the repository root: the same cargo that started this program. An empty `LIBTORCH` is taken away,
 /// because for cargo it would count as set and hide the one in `.cargo/config.toml`.
 pub fn command(root: &Path) -> Command {
-    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command_named(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()), root)
+}
+
+/// As [`command`], with a cargo of this name.
+pub fn command_named(cargo: impl AsRef<OsStr>, root: &Path) -> Command {
+    let mut command = Command::new(cargo);
     command.current_dir(root);
     if std::env::var_os("LIBTORCH").is_some_and(|value| value.is_empty()) {
         command.env_remove("LIBTORCH");

@@ -4,6 +4,7 @@ pub mod abi;
 pub mod cargo;
 pub mod checks;
 pub mod dist;
+pub mod fuzz;
 pub mod header;
 pub mod install;
 pub mod packages;

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use xtask::cargo::Profile;
 use xtask::install::Tree;
 use xtask::setup::{Setup, Variant};
-use xtask::{abi, cargo, checks, dist, header, install};
+use xtask::{abi, cargo, checks, dist, fuzz, header, install};
 
 /// Set up, run, test and install KDS. Every command that needs libtorch fetches it first, once.
 #[derive(Parser)]
@@ -60,6 +60,17 @@ enum Command {
         /// Compare only, and fail when the interface is not as described
         #[arg(long)]
         check: bool,
+    },
+    /// Fuzz one target (registry, weights, image, calls) by cargo-fuzz; needs a nightly compiler
+    Fuzz {
+        /// What to fuzz
+        target: String,
+        /// How long, after building
+        #[arg(long, default_value_t = 10)]
+        minutes: u64,
+        /// Checks that the compiler adds
+        #[arg(long, value_enum, default_value_t = fuzz::Sanitizer::Address)]
+        sanitizer: fuzz::Sanitizer,
     },
     /// Build and run the measurements behind the numbers in the README
     #[command(disable_help_flag = true)]
@@ -137,6 +148,10 @@ fn run(command: Command) -> Result<()> {
         Command::Evaluate(passed_on) => {
             setup.run(None)?;
             cargo::run_release(&setup.root, &["kds-plugin-ffi", "kds-tests"], "evaluate", &passed_on.arguments)
+        }
+        Command::Fuzz { target, minutes, sanitizer } => {
+            setup.run(None)?;
+            fuzz::run(&setup.root, &target, minutes, sanitizer)
         }
         Command::Test => {
             setup.run(None)?;

@@ -39,6 +39,9 @@ pub struct Condition {
     pub network_input: Tensor,
 }
 
+/// Enlargements that a model may have.
+pub const SCALES: std::ops::RangeInclusive<usize> = 1..=16;
+
 /// What a model is, for the parts of the engine that know no model.
 #[derive(Debug, Clone)]
 pub struct Spec {

@@ -7,7 +7,7 @@
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor};
 
-use super::{Backbone, Condition, ModelFiles, Shared, Spec};
+use super::{Backbone, Condition, ModelFiles, SCALES, Shared, Spec};
 use crate::nn::{UNet2d, UNet2dConfig, Weights};
 use crate::schedule::SchedulerConfig;
 use crate::{Error, Result};
@@ -43,7 +43,7 @@ impl Residual {
         let index: Index = files.read_json(INDEX)?;
         let config: UNet2dConfig = files.read_json(UNET)?;
         let wrong = |name: &str, reason: String| Error::Model { path: files.path(name), reason };
-        let possible = (1..=16).contains(&index.scale)
+        let possible = SCALES.contains(&index.scale)
             && (index.residual_std > 0.0 && index.residual_std.is_finite())
             && (index.detail_window % 2 == 1 && index.detail_window < 64)
             && index.detail_gain.is_finite();
@@ -51,6 +51,7 @@ impl Residual {
             let reason = "scale must be from 1 to 16, residual_std positive, detail_window odd and less than 64";
             return Err(wrong(INDEX, reason.to_owned()));
         }
+        config.check().map_err(|reason| wrong(UNET, reason))?;
         let latent_channels = 3 * index.scale * index.scale;
         let expected = (latent_channels as i64 + 6, latent_channels as i64);
         if (config.in_channels, config.out_channels) != expected {

@@ -99,7 +99,7 @@ impl UNet2dConfig {
     }
 
     /// Why this configuration cannot be built, if so.
-    fn check(&self) -> std::result::Result<(), String> {
+    pub(crate) fn check(&self) -> std::result::Result<(), String> {
         let blocks = self.block_out_channels.len();
         if blocks == 0 || blocks > 8 {
             return Err(format!("block_out_channels has {blocks} entries; 1 to 8 are possible"));
@@ -113,6 +113,9 @@ impl UNet2dConfig {
         }
         if !(1..=16).contains(&self.layers_per_block) {
             return Err(format!("layers_per_block is {}; 1 to 16 are possible", self.layers_per_block));
+        }
+        if !(0..=1).contains(&self.downsample_padding) {
+            return Err(format!("downsample_padding is {}; 0 and 1 are possible", self.downsample_padding));
         }
         let groups = self.norm_num_groups;
         if groups < 1 || self.block_out_channels.iter().any(|channels| channels % groups != 0) {

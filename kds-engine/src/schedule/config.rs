@@ -40,6 +40,9 @@ pub struct SchedulerConfig {
     pub thresholding: bool,
 }
 
+/// Far beyond any model, and little memory.
+const MOST_TIMESTEPS: usize = 100_000;
+
 impl Default for SchedulerConfig {
     fn default() -> Self {
         Self {
@@ -70,6 +73,12 @@ impl SchedulerConfig {
                  pixels; this engine restores latents: set both to false if the model was trained on latents"
                     .to_owned(),
             ));
+        }
+        let count = self.trained_betas.as_ref().map_or(self.num_train_timesteps, Vec::len);
+        if count > MOST_TIMESTEPS {
+            return Err(Error::Conflict(format!(
+                "the scheduler configuration has {count} training timesteps; {MOST_TIMESTEPS} are the most"
+            )));
         }
         let (start, end) = (self.beta_start, self.beta_end);
         let mut schedule = match (&self.trained_betas, self.beta_schedule.as_str()) {
@@ -158,6 +167,7 @@ mod tests {
             (r#"{"thresholding": true}"#, "thresholding"),
             (r#"{"beta_end": 1.5}"#, "betas"),
             (r#"{"num_train_timesteps": 0}"#, "timestep"),
+            (r#"{"num_train_timesteps": 1000000000000}"#, "100000"),
         ] {
             let message = read(json).schedule().unwrap_err().to_string();
             assert!(message.contains(word), "{message}");

@@ -1,0 +1,16 @@
+//! Lets what this package links find libtorch without `LD_LIBRARY_PATH`, and tells the tests their platform.
+
+fn main() {
+    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-env-changed=LIBTORCH");
+    if let Ok(target) = std::env::var("TARGET") {
+        println!("cargo::rustc-env=TARGET={target}");
+    }
+    // Unset, torch-sys looks for a libtorch of the system, and so does the loader.
+    let Some(libtorch) = std::env::var_os("LIBTORCH") else { return };
+    // Links are kept: when `cargo xtask setup` points .libtorch elsewhere, what was built before follows it.
+    match std::path::absolute(&libtorch) {
+        Ok(folder) => println!("cargo::rustc-link-arg=-Wl,-rpath,{}/lib", folder.display()),
+        Err(error) => println!("cargo::warning=LIBTORCH={}: {error}", libtorch.display()),
+    }
+}
