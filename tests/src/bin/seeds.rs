@@ -74,7 +74,7 @@ fn models() -> Seeds {
             "zero-snr",
             ["", "", r#"{"rescale_betas_zero_snr": true, "use_karras_sigmas": true, "beta_schedule": "linear"}"#],
         ),
-        ("index", [r#"{"scale": 1, "residual_std": 1e308}"#, "", ""]),
+        ("index", [r#"{"scale": 1, "residual_std": 1e308, "detail_window": 5, "detail_gain": 8.0}"#, "", ""]),
     ];
     seeds.extend(configurations.map(|(name, texts)| (name.to_owned(), weights_input(texts, &weights))));
     seeds

@@ -5,12 +5,12 @@ use std::path::Path;
 use safetensors::{Dtype, tensor::TensorView};
 
 /// `model_index.json`.
-pub const INDEX: &str = r#"{"scale": 2, "residual_std": 0.1}"#;
+pub const INDEX: &str = r#"{"scale": 2, "residual_std": 0.1, "detail_window": 5, "detail_gain": 8.0}"#;
 /// `scheduler/scheduler_config.json`.
 pub const SCHEDULER: &str =
     r#"{"num_train_timesteps": 100, "beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction"}"#;
 /// `unet/config.json`.
-pub const CONFIG: &str = r#"{"in_channels": 15, "out_channels": 12, "block_out_channels": [4], "layers_per_block": 1,
+pub const CONFIG: &str = r#"{"in_channels": 18, "out_channels": 12, "block_out_channels": [4], "layers_per_block": 1,
 "down_block_types": ["DownBlock2D"], "up_block_types": ["UpBlock2D"], "norm_num_groups": 2, "add_attention": false}"#;
 
 /// Writes the model into a folder.
@@ -67,7 +67,7 @@ fn shapes() -> Vec<(String, Vec<usize>)> {
         all.push((format!("{name}.weight"), weight.to_vec()));
         all.push((format!("{name}.bias"), weight[..1].to_vec()));
     };
-    layer("conv_in", &[CHANNELS, 15, 3, 3]);
+    layer("conv_in", &[CHANNELS, 18, 3, 3]);
     layer("time_embedding.linear_1", &[EMBEDDING, CHANNELS]);
     layer("time_embedding.linear_2", &[EMBEDDING, EMBEDDING]);
     layer("conv_norm_out", &[CHANNELS]);
