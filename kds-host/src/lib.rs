@@ -50,5 +50,5 @@ pub use image::{Alpha, Channels, Depth, Format, Image, ImageMut, ImageRef, Sampl
 pub use job::{CancelHandle, Estimate, Job, Progress, ProgressFn, Stage};
 pub use kds_parameters as parameters;
 pub use library::{Library, ParameterInfo};
-pub use log::{Log, LogLevel};
+pub use log::{Log, LogLevel, Tell};
 pub use model::Model;

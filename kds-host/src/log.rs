@@ -29,8 +29,11 @@ pub struct Log {
     /// The least that is told.
     pub level: LogLevel,
     /// Takes a line.
-    pub tell: Arc<dyn Fn(LogLevel, &str) + Send + Sync>,
+    pub tell: Arc<Tell>,
 }
+
+/// What takes a line of the log.
+pub type Tell = dyn Fn(LogLevel, &str) + Send + Sync;
 
 impl fmt::Debug for Log {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -60,7 +60,7 @@ impl Subscriber for Host {
     fn event(&self, event: &Event<'_>) {
         let mut line = Line(String::new());
         event.record(&mut line);
-        let message = CString::new(line.0.replace(['\0', '\n'], " ")).unwrap_or_default();
+        let message = CString::new(line.0.replace(char::is_control, " ")).unwrap_or_default();
         // SAFETY: the caller's function and data, which live as long as the context and what was made of it.
         unsafe { (self.callback)(self.user_data, level(event.metadata().level()), message.as_ptr()) }
     }

@@ -1,7 +1,7 @@
 //! Any sequence of calls of the C interface, within the memory contract of kds.h: pointers are NULL or lead to what the
 //! header says, handles are live, buffers are as long as they say. Everything else is arbitrary.
 
-use std::ffi::{CString, c_char};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::sync::OnceLock;
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use super::arguments::{Record, Size, Text, library_string, pointer, seldom};
 use super::outcome::{ErrorArgument, free, untouched};
 use super::run::Run;
-use super::tiny_model;
+use super::{assert_one_line, tiny_model};
 
 /// Most calls of one sequence.
 const MOST_CALLS: usize = 48;
@@ -316,15 +316,26 @@ impl ContextParams {
         };
         // More threads than a machine has are allowed, and of no use here.
         let threads = self.threads.filter(|threads| !(3..=1024).contains(threads)).unwrap_or(1);
-        let mut params = kds_context_params { struct_size: 0, threads: 0, registry: std::ptr::null() };
-        // SAFETY: the struct is there, the string ends with NUL.
+        let mut params = std::mem::MaybeUninit::<kds_context_params>::uninit();
+        // SAFETY: the struct is there, the string ends with NUL, the log takes no data.
         unsafe {
-            kds_context_params_init(&raw mut params);
+            kds_context_params_init(params.as_mut_ptr());
+            let mut params = params.assume_init();
             params.threads = threads;
             params.registry = pointer(&registry);
+            params.log = Some(log);
+            params.log_level = KDS_LOG_DEBUG;
             kds_context_new(Record::of(&params, self.size).pointer::<kds_context_params>(), out, error)
         }
     }
+}
+
+/// The log of every context: lines of text, of a known level.
+unsafe extern "C" fn log(_user_data: *mut c_void, level: i32, message: *const c_char) {
+    // A panic in here ends the process, which fuzzing notices as well.
+    assert!((KDS_LOG_ERROR..=KDS_LOG_DEBUG).contains(&level));
+    // SAFETY: the library's string.
+    assert_one_line(unsafe { CStr::from_ptr(message) }.to_str().unwrap());
 }
 
 /// A registry in which every model is tiny, the built-in one too.
