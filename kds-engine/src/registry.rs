@@ -318,11 +318,27 @@ bandwidth = "auto*2"
             (GOOD.replace("steps = 20", "stepz = 20"), "no parameter 'stepz'"),
             (GOOD.replace("[[model]]", "[[model"), "line 2"),
             (GOOD.replace("id = \"mine\"\n", ""), "missing field `id`"),
+            (GOOD.replace("\"mine\"", "\"a\\u0000b\""), "id must be"),
+            (GOOD.replace("\"My model\"", "\" \""), "title must be"),
+            (GOOD.replace("scale = 4", "scale = 4294967297"), "1 to 16 are possible"),
         ];
         for (text, expected) in table {
             let message = read(&text).unwrap_err().to_string();
             assert!(message.contains(expected) && message.contains("registry.toml"), "{expected}: {message}");
         }
+    }
+
+    #[test]
+    fn what_is_no_file_is_not_read() {
+        let message = Registry::built_in().unwrap().add_file(Path::new("/dev/zero")).unwrap_err().to_string();
+        assert!(message.contains("/dev/zero") && message.contains("not a file"), "{message}");
+    }
+
+    #[test]
+    fn a_model_that_fills_no_mask_is_not_opened_as_one_that_does() {
+        let registry = read(&GOOD.replace("super-resolution", "inpainting")).unwrap();
+        let message = registry.find("mine").unwrap().load(Device::Cpu, Kind::Float).err().unwrap().to_string();
+        assert!(message.contains("mask"), "{message}");
     }
 
     #[test]

@@ -42,7 +42,7 @@ const WORDS: &[&str] = &[
     "auto*2",
     "auto*1e300",
     "1KiB",
-    "18000000TiB",
+    "16000000TiB",
     "ddim",
     "dpm++2m",
     "euler",

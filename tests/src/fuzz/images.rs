@@ -95,7 +95,8 @@ impl Image {
         Held { record, before: buffer.clone(), buffer, image, row }
     }
 
-    /// Pixels: any bytes where numbers are whole; where they are floats, within 0..1 or, for some contents, anywhere.
+    /// Pixels: any bytes where numbers are whole; where they are floats, any bits, or within 0..1 with a few that are not,
+    /// or all within.
     fn content(&self, bytes: usize, length: usize, start: u32) -> Vec<u8> {
         let mut state = u32::from(self.content).wrapping_add(start.wrapping_mul(0x9e37_79b9));
         state = state.wrapping_mul(747_796_405).wrapping_add(1);
@@ -103,17 +104,18 @@ impl Image {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             state
         };
-        match (bytes, self.content % 4) {
-            (4, 0) => std::iter::repeat_with(|| next().to_ne_bytes()).flatten().take(length).collect(),
-            (4, 1) => {
-                std::iter::repeat_with(|| (f32::from_bits(next()) % 3.0).to_ne_bytes()).flatten().take(length).collect()
-            }
-            (4, _) => std::iter::repeat_with(|| ((next() >> 8) as f32 / 16_777_216.0).to_ne_bytes())
-                .flatten()
-                .take(length)
-                .collect(),
-            _ => std::iter::repeat_with(|| (next() >> 24) as u8).take(length).collect(),
+        if bytes < 4 {
+            return std::iter::repeat_with(|| (next() >> 24) as u8).take(length).collect();
         }
+        let float = || {
+            let bits = next();
+            match (self.content % 4, bits >> 28) {
+                (0, _) => f32::from_bits(bits),
+                (1, 0) => [f32::NAN, f32::INFINITY, -1.0, 2.0][(bits >> 26 & 3) as usize],
+                _ => (bits >> 8) as f32 / 16_777_216.0,
+            }
+        };
+        std::iter::repeat_with(float).flat_map(f32::to_ne_bytes).take(length).collect()
     }
 }
 
