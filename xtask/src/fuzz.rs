@@ -28,7 +28,8 @@ pub fn targets(root: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Fuzzes one target for so many minutes. What it finds is left in `fuzz/artifacts`, new inputs in `fuzz/corpus`.
+/// Fuzzes one target for so many minutes. What it finds is left in `fuzz/artifacts`; inputs that reach more of the code
+/// than the seeds do are left in `fuzz/grown`, for the next time.
 pub fn run(root: &Path, target: &str, minutes: u64, sanitizer: Sanitizer) -> Result<()> {
     let targets = targets(root)?;
     if !targets.iter().any(|known| known == target) {
@@ -36,19 +37,24 @@ pub fn run(root: &Path, target: &str, minutes: u64, sanitizer: Sanitizer) -> Res
     }
     require("a nightly compiler", &["+nightly", "--version"], "rustup toolchain install nightly --profile minimal")?;
     require("cargo-fuzz", &["+nightly", "fuzz", "--version"], "cargo install cargo-fuzz")?;
+    let grown = root.join("fuzz/grown").join(target);
+    std::fs::create_dir_all(&grown).with_context(|| format!("cannot create {}", grown.display()))?;
     let seconds = format!("-max_total_time={}", minutes.saturating_mul(60));
     let mut command = rustup_cargo(root);
     command.args(["+nightly", "fuzz", "run", "--sanitizer"]);
     command.arg(if sanitizer == Sanitizer::Address { "address" } else { "none" });
     // libtorch keeps what it allocated until the end; a case takes well under this time, also on a slow machine.
-    command.args([target, "--", &seconds, "-timeout=60", "-rss_limit_mb=4096", "-detect_leaks=0"]);
+    command.arg(target).args([&grown, &root.join("fuzz/corpus").join(target)]);
+    command.args(["--", &seconds, "-timeout=60", "-rss_limit_mb=4096", "-detect_leaks=0"]);
     let dictionary = root.join("fuzz").join(format!("{target}.dict"));
     if dictionary.exists() {
         command.arg(format!("-dict={}", dictionary.display()));
     }
     let status = command.status().context("cannot start cargo")?;
     if !status.success() {
-        bail!("fuzzing '{target}' has found something ({status}); the input is named above and lies in fuzz/artifacts");
+        bail!(
+            "fuzzing '{target}' ended early ({status}); what it found is told above, the input lies in fuzz/artifacts"
+        );
     }
     Ok(())
 }
