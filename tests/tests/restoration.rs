@@ -8,13 +8,12 @@ use kds_tests::evaluation::{Evaluation, Method};
 use kds_tests::pairs::Pair;
 use kds_tests::restorer::{Options, Restorer};
 
-/// In the default setting, over the example pictures: what the restored picture has to gain on bicubic enlargement in
-/// LPIPS, and what that may cost in PSNR. Bicubic is the smoother picture; weights trained longer should win in both.
-const LPIPS_GAIN_OVER_BICUBIC: f64 = 0.03;
-const PSNR_LOSS_TO_BICUBIC: f64 = 0.2;
+/// In the default setting, over the example pictures: what the restored picture has to gain on bicubic enlargement.
+const PSNR_GAIN_OVER_BICUBIC: f64 = 0.1;
+const LPIPS_GAIN_OVER_BICUBIC: f64 = 0.1;
 /// What steering has to gain on a single particle, and what it may lose.
 const PSNR_GAIN_OVER_SINGLE: f64 = 0.2;
-const LPIPS_LOSS_OVER_SINGLE: f64 = 0.01;
+const LPIPS_LOSS_OVER_SINGLE: f64 = 0.005;
 
 /// How near pictures must be that differ only in what should not matter, in f32. The threads and the batches change
 /// the order of sums alone; tiles also change what the network sees around a pixel.
@@ -73,9 +72,9 @@ static EXAMPLES: LazyLock<Evaluation> = LazyLock::new(|| {
 });
 
 #[test]
-fn restored_looks_better_than_bicubic_at_little_cost_in_psnr() {
+fn restored_is_better_than_bicubic() {
     let (restored, bicubic) = (EXAMPLES.mean(Method::Steered), EXAMPLES.mean(Method::Bicubic));
-    assert!(restored.psnr >= bicubic.psnr - PSNR_LOSS_TO_BICUBIC, "{restored:?}, bicubic {bicubic:?}");
+    assert!(restored.psnr >= bicubic.psnr + PSNR_GAIN_OVER_BICUBIC, "{restored:?}, bicubic {bicubic:?}");
     assert!(restored.lpips <= bicubic.lpips - LPIPS_GAIN_OVER_BICUBIC, "{restored:?}, bicubic {bicubic:?}");
 }
 
