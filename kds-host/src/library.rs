@@ -199,12 +199,15 @@ mod tests {
 
     #[test]
     fn a_failed_search_names_every_place_and_what_to_do() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join(FILE), "not a library").unwrap();
-        let error = Library::search(Some(folder.path()), &["libkds-that-is-not-installed.so"]).unwrap_err();
+        let outer = tempfile::tempdir().unwrap();
+        // The search looks above the folder too.
+        let folder = outer.path().join("bin");
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::write(folder.join(FILE), "not a library").unwrap();
+        let error = Library::search(Some(&folder), &["libkds-that-is-not-installed.so"]).unwrap_err();
         assert_eq!(error.status, Status::LibraryUnavailable);
         for place in BESIDE {
-            let file = folder.path().join(place).join(FILE);
+            let file = folder.join(place).join(FILE);
             assert!(error.message.contains(&file.display().to_string()), "{place}: {error}");
         }
         for part in ["invalid ELF header", "not there", "libkds-that-is-not-installed.so", VARIABLE] {
