@@ -537,7 +537,7 @@ int32_t kds_job_run(struct kds_job *job,
 void kds_job_cancel(const struct kds_job *job);
 
 /// Loads a model, which takes about as long as reading its files. `device` is "auto", "cpu", "cuda" or "cuda:K", `dtype`
-/// is "auto", "f32", "bf16" or "f16"; NULL is "auto".
+/// is "auto", "f32", "bf16" or "f16"; NULL is what the model's registry entry says, else "auto".
 ///
 /// Ownership: the model is yours; free it with `kds_model_free`.
 /// Errors: `KDS_NOT_FOUND` for an unknown id, `KDS_INVALID_MODEL` for files that cannot be used,
