@@ -8,7 +8,7 @@ use serde::Deserialize;
 use tch::{Device, Kind, Tensor};
 
 use super::{Backbone, Condition, ModelFiles, SCALES, Shared, Spec};
-use crate::nn::{UNet2d, UNet2dConfig, Weights};
+use crate::nn::{Loading, UNet2d, UNet2dConfig, Weights};
 use crate::schedule::SchedulerConfig;
 use crate::{Error, Result};
 
@@ -51,7 +51,6 @@ impl Residual {
             let reason = "scale must be from 1 to 16, residual_std positive, detail_window odd and less than 64";
             return Err(wrong(INDEX, reason.to_owned()));
         }
-        config.check().map_err(|reason| wrong(UNET, reason))?;
         let latent_channels = 3 * index.scale * index.scale;
         let expected = (latent_channels as i64 + 6, latent_channels as i64);
         if (config.in_channels, config.out_channels) != expected {
@@ -65,11 +64,11 @@ impl Residual {
         let schedule = scheduler.schedule().map_err(|error| wrong(SCHEDULER, error.to_string()))?;
 
         let bytes = files.read(WEIGHTS)?;
-        let weights = Weights::new(&bytes, &files.path(WEIGHTS), kind, device)?;
+        let weights = Weights::new(&bytes, &files.path(WEIGHTS), Loading::new(device, kind))?;
+        let network = UNet2d::new(&weights.root(), &config)?;
+        weights.finish()?;
         let multiple = config.multiple();
         let widest = config.block_out_channels[0].unsigned_abs() as usize;
-        let network = UNet2d::new(&weights.root(), config)?;
-        weights.finish()?;
         let spec = Spec {
             scale: index.scale,
             latent_channels,
