@@ -86,7 +86,7 @@ pub enum Scope {
 }
 
 /// Choices of `sampler`.
-pub const SAMPLERS: &[&str] = &["ddim", "dpm++2m", "euler", "heun"];
+pub const SAMPLERS: &[&str] = &["ddim", "ddpm", "dpm++2m", "dpm++2m-sde", "euler", "heun", "unipc"];
 /// Choices of `spacing`.
 pub const SPACINGS: &[&str] = &["leading", "trailing", "linspace", "karras"];
 /// Choices of `kernel`.
