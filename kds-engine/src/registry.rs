@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tch::{Device, Kind};
 
-use crate::backbone::{Backbone, BuiltInFile, ModelFiles, Residual, SCALES};
+use crate::backbone::{Backbone, BuiltInFile, LdmSr, ModelFiles, Residual, SCALES};
+use crate::nn::Loading;
 use crate::{Error, Result};
 
 /// The models that can be opened.
@@ -63,6 +64,8 @@ impl Task {
 pub enum BackboneKind {
     /// [`Residual`].
     Residual,
+    /// [`LdmSr`].
+    LdmSr,
 }
 
 impl BackboneKind {
@@ -70,6 +73,7 @@ impl BackboneKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Residual => "residual",
+            Self::LdmSr => "ldm-sr",
         }
     }
 }
@@ -226,8 +230,10 @@ impl ModelEntry {
                 "model '{id}': the backbone '{backbone}' fills no masks; name another task"
             )));
         }
+        let loading = Loading::new(device, kind);
         let backbone: Box<dyn Backbone> = match self.backbone {
-            BackboneKind::Residual => Box::new(Residual::load(&self.files, device, kind)?),
+            BackboneKind::Residual => Box::new(Residual::load(&self.files, loading)?),
+            BackboneKind::LdmSr => Box::new(LdmSr::load(&self.files, loading)?),
         };
         if backbone.spec().scale != self.scale {
             let (found, id) = (backbone.spec().scale, &self.id);

@@ -1,9 +1,11 @@
 //! Diffusion backbones: everything that knows what a model's latents are.
 
 mod files;
+mod ldm_sr;
 mod residual;
 
 pub use files::{BuiltInFile, ModelFiles};
+pub use ldm_sr::LdmSr;
 pub use residual::Residual;
 
 use tch::{Device, Kind, Tensor};
@@ -63,6 +65,8 @@ pub struct Spec {
     pub schedule: NoiseSchedule,
     /// Bytes that one call of `predict` needs per particle and input pixel, beyond its argument and result.
     pub activation_bytes: usize,
+    /// Bytes that `decode` needs per input pixel, its result included.
+    pub decode_bytes: usize,
     /// Where it computes.
     pub device: Device,
     /// In what it computes.
@@ -75,3 +79,8 @@ pub(crate) struct Shared<T>(pub T);
 // SAFETY: only used for networks whose weights are never written after construction; libtorch allows concurrent
 // reads of a tensor (its reference count is atomic), and `no_grad` means that no graph is recorded into them.
 unsafe impl<T> Sync for Shared<T> {}
+
+/// Bytes that a number of this kind takes.
+pub(crate) fn bytes_per_number(kind: Kind) -> usize {
+    if kind == Kind::Float { 4 } else { 2 }
+}

@@ -5,12 +5,13 @@
 //! `tools/train/photo_x4.py`.
 
 use serde::Deserialize;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
-use super::{Backbone, Condition, ModelFiles, SCALES, Shared, Spec};
-use crate::nn::{Loading, UNet2d, UNet2dConfig, Weights};
+use super::files::DIFFUSERS_WEIGHTS;
+use super::{Backbone, Condition, ModelFiles, SCALES, Shared, Spec, bytes_per_number};
+use crate::Result;
+use crate::nn::{Loading, UNet2d, UNet2dConfig};
 use crate::schedule::SchedulerConfig;
-use crate::{Error, Result};
 
 /// The backbone `residual`: a folder with `model_index.json`, `unet/` and `scheduler/`.
 pub struct Residual {
@@ -34,15 +35,13 @@ struct Index {
 
 const INDEX: &str = "model_index.json";
 const UNET: &str = "unet/config.json";
-const WEIGHTS: &str = "unet/diffusion_pytorch_model.safetensors";
 const SCHEDULER: &str = "scheduler/scheduler_config.json";
 
 impl Residual {
     /// Loads the model; the error names the file, and the key or tensor, that does not fit.
-    pub fn load(files: &ModelFiles, device: Device, kind: Kind) -> Result<Self> {
+    pub fn load(files: &ModelFiles, loading: Loading) -> Result<Self> {
         let index: Index = files.read_json(INDEX)?;
-        let config: UNet2dConfig = files.read_json(UNET)?;
-        let wrong = |name: &str, reason: String| Error::Model { path: files.path(name), reason };
+        let wrong = |name: &str, reason: String| files.error(name, reason);
         let possible = SCALES.contains(&index.scale)
             && (index.residual_std > 0.0 && index.residual_std.is_finite())
             && (index.detail_window % 2 == 1 && index.detail_window < 64)
@@ -51,6 +50,7 @@ impl Residual {
             let reason = "scale must be from 1 to 16, residual_std positive, detail_window odd and less than 64";
             return Err(wrong(INDEX, reason.to_owned()));
         }
+        let (config, network) = files.network::<UNet2dConfig, _>("unet", DIFFUSERS_WEIGHTS, loading, UNet2d::new)?;
         let latent_channels = 3 * index.scale * index.scale;
         let expected = (latent_channels as i64 + 6, latent_channels as i64);
         if (config.in_channels, config.out_channels) != expected {
@@ -63,10 +63,6 @@ impl Residual {
         let scheduler: SchedulerConfig = files.read_json(SCHEDULER)?;
         let schedule = scheduler.schedule().map_err(|error| wrong(SCHEDULER, error.to_string()))?;
 
-        let bytes = files.read(WEIGHTS)?;
-        let weights = Weights::new(&bytes, &files.path(WEIGHTS), Loading::new(device, kind))?;
-        let network = UNet2d::new(&weights.root(), &config)?;
-        weights.finish()?;
         let multiple = config.multiple();
         let widest = config.block_out_channels[0].unsigned_abs() as usize;
         let spec = Spec {
@@ -79,9 +75,10 @@ impl Residual {
             prediction: scheduler.prediction_type,
             schedule,
             // At its widest the network holds its skip connections and a few copies of a concatenated feature map.
-            activation_bytes: 16 * widest * if kind == Kind::Float { 4 } else { 2 },
-            device,
-            kind,
+            activation_bytes: 16 * widest * bytes_per_number(loading.kind),
+            decode_bytes: 4 * 12 * index.scale * index.scale,
+            device: loading.device,
+            kind: loading.kind,
         };
         Ok(Self { network: Shared(network), index, spec })
     }

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use tch::Tensor;
 
 use super::autoencoder::{AutoencoderConfig, Decoder, Encoder};
-use super::{Conv2d, Scope, config};
+use super::config::{self, NetworkConfig};
+use super::{Conv2d, Scope};
 use crate::Result;
 
 /// The part of `vae/config.json` that decides the computation.
@@ -27,6 +28,15 @@ pub struct AutoencoderKlConfig {
 
 fn stable_diffusion() -> f64 {
     0.18215
+}
+
+impl NetworkConfig for AutoencoderKlConfig {
+    fn check(&self) -> std::result::Result<(), String> {
+        if !(self.scaling_factor > 0.0 && self.scaling_factor.is_finite()) {
+            return Err(format!("scaling_factor is {}; it must be positive", self.scaling_factor));
+        }
+        self.autoencoder.check()
+    }
 }
 
 /// The network.
@@ -56,6 +66,7 @@ impl Posterior {
 impl AutoencoderKl {
     /// Takes all weights from the scope. The error says which configuration key or tensor does not fit.
     pub fn new(scope: &Scope, config: &AutoencoderKlConfig) -> Result<Self> {
+        config.check().map_err(|reason| scope.error(reason))?;
         let latent = config.autoencoder.latent_channels;
         let conv = |name, channels| Conv2d::new(&scope.child(name), channels, channels, 1, 1, 0);
         Ok(Self {

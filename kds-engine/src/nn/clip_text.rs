@@ -5,7 +5,8 @@ use serde::Deserialize;
 use tch::Tensor;
 
 use super::attention::attend;
-use super::{LayerNorm, Linear, Scope, config};
+use super::config::{self, NetworkConfig};
+use super::{LayerNorm, Linear, Scope};
 use crate::{Error, Result};
 
 /// The part of `text_encoder/config.json` that decides the computation.
@@ -59,7 +60,7 @@ fn longest() -> i64 {
 /// Far beyond any model.
 const MOST_TOKENS: i64 = 1 << 24;
 
-impl ClipTextConfig {
+impl NetworkConfig for ClipTextConfig {
     fn check(&self) -> std::result::Result<(), String> {
         config::check_channels([&self.hidden_size, &self.intermediate_size, &self.max_position_embeddings])?;
         if !(1..=MOST_TOKENS).contains(&self.vocab_size) {

@@ -2,6 +2,12 @@
 
 use serde::Deserialize;
 
+/// The configuration of a network: a `config.json`.
+pub trait NetworkConfig: serde::de::DeserializeOwned {
+    /// Why no network can be built from it, if so.
+    fn check(&self) -> Result<(), String>;
+}
+
 /// Value of `act_fn`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -96,6 +102,14 @@ pub(crate) fn check_layers(name: &str, layers: usize) -> Checked {
 pub(crate) fn check_padding(downsample_padding: i64) -> Checked {
     if !(0..=1).contains(&downsample_padding) {
         return Err(format!("downsample_padding is {downsample_padding}; 0 and 1 are possible"));
+    }
+    Ok(())
+}
+
+/// Heads divide channels, of `what`.
+pub(crate) fn check_heads(what: &str, channels: i64, heads: i64) -> Checked {
+    if heads < 1 || channels % heads != 0 {
+        return Err(format!("{what} {heads} does not divide the {channels} channels"));
     }
     Ok(())
 }

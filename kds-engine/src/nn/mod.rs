@@ -21,7 +21,7 @@ pub use autoencoder::{AutoencoderConfig, Decoder, DecoderBlockType, Encoder, Enc
 pub use autoencoder_kl::{AutoencoderKl, AutoencoderKlConfig, Posterior};
 pub use blocks::{DownBlock, Inputs, MidBlock, Mixing, UpBlock};
 pub use clip_text::{ClipActivation, ClipTextConfig, ClipTextModel};
-pub use config::{OnlyPositional, OnlySilu, PerLevel, Unsupported};
+pub use config::{NetworkConfig, OnlyPositional, OnlySilu, PerLevel, Unsupported};
 pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear};
 pub use resnet::{ResnetBlock, ResnetShape, TimeScaleShift};
 pub use time_embedding::{TimeEmbedding, sinusoidal_embedding};

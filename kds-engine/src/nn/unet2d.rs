@@ -4,7 +4,7 @@ use serde::Deserialize;
 use tch::Tensor;
 
 use super::blocks::Mixing;
-use super::config::{self, OnlyPositional, OnlySilu, Unsupported};
+use super::config::{self, NetworkConfig, OnlyPositional, OnlySilu, Unsupported};
 use super::unet::{Level, UNet, UNetShape};
 use super::{Scope, TimeScaleShift};
 use crate::Result;
@@ -116,11 +116,20 @@ impl UNet2dConfig {
             TimeScaleShift::Default => Some(groups),
             TimeScaleShift::ScaleShift => None,
         };
+        let levels: Vec<Level> = self.block_out_channels.iter().zip(kinds).map(level).collect();
+        let middle = attention(self.add_attention, self.attn_norm_num_groups.or(mid_groups));
+        let everywhere = levels.iter().flat_map(|level| [(level.channels, level.down), (level.channels, level.up)]);
+        for (channels, mixing) in everywhere.chain(levels.last().map(|level| (level.channels, middle))) {
+            if let Mixing::SelfAttention { head_dim, groups } = mixing {
+                config::check_heads("attention_head_dim", channels, head_dim.unwrap_or(channels))?;
+                config::check_heads("attn_norm_num_groups", channels, groups.unwrap_or(1))?;
+            }
+        }
         Ok(UNetShape {
             in_channels: self.in_channels,
             out_channels: self.out_channels,
-            levels: self.block_out_channels.iter().zip(kinds).map(level).collect(),
-            middle: attention(self.add_attention, self.attn_norm_num_groups.or(mid_groups)),
+            levels,
+            middle,
             mid_block_scale_factor: self.mid_block_scale_factor,
             norm_num_groups: groups,
             norm_eps: self.norm_eps,
@@ -130,6 +139,12 @@ impl UNet2dConfig {
             freq_shift: self.freq_shift,
             center_input_sample: self.center_input_sample,
         })
+    }
+}
+
+impl NetworkConfig for UNet2dConfig {
+    fn check(&self) -> std::result::Result<(), String> {
+        self.shape().map(drop)
     }
 }
 

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use tch::Tensor;
 
 use super::blocks::Mixing;
-use super::config::{self, OnlyPositional, OnlySilu, PerLevel, Unsupported};
+use super::config::{self, NetworkConfig, OnlyPositional, OnlySilu, PerLevel, Unsupported};
 use super::transformer::TransformerShape;
 use super::unet::{Level, UNet, UNetShape};
 use super::{Scope, TimeScaleShift};
@@ -202,6 +202,7 @@ impl UNet2dConditionConfig {
         config::check_channels(&text)?;
         let shape = |index: usize| {
             config::check_layers("transformer_layers_per_block", layers[index])?;
+            config::check_heads("attention_head_dim", self.block_out_channels[index], heads[index])?;
             Ok(TransformerShape {
                 heads: heads[index],
                 cross_attention_dim: text[index],
@@ -211,6 +212,12 @@ impl UNet2dConditionConfig {
             })
         };
         (0..count).map(shape).collect()
+    }
+}
+
+impl NetworkConfig for UNet2dConditionConfig {
+    fn check(&self) -> std::result::Result<(), String> {
+        self.shape().map(drop)
     }
 }
 

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use tch::Tensor;
 
 use super::autoencoder::{AutoencoderConfig, Decoder, Encoder};
-use super::{Conv2d, Scope, config};
+use super::config::{self, NetworkConfig};
+use super::{Conv2d, Scope};
 use crate::Result;
 
 /// The part of `vqvae/config.json` that decides the computation.
@@ -39,6 +40,27 @@ pub enum OnlyGroup {
 /// Far beyond any model.
 const MOST_ENTRIES: i64 = 1 << 20;
 
+impl VqModelConfig {
+    /// Channels of an entry of the codebook, which are those of the latents that a diffusion model works on.
+    pub fn entry_channels(&self) -> i64 {
+        self.vq_embed_dim.unwrap_or(self.autoencoder.latent_channels)
+    }
+}
+
+impl NetworkConfig for VqModelConfig {
+    fn check(&self) -> std::result::Result<(), String> {
+        if !(1..=MOST_ENTRIES).contains(&self.num_vq_embeddings) {
+            let entries = self.num_vq_embeddings;
+            return Err(format!("num_vq_embeddings is {entries}; 1 to {MOST_ENTRIES} are possible"));
+        }
+        if self.lookup_from_codebook {
+            return Err("lookup_from_codebook is not offered".to_owned());
+        }
+        config::check_channels([&self.entry_channels()])?;
+        self.autoencoder.check()
+    }
+}
+
 /// The network.
 pub struct VqModel {
     encoder: Encoder,
@@ -52,16 +74,8 @@ pub struct VqModel {
 impl VqModel {
     /// Takes all weights from the scope. The error says which configuration key or tensor does not fit.
     pub fn new(scope: &Scope, config: &VqModelConfig) -> Result<Self> {
-        if !(1..=MOST_ENTRIES).contains(&config.num_vq_embeddings) {
-            let entries = config.num_vq_embeddings;
-            return Err(scope.error(format!("num_vq_embeddings is {entries}; 1 to {MOST_ENTRIES} are possible")));
-        }
-        if config.lookup_from_codebook {
-            return Err(scope.error("lookup_from_codebook is not offered".to_owned()));
-        }
-        let latent = config.autoencoder.latent_channels;
-        let entry = config.vq_embed_dim.unwrap_or(latent);
-        config::check_channels([&latent, &entry]).map_err(|reason| scope.error(reason))?;
+        config.check().map_err(|reason| scope.error(reason))?;
+        let (latent, entry) = (config.autoencoder.latent_channels, config.entry_channels());
         Ok(Self {
             encoder: Encoder::new(&scope.child("encoder"), &config.autoencoder, latent)?,
             quant_conv: Conv2d::new(&scope.child("quant_conv"), latent, entry, 1, 1, 0)?,
