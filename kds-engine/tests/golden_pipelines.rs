@@ -63,7 +63,7 @@ fn pipelines_agree_with_diffusers() {
             "ldm-sr" => Box::new(LdmSr::load(&files, loading).unwrap()),
             other => panic!("unknown kind {other}"),
         };
-        let condition = backbone.condition(&get("image")).unwrap();
+        let condition = backbone.condition(&get("image"), None).unwrap();
 
         let spec = backbone.spec();
         let sampler = Sampler::Ddim { eta: case.eta };

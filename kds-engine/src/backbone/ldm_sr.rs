@@ -49,9 +49,12 @@ impl LdmSr {
         let number = bytes_per_number(loading.kind);
         let spec = Spec {
             scale,
+            fills_holes: false,
             latent_channels: latent_channels.unsigned_abs() as usize,
             downscale: 1,
             multiple: unet_config.multiple(),
+            // It was trained on 64 pixels, and attention takes time with the square of the area.
+            largest_side: 128,
             overlap: 16,
             latent_std: 1.0,
             prediction: scheduler.prediction_type,
@@ -72,8 +75,8 @@ impl Backbone for LdmSr {
         &self.spec
     }
 
-    fn condition(&self, image: &Tensor) -> Result<Condition> {
-        Ok(Condition { image: image.shallow_clone(), network_input: image.f_to_kind(self.spec.kind)? })
+    fn condition(&self, image: &Tensor, _mask: Option<&Tensor>) -> Result<Condition> {
+        Ok(Condition { image: image.shallow_clone(), mask: None, network_input: image.f_to_kind(self.spec.kind)? })
     }
 
     fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {
