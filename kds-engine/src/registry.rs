@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tch::{Device, Kind};
 
-use crate::backbone::{Backbone, BuiltInFile, LdmSr, ModelFiles, Residual, SCALES};
+use crate::backbone::{Backbone, BuiltInFile, LdmSr, ModelFiles, Residual, SCALES, SdInpaint};
 use crate::nn::Loading;
 use crate::{Error, Result};
 
@@ -66,6 +66,8 @@ pub enum BackboneKind {
     Residual,
     /// [`LdmSr`].
     LdmSr,
+    /// [`SdInpaint`].
+    SdInpaint,
 }
 
 impl BackboneKind {
@@ -74,6 +76,7 @@ impl BackboneKind {
         match self {
             Self::Residual => "residual",
             Self::LdmSr => "ldm-sr",
+            Self::SdInpaint => "sd-inpaint",
         }
     }
 }
@@ -231,6 +234,7 @@ impl ModelEntry {
         let backbone: Box<dyn Backbone> = match self.backbone {
             BackboneKind::Residual => Box::new(Residual::load(&self.files, loading)?),
             BackboneKind::LdmSr => Box::new(LdmSr::load(&self.files, loading)?),
+            BackboneKind::SdInpaint => Box::new(SdInpaint::load(&self.files, loading)?),
         };
         if self.task == Task::Inpainting && !backbone.spec().fills_holes {
             return Err(Error::Conflict(format!(

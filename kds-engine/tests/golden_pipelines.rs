@@ -5,13 +5,13 @@ mod reference;
 
 use std::collections::BTreeMap;
 
-use kds_engine::backbone::{Backbone, LdmSr, ModelFiles};
+use kds_engine::backbone::{Backbone, ClipTokenizer, LdmSr, ModelFiles, Prompt, SdInpaint};
 use kds_engine::nn::Loading;
 use kds_engine::sampler::Sampler;
 use kds_engine::schedule::Spacing;
 use reference::{Described, Folder, Golden, relative};
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tch::{Device, Kind, Tensor};
 
 /// Single precision through all steps of a pipeline.
@@ -22,10 +22,45 @@ struct Case {
     name: String,
     kind: String,
     components: BTreeMap<String, Component>,
+    #[serde(default)]
     scheduler: Value,
+    #[serde(default)]
     spacing: String,
+    #[serde(default)]
     eta: f64,
     steps: usize,
+    files: Option<Tokenizer>,
+    #[serde(default)]
+    prompt: String,
+    #[serde(default)]
+    negative: String,
+    guidance: Option<f64>,
+}
+
+#[derive(Deserialize)]
+struct Tokenizer {
+    vocab: Value,
+    merges: Vec<(String, String)>,
+    padding: String,
+    length: usize,
+    #[serde(default)]
+    texts: Vec<String>,
+    whole: Option<Value>,
+}
+
+impl Tokenizer {
+    /// As old versions of transformers write it, or in one file as new ones do.
+    fn write(&self, folder: &Folder, whole: Option<&Value>) {
+        let special = json!({"bos_token": {"content": "<|startoftext|>"}, "pad_token": self.padding});
+        folder.write_json("tokenizer/special_tokens_map.json", &special);
+        folder.write_json("tokenizer/tokenizer_config.json", &json!({"model_max_length": self.length}));
+        if let Some(whole) = whole {
+            return folder.write_json("tokenizer/tokenizer.json", whole);
+        }
+        folder.write_json("tokenizer/vocab.json", &self.vocab);
+        let lines: String = self.merges.iter().map(|(left, right)| format!("{left} {right}\n")).collect();
+        folder.write("tokenizer/merges.txt", format!("#version: 0.2\n{lines}").as_bytes());
+    }
 }
 
 #[derive(Deserialize)]
@@ -41,7 +76,11 @@ impl Case {
         for (name, component) in &self.components {
             folder.write_json(&format!("{name}/config.json"), &component.config);
             let weights = reference::weights(&component.weights);
-            folder.write(&format!("{name}/diffusion_pytorch_model.safetensors"), &weights);
+            let file = if name == "text_encoder" { "model" } else { "diffusion_pytorch_model" };
+            folder.write(&format!("{name}/{file}.safetensors"), &weights);
+        }
+        if let Some(tokenizer) = &self.files {
+            tokenizer.write(&folder, None);
         }
         folder.write_json("scheduler/scheduler_config.json", &self.scheduler);
         folder
@@ -53,21 +92,30 @@ fn pipelines_agree_with_diffusers() {
     let _guard = tch::no_grad_guard();
     let golden = Golden::read("pipelines.safetensors");
     let cases: Vec<Case> = golden.cases();
-    assert!(cases.iter().any(|case| case.kind == "ldm-sr"));
-    for case in &cases {
+    for kind in ["ldm-sr", "sd-inpaint"] {
+        assert!(cases.iter().any(|case| case.kind == kind));
+    }
+    for case in cases.iter().filter(|case| case.kind != "tokenizer") {
         let get = |name: &str| golden.tensor(&format!("{}/{name}", case.name));
         let folder = case.folder();
         let files = ModelFiles::Folder(folder.path());
         let loading = Loading::new(Device::Cpu, Kind::Float);
         let backbone: Box<dyn Backbone> = match case.kind.as_str() {
             "ldm-sr" => Box::new(LdmSr::load(&files, loading).unwrap()),
+            "sd-inpaint" => Box::new(SdInpaint::load(&files, loading).unwrap()),
             other => panic!("unknown kind {other}"),
         };
-        let condition = backbone.condition(&get("image"), None).unwrap();
+        let prompt = Prompt {
+            positive: case.prompt.clone(),
+            negative: case.negative.clone(),
+            guidance: case.guidance.unwrap_or(1.0),
+        };
+        let mask = golden.find(&format!("{}/mask", case.name));
+        let condition = backbone.condition(&get("image"), mask.as_ref(), &prompt).unwrap();
 
         let spec = backbone.spec();
         let sampler = Sampler::Ddim { eta: case.eta };
-        let spacing = Spacing::parse(&case.spacing, 0).unwrap();
+        let spacing = Spacing::parse(&case.spacing, 0).unwrap().with_offset(spec.steps_offset);
         let mut trajectory = sampler.trajectory(&spec.schedule, spacing, case.steps).unwrap();
         let noise = get("noise");
         let draw = |index: usize| noise.f_select(0, index as i64).unwrap();
@@ -83,4 +131,27 @@ fn pipelines_agree_with_diffusers() {
         let error = relative(&backbone.decode(&x, &condition).unwrap(), &get("y"));
         assert!(error < TOLERANCE, "{}: the picture is off by {error:e}", case.name);
     }
+}
+
+#[test]
+fn the_tokenizer_agrees_with_transformers() {
+    let golden = Golden::read("pipelines.safetensors");
+    let cases: Vec<Case> = golden.cases();
+    let mut compared = 0;
+    for case in cases.iter().filter(|case| case.kind == "tokenizer") {
+        let tokenizer = case.files.as_ref().unwrap();
+        let expected = golden.tensor(&format!("{}/y", case.name));
+        for whole in [None, tokenizer.whole.as_ref()] {
+            let folder = Folder::new();
+            tokenizer.write(&folder, whole);
+            let found = ClipTokenizer::load(&ModelFiles::Folder(folder.path()), tokenizer.length).unwrap();
+            for (index, text) in tokenizer.texts.iter().enumerate() {
+                let expected: Vec<i64> = Vec::try_from(expected.f_get(index as i64).unwrap()).unwrap();
+                let found: Vec<i64> = found.encode(text).unwrap().into_iter().map(i64::from).collect();
+                assert_eq!(found, expected, "{text}");
+                compared += 1;
+            }
+        }
+    }
+    assert_eq!(compared, 28);
 }

@@ -7,7 +7,7 @@
 use tch::{Kind, Tensor};
 
 use super::files::DIFFUSERS_WEIGHTS;
-use super::{Backbone, Condition, ModelFiles, SCALES, Shared, Spec, bytes_per_number};
+use super::{Backbone, Condition, ModelFiles, Prompt, SCALES, Shared, Spec, bytes_per_number};
 use crate::Result;
 use crate::nn::{Loading, UNet2d, UNet2dConfig, VqModel, VqModelConfig};
 use crate::schedule::SchedulerConfig;
@@ -45,11 +45,11 @@ impl LdmSr {
             return Err(files.error("vqvae/config.json", reason.to_owned()));
         }
 
-        let widest = |channels: &[i64]| channels.first().copied().unwrap_or(1).unsigned_abs() as usize;
         let number = bytes_per_number(loading.kind);
         let spec = Spec {
             scale,
             fills_holes: false,
+            takes_prompt: false,
             latent_channels: latent_channels.unsigned_abs() as usize,
             downscale: 1,
             multiple: unet_config.multiple(),
@@ -59,10 +59,10 @@ impl LdmSr {
             latent_std: 1.0,
             prediction: scheduler.prediction_type,
             schedule,
+            steps_offset: scheduler.steps_offset,
             // At its widest the network holds its skip connections and a few copies of a concatenated feature map.
-            activation_bytes: 16 * widest(&unet_config.block_out_channels) * number,
-            // The decoder holds a few feature maps at the size of its result.
-            decode_bytes: 6 * widest(&vq_config.autoencoder.block_out_channels) * number * scale * scale,
+            activation_bytes: 16 * unet_config.block_out_channels[0].unsigned_abs() as usize * number,
+            decode_bytes: vq_config.autoencoder.widest() * number * scale * scale,
             device: loading.device,
             kind: loading.kind,
         };
@@ -75,8 +75,8 @@ impl Backbone for LdmSr {
         &self.spec
     }
 
-    fn condition(&self, image: &Tensor, _mask: Option<&Tensor>) -> Result<Condition> {
-        Ok(Condition { image: image.shallow_clone(), mask: None, network_input: image.f_to_kind(self.spec.kind)? })
+    fn condition(&self, image: &Tensor, _mask: Option<&Tensor>, _prompt: &Prompt) -> Result<Condition> {
+        Ok(Condition::new(image, image.f_to_kind(self.spec.kind)?))
     }
 
     fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use tch::{Kind, Tensor};
 
 use super::files::DIFFUSERS_WEIGHTS;
-use super::{Backbone, Condition, ModelFiles, SCALES, Shared, Spec, bytes_per_number};
+use super::{Backbone, Condition, ModelFiles, Prompt, SCALES, Shared, Spec, bytes_per_number};
 use crate::Result;
 use crate::nn::{Loading, UNet2d, UNet2dConfig};
 use crate::schedule::SchedulerConfig;
@@ -110,6 +110,7 @@ impl Residual {
         let spec = Spec {
             scale: index.scale,
             fills_holes: index.hole_std.is_some(),
+            takes_prompt: false,
             latent_channels,
             downscale: index.downscale,
             multiple,
@@ -118,6 +119,7 @@ impl Residual {
             latent_std: 1.0,
             prediction: scheduler.prediction_type,
             schedule,
+            steps_offset: scheduler.steps_offset,
             activation_bytes: activation_bytes.div_ceil(index.downscale.pow(2)),
             decode_bytes: 4 * 12 * index.scale * index.scale,
             device: loading.device,
@@ -163,7 +165,7 @@ impl Backbone for Residual {
         &self.spec
     }
 
-    fn condition(&self, image: &Tensor, mask: Option<&Tensor>) -> Result<Condition> {
+    fn condition(&self, image: &Tensor, mask: Option<&Tensor>, _prompt: &Prompt) -> Result<Condition> {
         let mut known = self.describe(image)?;
         if self.spec.fills_holes {
             let hole = match mask {
@@ -173,7 +175,7 @@ impl Backbone for Residual {
             known.push(hole.f_pixel_unshuffle(self.spec.downscale as i64)?);
         }
         let network_input = Tensor::f_cat(&known, 1)?;
-        Ok(Condition { image: image.shallow_clone(), mask: mask.map(Tensor::shallow_clone), network_input })
+        Ok(Condition { mask: mask.map(Tensor::shallow_clone), ..Condition::new(image, network_input) })
     }
 
     fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {
