@@ -88,7 +88,8 @@ pub fn restore(
     progress: &mut dyn FnMut(Progress) -> Result<()>,
 ) -> Result<Restored> {
     let _guard = tch::no_grad_guard();
-    if !backbone.spec().takes_prompt && !(settings.prompt.positive.is_empty() && settings.prompt.negative.is_empty()) {
+    let no_prompt = settings.prompt.positive.is_empty() && settings.prompt.negative.is_empty();
+    if !(no_prompt || backbone.spec().takes_prompt) {
         return Err(Error::Conflict("this model takes no prompt: leave 'prompt' and 'negative' empty".to_owned()));
     }
     let known = Known::new(source, backbone.spec().fills_holes)?;
