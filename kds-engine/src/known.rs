@@ -8,6 +8,7 @@ use crate::{Error, Result, alpha, holes};
 
 /// The picture with its transparent parts and its holes filled from what is around them, so that nothing hidden there
 /// can show in the result.
+#[derive(Clone)]
 pub struct Known {
     /// Pixels along the upper edge.
     pub width: usize,
@@ -59,6 +60,28 @@ impl Known {
             values = Vec::try_from(&filled.f_to_kind(Kind::Float)?.f_contiguous()?.f_reshape([-1])?)?;
         }
         Ok(Self { width, height, values, hole })
+    }
+
+    /// The smallest part that holds all holes and `context` pixels around them, and where it begins; `None` where there
+    /// is nothing to fill.
+    pub fn around_holes(&self, context: usize) -> Option<(Self, (usize, usize))> {
+        let Some(hole) = &self.hole else { return Some((self.clone(), (0, 0))) };
+        let inside = || (0..hole.len()).filter(|index| hole[*index] > 0.0);
+        let extent = |position: &dyn Fn(usize) -> usize, length: usize| {
+            let (first, last) = (inside().map(position).min()?, inside().map(position).max()?);
+            Some(first.saturating_sub(context)..(last + 1 + context).min(length))
+        };
+        let columns = extent(&|index| index % self.width, self.width)?;
+        let rows = extent(&|index| index / self.width, self.height)?;
+        let cut = |planes: &[f32]| {
+            let planes = planes.chunks_exact(self.width * self.height);
+            planes
+                .flat_map(|plane| rows.clone().flat_map(|y| &plane[y * self.width..][columns.clone()]))
+                .copied()
+                .collect()
+        };
+        let part = Self { width: columns.len(), height: rows.len(), values: cut(&self.values), hole: Some(cut(hole)) };
+        Some((part, (columns.start, rows.start)))
     }
 
     /// The pixels under a tile, `1 x 3 x h x w` in -1..1, and its hole, `1 x 1 x h x w`; beyond the picture its edge is

@@ -230,7 +230,16 @@ impl Registry {
 impl ModelEntry {
     /// Loads the model.
     pub fn load(&self, device: Device, kind: Kind) -> Result<Box<dyn Backbone>> {
-        let loading = Loading::new(device, kind);
+        self.open(Loading::new(device, kind))
+    }
+
+    /// Compares its files with the architecture: that they are there, and name, shape and number format of every tensor.
+    /// Loads and computes nothing; the error tells all that is wrong with the weights.
+    pub fn check(&self) -> Result<()> {
+        self.open(Loading::check()).map(drop)
+    }
+
+    fn open(&self, loading: Loading) -> Result<Box<dyn Backbone>> {
         let backbone: Box<dyn Backbone> = match self.backbone {
             BackboneKind::Residual => Box::new(Residual::load(&self.files, loading)?),
             BackboneKind::LdmSr => Box::new(LdmSr::load(&self.files, loading)?),

@@ -88,26 +88,50 @@ pub fn restore(
     progress: &mut dyn FnMut(Progress) -> Result<()>,
 ) -> Result<Restored> {
     let _guard = tch::no_grad_guard();
+    let spec = backbone.spec();
     let no_prompt = settings.prompt.positive.is_empty() && settings.prompt.negative.is_empty();
-    if !(no_prompt || backbone.spec().takes_prompt) {
+    if !(no_prompt || spec.takes_prompt) {
         return Err(Error::Conflict("this model takes no prompt: leave 'prompt' and 'negative' empty".to_owned()));
     }
-    let known = Known::new(source, backbone.spec().fills_holes)?;
-    let mut restored = sample_tiles(backbone, settings, &known, with_confidence, progress)?;
-    if let Some(mask) = source.mask {
-        keep_outside(mask, source.picture, &mut restored);
+    let known = Known::new(source, spec.fills_holes)?;
+    let Some(mask) = source.mask else { return sample_tiles(backbone, settings, &known, with_confidence, progress) };
+    let confidence = with_confidence.then(|| vec![1.0; mask.len()]);
+    let mut result = Restored { picture: source.picture.clone(), confidence };
+    // The rest of the picture would only be thrown away again.
+    if let Some((part, corner)) = known.around_holes(spec.context) {
+        let filled = sample_tiles(backbone, settings, &part, with_confidence, progress)?;
+        let width = source.picture.width;
+        let blend =
+            |planes: &mut [f32], part: &[f32]| blend_holes(mask, width, planes, part, filled.picture.width, corner);
+        blend(&mut result.picture.values, &filled.picture.values);
+        if let (Some(whole), Some(part)) = (&mut result.confidence, &filled.confidence) {
+            blend(whole, part);
+        }
     }
-    Ok(restored)
+    Ok(result)
 }
 
-/// Puts the source back where the mask is below 1.
-fn keep_outside(mask: &[f32], source: &Picture, restored: &mut Restored) {
-    let planes = restored.picture.values.chunks_exact_mut(mask.len()).zip(source.values.chunks_exact(mask.len()));
-    for ((value, before), share) in planes.flat_map(|(new, old)| new.iter_mut().zip(old).zip(mask)) {
-        *value = if *share > 0.0 { before + share * (*value - before) } else { *before };
-    }
-    for (confidence, share) in restored.confidence.iter_mut().flatten().zip(mask) {
-        *confidence = 1.0 - share * (1.0 - *confidence);
+/// Blends planes of a part, whose corner lies at x, y, into those of the whole picture by the share that the mask gives
+/// each pixel; where it is 0 nothing changes.
+fn blend_holes(
+    mask: &[f32],
+    width: usize,
+    planes: &mut [f32],
+    part: &[f32],
+    part_width: usize,
+    (x, y): (usize, usize),
+) {
+    let part_pixels = part.len() / (planes.len() / mask.len());
+    for (plane, part) in planes.chunks_exact_mut(mask.len()).zip(part.chunks_exact(part_pixels)) {
+        for (row, part) in part.chunks_exact(part_width).enumerate() {
+            let first = (y + row) * width + x;
+            let shares = &mask[first..][..part_width];
+            for ((value, new), share) in
+                plane[first..].iter_mut().zip(part).zip(shares).filter(|(_, share)| **share > 0.0)
+            {
+                *value += share * (new - *value);
+            }
+        }
     }
 }
 

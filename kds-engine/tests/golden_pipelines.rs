@@ -3,89 +3,16 @@
 
 mod reference;
 
-use std::collections::BTreeMap;
-
 use kds_engine::backbone::{Backbone, ClipTokenizer, LdmSr, ModelFiles, Prompt, SdInpaint};
 use kds_engine::nn::Loading;
 use kds_engine::sampler::Sampler;
 use kds_engine::schedule::Spacing;
-use reference::{Described, Folder, Golden, relative};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use reference::model::Case;
+use reference::{Folder, Golden, relative};
 use tch::{Device, Kind, Tensor};
 
 /// Single precision through all steps of a pipeline.
 const TOLERANCE: f64 = 1e-4;
-
-#[derive(Deserialize)]
-struct Case {
-    name: String,
-    kind: String,
-    components: BTreeMap<String, Component>,
-    #[serde(default)]
-    scheduler: Value,
-    #[serde(default)]
-    spacing: String,
-    #[serde(default)]
-    eta: f64,
-    steps: usize,
-    files: Option<Tokenizer>,
-    #[serde(default)]
-    prompt: String,
-    #[serde(default)]
-    negative: String,
-    guidance: Option<f64>,
-}
-
-#[derive(Deserialize)]
-struct Tokenizer {
-    vocab: Value,
-    merges: Vec<(String, String)>,
-    padding: String,
-    length: usize,
-    #[serde(default)]
-    texts: Vec<String>,
-    whole: Option<Value>,
-}
-
-impl Tokenizer {
-    /// As old versions of transformers write it, or in one file as new ones do.
-    fn write(&self, folder: &Folder, whole: Option<&Value>) {
-        let special = json!({"bos_token": {"content": "<|startoftext|>"}, "pad_token": self.padding});
-        folder.write_json("tokenizer/special_tokens_map.json", &special);
-        folder.write_json("tokenizer/tokenizer_config.json", &json!({"model_max_length": self.length}));
-        if let Some(whole) = whole {
-            return folder.write_json("tokenizer/tokenizer.json", whole);
-        }
-        folder.write_json("tokenizer/vocab.json", &self.vocab);
-        let lines: String = self.merges.iter().map(|(left, right)| format!("{left} {right}\n")).collect();
-        folder.write("tokenizer/merges.txt", format!("#version: 0.2\n{lines}").as_bytes());
-    }
-}
-
-#[derive(Deserialize)]
-struct Component {
-    config: Value,
-    weights: Vec<Described>,
-}
-
-impl Case {
-    /// The model as diffusers would save it.
-    fn folder(&self) -> Folder {
-        let folder = Folder::new();
-        for (name, component) in &self.components {
-            folder.write_json(&format!("{name}/config.json"), &component.config);
-            let weights = reference::weights(&component.weights);
-            let file = if name == "text_encoder" { "model" } else { "diffusion_pytorch_model" };
-            folder.write(&format!("{name}/{file}.safetensors"), &weights);
-        }
-        if let Some(tokenizer) = &self.files {
-            tokenizer.write(&folder, None);
-        }
-        folder.write_json("scheduler/scheduler_config.json", &self.scheduler);
-        folder
-    }
-}
 
 #[test]
 fn pipelines_agree_with_diffusers() {

@@ -9,6 +9,7 @@ this file for the contents of the result.
 import functools
 import json
 import sys
+from pathlib import Path
 from unittest import mock
 
 import torch
@@ -86,6 +87,10 @@ def ldm_sr():
         down_block_types=("DownEncoderBlock2D",) * 3, up_block_types=("UpDecoderBlock2D",) * 3,
     )  # fmt: skip
     components = dict(unet=component(unet), vqvae=component(vqvae))
+    # libtorch's reader takes a plain dictionary only, not the ordered one with metadata that a state_dict is.
+    folder = Path(sys.argv[1]).parent
+    torch.save(dict(vqvae.state_dict()), folder / "ldm_sr_vqvae.bin")
+    torch.save(torch.nn.Linear(3, 2).state_dict(), folder / "ordered.bin")
     for name, spacing, prediction, eta in (
         ("leading", "leading", "epsilon", 0.0),
         ("trailing_v", "trailing", "v_prediction", 1.0),

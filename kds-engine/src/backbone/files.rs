@@ -37,6 +37,15 @@ pub(crate) const TRANSFORMERS_WEIGHTS: &[&str] =
 /// Far beyond any configuration or vocabulary.
 const LARGEST_TEXT: u64 = 64 << 20;
 
+/// Both, or what is wrong with either: who repairs a model wants to know all of it.
+pub(crate) fn both<A, B>(first: Result<A>, second: Result<B>) -> Result<(A, B)> {
+    match (first, second) {
+        (Ok(first), Ok(second)) => Ok((first, second)),
+        (Err(first), Err(second)) => Err(Error::Both(Box::new(first), Box::new(second))),
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+    }
+}
+
 impl ModelFiles {
     /// The name of a file for errors.
     pub fn path(&self, name: &str) -> PathBuf {

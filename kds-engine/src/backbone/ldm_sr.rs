@@ -6,7 +6,7 @@
 
 use tch::{Kind, Tensor};
 
-use super::files::DIFFUSERS_WEIGHTS;
+use super::files::{DIFFUSERS_WEIGHTS, both};
 use super::{Backbone, Condition, ModelFiles, Prompt, SCALES, Shared, Spec, bytes_per_number};
 use crate::Result;
 use crate::nn::{Loading, UNet2d, UNet2dConfig, VqModel, VqModelConfig};
@@ -24,9 +24,10 @@ const SCHEDULER: &str = "scheduler/scheduler_config.json";
 impl LdmSr {
     /// Loads the model; the error names the file, and the key or tensor, that does not fit.
     pub fn load(files: &ModelFiles, loading: Loading) -> Result<Self> {
-        let (unet_config, unet) = files.network::<UNet2dConfig, _>("unet", DIFFUSERS_WEIGHTS, loading, UNet2d::new)?;
-        let (vq_config, vqvae) =
-            files.network::<VqModelConfig, _>("vqvae", DIFFUSERS_WEIGHTS, loading, VqModel::new)?;
+        let ((unet_config, unet), (vq_config, vqvae)) = both(
+            files.network::<UNet2dConfig, _>("unet", DIFFUSERS_WEIGHTS, loading, UNet2d::new),
+            files.network::<VqModelConfig, _>("vqvae", DIFFUSERS_WEIGHTS, loading, VqModel::new),
+        )?;
         let scheduler: SchedulerConfig = files.read_json(SCHEDULER)?;
         let schedule = scheduler.schedule().map_err(|error| files.error(SCHEDULER, error.to_string()))?;
 
@@ -56,6 +57,7 @@ impl LdmSr {
             // It was trained on 64 pixels, and attention takes time with the square of the area.
             largest_side: 128,
             overlap: 16,
+            context: 0,
             latent_std: 1.0,
             prediction: scheduler.prediction_type,
             schedule,

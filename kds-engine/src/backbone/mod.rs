@@ -113,6 +113,8 @@ pub struct Spec {
     pub largest_side: usize,
     /// Input pixels by which neighbouring tiles should overlap.
     pub overlap: usize,
+    /// Input pixels around a hole that the network should see.
+    pub context: usize,
     /// Standard deviation of the latents over photographs: the spread of an ensemble that knows nothing.
     pub latent_std: f64,
     /// What the network predicts.

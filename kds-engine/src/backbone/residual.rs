@@ -116,6 +116,7 @@ impl Residual {
             multiple,
             largest_side: 512 * index.downscale,
             overlap: 32 * index.downscale,
+            context: 32 * index.downscale,
             latent_std: 1.0,
             prediction: scheduler.prediction_type,
             schedule,

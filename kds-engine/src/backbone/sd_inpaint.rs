@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use tch::{Kind, Tensor};
 
-use super::files::DIFFUSERS_WEIGHTS;
+use super::files::{DIFFUSERS_WEIGHTS, both};
 use super::{Backbone, Condition, ModelFiles, Prompt, Shared, Spec, Text, TextEncoder, bytes_per_number};
 use crate::Result;
 use crate::nn::{AutoencoderKl, AutoencoderKlConfig, Loading, UNet2dCondition, UNet2dConditionConfig};
@@ -32,11 +32,12 @@ const SCHEDULER: &str = "scheduler/scheduler_config.json";
 impl SdInpaint {
     /// Loads the model; the error names the file, and the key or tensor, that does not fit.
     pub fn load(files: &ModelFiles, loading: Loading) -> Result<Self> {
-        let (unet_config, unet) =
-            files.network::<UNet2dConditionConfig, _>("unet", DIFFUSERS_WEIGHTS, loading, UNet2dCondition::new)?;
-        let (vae_config, vae) =
-            files.network::<AutoencoderKlConfig, _>("vae", DIFFUSERS_WEIGHTS, loading, AutoencoderKl::new)?;
-        let text_encoder = TextEncoder::load(files, loading)?;
+        let networks = both(
+            files.network::<UNet2dConditionConfig, _>("unet", DIFFUSERS_WEIGHTS, loading, UNet2dCondition::new),
+            files.network::<AutoencoderKlConfig, _>("vae", DIFFUSERS_WEIGHTS, loading, AutoencoderKl::new),
+        );
+        let (((unet_config, unet), (vae_config, vae)), text_encoder) =
+            both(networks, TextEncoder::load(files, loading))?;
         let scheduler: SchedulerConfig = files.read_json(SCHEDULER)?;
         let schedule = scheduler.schedule().map_err(|error| files.error(SCHEDULER, error.to_string()))?;
 
@@ -75,6 +76,7 @@ impl SdInpaint {
             // What it was trained on; on larger ones it repeats itself.
             largest_side: 512,
             overlap: 64,
+            context: 256,
             latent_std: 1.0,
             prediction: scheduler.prediction_type,
             schedule,

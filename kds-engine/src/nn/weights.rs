@@ -61,12 +61,14 @@ impl<'a> Weights<'a> {
         Ok(Self::of(Tensors::Safetensors(tensors), path, loading))
     }
 
-    /// Reads a `state_dict` saved by `torch.save`, by libtorch's own reader, which runs no code of the file.
+    /// Reads a plain dictionary of tensors saved by `torch.save`, by libtorch's own reader, which runs no code of the file.
+    /// It refuses the ordered dictionary that `state_dict()` gives: those files must be converted.
     pub fn from_pickle(path: &Path, loading: Loading) -> Result<Weights<'static>> {
         let tensors = Tensor::loadz_multi(path).map_err(|error| Error::Model {
             path: path.to_owned(),
             reason: format!(
-                "not a file of tensors by torch.save ({}); convert it to safetensors",
+                "libtorch cannot read this pickle ({}); convert it to safetensors in Python: \
+                 save_file(torch.load(file), name) of safetensors.torch",
                 error.to_string().lines().next().unwrap_or_default()
             ),
         })?;

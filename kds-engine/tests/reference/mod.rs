@@ -1,6 +1,8 @@
 //! Golden data whose weights are not stored but made by both sides (`tools/golden/weights.py`).
 #![allow(dead_code)]
 
+pub mod model;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -49,6 +51,12 @@ impl Golden {
 
 /// A safetensors file of the described weights.
 pub fn weights(described: &[Described]) -> Vec<u8> {
+    weights_as(described, str::to_owned)
+}
+
+/// The same under other names.
+pub fn weights_as(described: &[Described], mut rename: impl FnMut(&str) -> String) -> Vec<u8> {
+    let names: Vec<String> = described.iter().map(|(name, ..)| rename(name)).collect();
     let values: Vec<Vec<u8>> = described
         .iter()
         .enumerate()
@@ -57,10 +65,10 @@ pub fn weights(described: &[Described]) -> Vec<u8> {
             (0..count).flat_map(|index| ((offset + scale * uniform(seed as u64, index)) as f32).to_le_bytes()).collect()
         })
         .collect();
-    let views: BTreeMap<&str, TensorView> = described
+    let views: BTreeMap<&str, TensorView> = names
         .iter()
-        .zip(&values)
-        .map(|((name, shape, ..), bytes)| (name.as_str(), TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()))
+        .zip(described.iter().zip(&values))
+        .map(|(name, ((_, shape, ..), bytes))| (&name[..], TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()))
         .collect();
     safetensors::serialize(&views, None).unwrap()
 }
