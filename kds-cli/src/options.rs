@@ -210,6 +210,7 @@ fn option(parameter: &'static Parameter) -> Arg {
             let name = match kind {
                 Kind::Integer { .. } | Kind::Number { .. } => "N",
                 Kind::Memory => "SIZE",
+                Kind::Line { .. } => "TEXT",
                 _ => "VALUE",
             };
             let check = move |text: &str| parameter.check(text).map(|_| text.to_owned());
