@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tch::{Device, Kind};
 
-use crate::backbone::{Backbone, BuiltInFile, LdmSr, ModelFiles, Residual, SCALES, SdInpaint};
+use crate::backbone::{Backbone, BuiltInFile, LdmSr, ModelFiles, Plugin, Residual, SCALES, SdInpaint};
 use crate::nn::Loading;
 use crate::{Error, Result};
 
@@ -68,6 +68,8 @@ pub enum BackboneKind {
     LdmSr,
     /// [`SdInpaint`].
     SdInpaint,
+    /// [`Plugin`]: the path is that of a shared library.
+    Plugin,
 }
 
 impl BackboneKind {
@@ -77,6 +79,7 @@ impl BackboneKind {
             Self::Residual => "residual",
             Self::LdmSr => "ldm-sr",
             Self::SdInpaint => "sd-inpaint",
+            Self::Plugin => "plugin",
         }
     }
 }
@@ -244,6 +247,10 @@ impl ModelEntry {
             BackboneKind::Residual => Box::new(Residual::load(&self.files, loading)?),
             BackboneKind::LdmSr => Box::new(LdmSr::load(&self.files, loading)?),
             BackboneKind::SdInpaint => Box::new(SdInpaint::load(&self.files, loading)?),
+            BackboneKind::Plugin => match &self.files {
+                ModelFiles::Folder(library) => Box::new(Plugin::load(library, loading.device)?),
+                ModelFiles::BuiltIn(_) => return Err(Error::Conflict(format!("model '{}' is no library", self.id))),
+            },
         };
         if self.task == Task::Inpainting && !backbone.spec().fills_holes {
             return Err(Error::Conflict(format!(

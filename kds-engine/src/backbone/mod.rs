@@ -2,12 +2,14 @@
 
 mod files;
 mod ldm_sr;
+mod plugin;
 mod residual;
 mod sd_inpaint;
 mod text_encoder;
 
 pub use files::{BuiltInFile, ModelFiles};
 pub use ldm_sr::LdmSr;
+pub use plugin::Plugin;
 pub use residual::Residual;
 pub use sd_inpaint::SdInpaint;
 pub use text_encoder::{ClipTokenizer, TextEncoder};
@@ -49,12 +51,14 @@ pub struct Condition {
     pub network_input: Tensor,
     /// The prompt, as the network reads it.
     pub text: Option<Text>,
+    /// What the backbone of a library has made of the tile.
+    pub tile: Option<kds_plugin_api::backbone::OpenTile>,
 }
 
 impl Condition {
     /// Of a model without mask and prompt.
     pub fn new(image: &Tensor, network_input: Tensor) -> Self {
-        Self { image: image.shallow_clone(), mask: None, network_input, text: None }
+        Self { image: image.shallow_clone(), mask: None, network_input, text: None, tile: None }
     }
 }
 
