@@ -289,13 +289,14 @@ fn option(parameter: &'static Parameter) -> Arg {
         kind => format!(" [takes: {}]", kind.expected()),
     };
     let advanced = parameter.group == Group::Advanced;
+    let default = if parameter.default.is_empty() { "nothing" } else { parameter.default };
     Arg::new(parameter.name)
         .long(parameter.name)
         .value_name(value_name)
         .value_parser(parser)
         // A negative number is a bad value, not an unknown option.
         .allow_hyphen_values(true)
-        .help(format!("{}{takes} [default: the model's, else {}]", parameter.help, parameter.default))
+        .help(format!("{}{takes} [default: the model's, else {default}]", parameter.help))
         .help_heading(if advanced { "Advanced parameters" } else { "Parameters" })
         .hide_short_help(advanced)
 }
@@ -374,7 +375,7 @@ mod tests {
             let text = parameter.help.split_whitespace().collect::<Vec<_>>().join(" ");
             assert!(help.contains(&format!("--{}", parameter.name)) && help.contains(&text), "{}", parameter.name);
         }
-        assert!(help.contains("ddim, dpm++2m, euler, heun") && help.contains("a number from 0 to 1"), "{help}");
+        assert!(help.contains(&kds_parameters::SAMPLERS.join(", ")) && help.contains("a number from 0 to 1"), "{help}");
     }
 
     #[test]
