@@ -552,6 +552,17 @@ int32_t kds_model_open(const struct kds_context *context,
                        struct kds_model **out,
                        struct kds_error **error);
 
+/// Compares the files of a model with what its architecture needs, without loading them: whether they are there, and
+/// name, shape and number format of every tensor. The error's message tells all that is wrong.
+///
+/// Errors: as `kds_model_open`, but for devices.
+/// Threads: any number at once.
+///
+/// Requires: `context` is a live context, `id` is NUL-terminated, `error` is NULL or may be written.
+int32_t kds_model_check(const struct kds_context *context,
+                        const char *id,
+                        struct kds_error **error);
+
 /// Frees a model. NULL is fine. Jobs that were made of it stay usable.
 ///
 /// Threads: no other call may use the model.

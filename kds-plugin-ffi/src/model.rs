@@ -88,6 +88,30 @@ pub unsafe extern "C" fn kds_model_open(
     }
 }
 
+/// Compares the files of a model with what its architecture needs, without loading them: whether they are there, and
+/// name, shape and number format of every tensor. The error's message tells all that is wrong.
+///
+/// Errors: as `kds_model_open`, but for devices.
+/// Threads: any number at once.
+///
+/// # Safety
+/// `context` is a live context, `id` is NUL-terminated, `error` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_model_check(
+    context: *const kds_context,
+    id: *const c_char,
+    error: *mut *mut kds_error,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(error, || {
+            let shared = &object(context, "context")?.shared;
+            let entry = shared.registry.find(string(id, "id")?)?;
+            shared.log.within(|| entry.check().map_err(Failure::from))
+        })
+    }
+}
+
 /// Frees a model. NULL is fine. Jobs that were made of it stay usable.
 ///
 /// Threads: no other call may use the model.

@@ -136,7 +136,7 @@ impl ModelFiles {
                 // SAFETY: the bytes are only read, and copied into tensors before this returns. Whoever shortens the file
                 // meanwhile ends the process, as with every memory-mapped file.
                 let mapped = unsafe { Mmap::map(&file) }.map_err(wrong)?;
-                take(Weights::new(&mapped, &path, loading)?)
+                take(Weights::mapped(&mapped, &path, loading)?)
             }
         }
     }

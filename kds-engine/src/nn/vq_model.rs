@@ -2,7 +2,7 @@
 //! its `config.json`.
 
 use serde::Deserialize;
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
 use super::autoencoder::{AutoencoderConfig, Decoder, Encoder};
 use super::config::{self, NetworkConfig};
@@ -95,11 +95,13 @@ impl VqModel {
     pub fn quantize(&self, latents: &Tensor) -> Result<Tensor> {
         let channels_last = latents.f_permute([0, 2, 3, 1])?.f_contiguous()?;
         let (batch, height, width, channels) = channels_last.size4()?;
-        let pixels = channels_last.f_view([-1, channels])?;
+        let pixels = channels_last.f_view([-1, channels])?.f_to_kind(Kind::Float)?;
+        // In half precision many entries would be equally near; and not every device measures distances in it.
+        let codebook = self.quantize.f_to_kind(Kind::Float)?;
         let mut nearest = Vec::new();
         // All distances at once would be pixels x entries: gigabytes for a large picture.
         for part in pixels.f_split(PIXELS_AT_ONCE, 0)? {
-            let distances = Tensor::f_cdist(&part, &self.quantize, 2.0, None::<i64>)?;
+            let distances = Tensor::f_cdist(&part, &codebook, 2.0, None::<i64>)?;
             nearest.push(distances.f_argmin(1, false)?);
         }
         let entries = self.quantize.f_index_select(0, &Tensor::f_cat(&nearest, 0)?)?;

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use memmap2::{Mmap, UncheckedAdvice};
 use safetensors::{Dtype, SafeTensors};
 use tch::{Device, Kind, Tensor};
 
@@ -36,6 +37,8 @@ impl Loading {
 /// The tensors of one file, converted to one kind on one device as they are taken.
 pub struct Weights<'a> {
     tensors: Tensors<'a>,
+    /// Where the bytes are mapped from a file.
+    mapped: Option<&'a Mmap>,
     path: PathBuf,
     loading: Loading,
     taken: RefCell<BTreeSet<String>>,
@@ -61,6 +64,12 @@ impl<'a> Weights<'a> {
         Ok(Self::of(Tensors::Safetensors(tensors), path, loading))
     }
 
+    /// As [`Weights::new`], of a memory-mapped file, whose pages are given back once they are tensors: it would otherwise
+    /// be in memory twice.
+    pub fn mapped(file: &'a Mmap, path: &Path, loading: Loading) -> Result<Self> {
+        Ok(Self { mapped: Some(file), ..Self::new(file, path, loading)? })
+    }
+
     /// Reads a plain dictionary of tensors saved by `torch.save`, by libtorch's own reader, which runs no code of the file.
     /// It refuses the ordered dictionary that `state_dict()` gives: those files must be converted.
     pub fn from_pickle(path: &Path, loading: Loading) -> Result<Weights<'static>> {
@@ -77,7 +86,7 @@ impl<'a> Weights<'a> {
 
     fn of<'b>(tensors: Tensors<'b>, path: &Path, loading: Loading) -> Weights<'b> {
         let path = path.to_owned();
-        Weights { tensors, path, loading, taken: RefCell::default(), problems: RefCell::default() }
+        Weights { tensors, mapped: None, path, loading, taken: RefCell::default(), problems: RefCell::default() }
     }
 
     /// The scope in which names have no prefix.
@@ -165,9 +174,26 @@ impl<'a> Weights<'a> {
             return Err(format!("tensor '{name}' has shape {found:?}, the architecture needs {shape:?}"));
         }
         Ok(move || match data {
-            Ok(view) => Ok(Tensor::f_from_data_size(view.data(), &found, stored)?),
+            Ok(view) => {
+                let tensor = Tensor::f_from_data_size(view.data(), &found, stored)?;
+                self.give_back(view.data());
+                Ok(tensor)
+            }
             Err(tensor) => Ok(tensor.f_detach()?),
         })
+    }
+}
+
+impl Weights<'_> {
+    /// Tells the system that these bytes of the file need not stay in memory.
+    fn give_back(&self, bytes: &[u8]) {
+        let Some(file) = self.mapped else { return };
+        let offset = bytes.as_ptr() as usize - file.as_ptr() as usize;
+        // SAFETY: a mapping of a file that is never written: pages that are asked for again are read from it again.
+        let advised = unsafe { file.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, bytes.len()) };
+        if let Err(error) = advised {
+            tracing::debug!("{}: pages are not given back: {error}", self.path.display());
+        }
     }
 }
 
