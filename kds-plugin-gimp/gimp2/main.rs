@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 
 use kds_plugin_gimp::argument::{Kind, arguments};
 use kds_plugin_gimp::failure::Failure;
+use kds_plugin_gimp::functions;
 use kds_plugin_gimp::gimp::{Gimp, text};
 use kds_plugin_gimp::gtk::Gtk;
 use kds_plugin_gimp::guard::guard;
@@ -17,7 +18,6 @@ use kds_plugin_gimp::procedure::{self, RunMode};
 use kds_plugin_gimp::settings::{Settings, Value};
 use kds_plugin_gimp::symbols::Library;
 use kds_plugin_gimp::task::{AUTHORS, COPYRIGHT, DATE, IMAGE_TYPES, MENU, Task};
-use kds_plugin_gimp::functions;
 use wire::{Param, ParamDef, PlugInInfo, Type};
 
 functions! {
@@ -78,7 +78,11 @@ fn register(functions: &Functions, task: Task) {
         definition
     };
     let mut parameters = vec![
-        definition(Type::INT32, "run-mode", "Whether to ask: RUN-INTERACTIVE (0), RUN-NONINTERACTIVE (1), RUN-WITH-LAST-VALS (2)"),
+        definition(
+            Type::INT32,
+            "run-mode",
+            "Whether to ask: RUN-INTERACTIVE (0), RUN-NONINTERACTIVE (1), RUN-WITH-LAST-VALS (2)",
+        ),
         definition(Type::IMAGE, "image", "The image"),
         definition(Type::DRAWABLE, "drawable", "The layer"),
     ];

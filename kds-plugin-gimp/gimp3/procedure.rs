@@ -83,8 +83,18 @@ impl Functions {
                 self.add_argument(new, &argument);
             }
             for (add, name, title, help) in [
-                (self.gimp_procedure_add_image_return_value, c"result-image", c"Image", c"The image that holds the result"),
-                (self.gimp_procedure_add_layer_return_value, c"result-layer", c"Layer", c"The layer that holds the result"),
+                (
+                    self.gimp_procedure_add_image_return_value,
+                    c"result-image",
+                    c"Image",
+                    c"The image that holds the result",
+                ),
+                (
+                    self.gimp_procedure_add_layer_return_value,
+                    c"result-layer",
+                    c"Layer",
+                    c"The layer that holds the result",
+                ),
             ] {
                 add(new, name.as_ptr(), title.as_ptr(), help.as_ptr(), 0, READ_AND_WRITE);
             }
@@ -103,14 +113,33 @@ impl Functions {
                 Kind::Text { default } => {
                     let default = text(default);
                     (self.gimp_procedure_add_string_argument)(
-                        procedure, name, label, help, default.as_ptr(), READ_AND_WRITE,
+                        procedure,
+                        name,
+                        label,
+                        help,
+                        default.as_ptr(),
+                        READ_AND_WRITE,
                     );
                 }
                 Kind::Integer { min, max, default } => (self.gimp_procedure_add_int_argument)(
-                    procedure, name, label, help, min, max, default, READ_AND_WRITE,
+                    procedure,
+                    name,
+                    label,
+                    help,
+                    min,
+                    max,
+                    default,
+                    READ_AND_WRITE,
                 ),
                 Kind::Number { min, max, default } => (self.gimp_procedure_add_double_argument)(
-                    procedure, name, label, help, min, max, default, READ_AND_WRITE,
+                    procedure,
+                    name,
+                    label,
+                    help,
+                    min,
+                    max,
+                    default,
+                    READ_AND_WRITE,
                 ),
                 Kind::Switch => {
                     (self.gimp_procedure_add_boolean_argument)(procedure, name, label, help, 0, READ_AND_WRITE)
@@ -123,7 +152,13 @@ impl Functions {
                     }
                     let first = text(choices.first().map_or("", |choice| choice.name));
                     (self.gimp_procedure_add_choice_argument)(
-                        procedure, name, label, help, choice, first.as_ptr(), READ_AND_WRITE,
+                        procedure,
+                        name,
+                        label,
+                        help,
+                        choice,
+                        first.as_ptr(),
+                        READ_AND_WRITE,
                     );
                 }
             }
@@ -231,9 +266,7 @@ unsafe extern "C" fn run(
                 }
                 values
             }
-            Err(Failure::Cancelled) => {
-                (procedures.gimp_procedure_new_return_values)(procedure, CANCEL, null_mut())
-            }
+            Err(Failure::Cancelled) => (procedures.gimp_procedure_new_return_values)(procedure, CANCEL, null_mut()),
             // GIMP shows the message to the person, and gives it to a script.
             Err(Failure::Message(message)) => {
                 let domain = (procedures.gimp_plug_in_error_quark)();

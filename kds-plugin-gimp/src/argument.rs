@@ -87,9 +87,10 @@ pub fn arguments() -> Vec<Argument> {
         Argument {
             name: "output",
             label: "Result _goes to",
-            help: "Where the result goes: replace (0) changes the layer, new-layer (1) adds one above it, new-image (2) \
+            help:
+                "Where the result goes: replace (0) changes the layer, new-layer (1) adds one above it, new-image (2) \
                    leaves the image alone."
-                .into(),
+                    .into(),
             kind: Kind::Choice(OUTPUTS),
         },
         Argument {

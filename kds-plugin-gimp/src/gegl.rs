@@ -165,7 +165,9 @@ impl Rows<'_> {
     fn check(&self, part: Rectangle) -> Result<(), Failure> {
         let message = || {
             let Rectangle { width, height, .. } = part;
-            Failure::new(format!("a part of {width}x{height} pixels does not fit its buffer: please report this defect"))
+            Failure::new(format!(
+                "a part of {width}x{height} pixels does not fit its buffer: please report this defect"
+            ))
         };
         self.hold(part).then_some(()).ok_or_else(message)
     }
@@ -202,6 +204,10 @@ mod tests {
         assert!(rows.hold(rectangle(0, 0, 3, 5)));
         assert!(!rows.hold(rectangle(0, 0, 4, 5)));
         assert!(!rows.hold(rectangle(0, 0, 3, 6)));
-        assert!(!rows.hold(rectangle(0, 0, 5, 1)) && !rows.hold(rectangle(0, 0, 0, 1)) && !rows.hold(rectangle(0, 0, -1, 1)));
+        assert!(
+            !rows.hold(rectangle(0, 0, 5, 1))
+                && !rows.hold(rectangle(0, 0, 0, 1))
+                && !rows.hold(rectangle(0, 0, -1, 1))
+        );
     }
 }

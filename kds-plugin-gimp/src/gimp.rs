@@ -269,7 +269,9 @@ impl<H: Handle> Gimp<H> {
             scaled != 0
         };
         scaled.then_some(()).ok_or_else(|| {
-            Failure::new(format!("GIMP cannot enlarge the image to {width}x{height} pixels; crop it, or enlarge a part"))
+            Failure::new(format!(
+                "GIMP cannot enlarge the image to {width}x{height} pixels; crop it, or enlarge a part"
+            ))
         })
     }
 
@@ -292,7 +294,9 @@ impl<H: Handle> Gimp<H> {
             let precision = (functions.gimp_image_get_precision)(image);
             let new = (functions.gimp_image_new_with_precision)(width, height, c_int::from(gray), precision);
             if new == H::NONE {
-                return Err(Failure::new(format!("GIMP makes no image of {width}x{height} pixels; select a smaller part")));
+                return Err(Failure::new(format!(
+                    "GIMP makes no image of {width}x{height} pixels; select a smaller part"
+                )));
             }
             (functions.gimp_image_undo_disable)(new);
             let profile = (functions.gimp_image_get_color_profile)(image);

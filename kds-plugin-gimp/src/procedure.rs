@@ -55,7 +55,13 @@ pub fn run<H: Handle>(
     gimp.begin_progress(&format!("{}: loading the library", task.title()));
     let models = Models::open(task)?;
     let restorer = if mode == RunMode::Interactive {
-        dialog::ask(&gtk()?, task, &models, (region.seen.width.unsigned_abs(), region.seen.height.unsigned_abs()), settings)?
+        dialog::ask(
+            &gtk()?,
+            task,
+            &models,
+            (region.seen.width.unsigned_abs(), region.seen.height.unsigned_abs()),
+            settings,
+        )?
     } else {
         models.load(settings)?
     };

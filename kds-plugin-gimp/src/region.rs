@@ -40,7 +40,9 @@ impl<H: Handle> Region<H> {
         let image = gimp.image_of(layer);
         check(gimp, layer)?;
         if task == Task::Inpaint && gimp.selection(image).is_none() {
-            return Err(Failure::new("nothing is selected: select what is to be filled, for example by the free select tool"));
+            return Err(Failure::new(
+                "nothing is selected: select what is to be filled, for example by the free select tool",
+            ));
         }
         let area = gimp.selected(layer).ok_or_else(|| {
             Failure::new(format!(
@@ -110,9 +112,9 @@ fn check<H: Handle>(gimp: &Gimp<H>, layer: H) -> Result<(), Failure> {
         Kind::Group => refuse(format!(
             "'{name}' is a layer group: select one of the layers in it, or a merged copy of it (Layer ▸ New from Visible)"
         )),
-        Kind::Mask => {
-            refuse(format!("'{name}' is no layer but a mask or a channel: select the picture of a layer in the layers dialog"))
-        }
+        Kind::Mask => refuse(format!(
+            "'{name}' is no layer but a mask or a channel: select the picture of a layer in the layers dialog"
+        )),
         Kind::Layer if gimp.is_indexed(layer) => {
             refuse("an image of indexed colours cannot be restored: convert it first, by Image ▸ Mode ▸ RGB".into())
         }

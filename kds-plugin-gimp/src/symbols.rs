@@ -21,7 +21,9 @@ impl Library {
     pub fn open(name: &'static str) -> Result<Self, Failure> {
         // SAFETY: these are libraries of GIMP and GTK, whose initialisers ask nothing of the program.
         let library = unsafe { libloading::Library::new(name) }.map_err(|error| {
-            Failure::new(format!("cannot load {name} ({error}); this plug-in only works inside the GIMP it is made for"))
+            Failure::new(format!(
+                "cannot load {name} ({error}); this plug-in only works inside the GIMP it is made for"
+            ))
         })?;
         Ok(Self { name, library: ManuallyDrop::new(library) })
     }
@@ -41,7 +43,10 @@ impl Library {
             }
         }
         let names = names.join(" or ");
-        Err(Failure::new(format!("{} has no function {names}: this GIMP is too old or too new for this KDS", self.name)))
+        Err(Failure::new(format!(
+            "{} has no function {names}: this GIMP is too old or too new for this KDS",
+            self.name
+        )))
     }
 }
 
