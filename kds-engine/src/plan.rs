@@ -18,6 +18,9 @@ pub struct Plan {
     pub side: usize,
     /// The tiles, in input pixels of the padded picture.
     pub tiles: Vec<Tile>,
+    /// Whether one particle is chosen for the whole picture, for which the ensembles of all tiles are kept until the last
+    /// is sampled. Otherwise each tile chooses its own: the choice compares nothing, or there is too little memory.
+    pub choose_once: bool,
     /// Particles that go through the network at once.
     pub batch: usize,
     /// Bytes that the process is expected to hold at the peak.
@@ -26,6 +29,9 @@ pub struct Plan {
 
 /// Larger tiles than this gain nothing in speed or seams worth their memory.
 const LARGEST_SIDE: usize = 512;
+
+/// One choice of particle for the whole picture is worth tiles as small as this, but not smaller: their overlap takes time.
+const SMALLEST_SIDE_FOR_ONE_CHOICE: usize = 256;
 
 /// With more tiles than this their list alone would take more memory than they save, and no run would see their end.
 const MOST_TILES: usize = 1 << 20;
@@ -49,24 +55,32 @@ impl Plan {
 
         let limit = memory::limit(settings.memory);
         let fixed = memory::resident() + fixed_bytes(width, height, scale);
-        let cost = |side: usize, batch: usize| {
-            let pixels = (side.min(padded_width) * side.min(padded_height)) as u64;
-            fixed + pixels * tile_bytes_per_pixel(spec, settings.particles, batch)
+        let area = |side: usize| side.min(padded_width) * side.min(padded_height);
+        let count = |side: usize| {
+            let [across, down] =
+                [padded_width, padded_height].map(|length| span_count(length, side, spec.overlap, align));
+            across.saturating_mul(down)
         };
-        let mut side = largest;
-        while cost(side, 1) > limit {
-            if side <= smallest.min(largest) {
-                return Err(Error::OutOfMemory { needed: cost(side, 1) >> 20, budget: limit >> 20 });
-            }
-            side = (side * 7 / 8 / align * align).max(smallest.min(largest)).max(align);
-        }
-        let batch = (1..=settings.particles).rev().find(|batch| cost(side, *batch) <= limit).unwrap_or(1);
-        let count = span_count(padded_width, side, spec.overlap, align).saturating_mul(span_count(
-            padded_height,
-            side,
-            spec.overlap,
-            align,
-        ));
+        let cost = |side: usize, batch: usize, choose_once: bool| {
+            let kept = if choose_once { kept_bytes(spec, settings.particles, count(side), area(side)) } else { 0 };
+            (fixed + area(side) as u64 * tile_bytes_per_pixel(spec, settings.particles, batch)).saturating_add(kept)
+        };
+        let largest_fitting = |smallest: usize, choose_once: bool| {
+            let smallest = smallest.min(largest);
+            let smaller = |side: &usize| (*side > smallest).then(|| (side * 7 / 8 / align * align).max(smallest));
+            std::iter::successors(Some(largest), smaller).find(|side| cost(*side, 1, choose_once) <= limit)
+        };
+        let compares = settings.particles > 1 && settings.selection.compares();
+        let side_for_one_choice =
+            compares.then(|| largest_fitting(smallest.max(SMALLEST_SIDE_FOR_ONE_CHOICE.next_multiple_of(align)), true));
+        let Some(side) = side_for_one_choice.flatten().or_else(|| largest_fitting(smallest, false)) else {
+            let needed = cost(smallest.min(largest), 1, false);
+            return Err(Error::OutOfMemory { needed: needed >> 20, budget: limit >> 20 });
+        };
+        let count = count(side);
+        let choose_once = count > 1 && side_for_one_choice.flatten().is_some();
+        let cost = |batch: usize| cost(side, batch, choose_once);
+        let batch = (1..=settings.particles).rev().find(|batch| cost(*batch) <= limit).unwrap_or(1);
         if count > MOST_TILES {
             return Err(Error::Conflict(format!(
                 "an image of {width} x {height} pixels would be cut into {count} tiles; raise 'tile', or restore a smaller \
@@ -79,8 +93,9 @@ impl Plan {
             scale,
             side,
             tiles: tiles(padded_width, padded_height, side, spec.overlap, align),
+            choose_once,
             batch,
-            memory: cost(side, batch),
+            memory: cost(batch),
         })
     }
 }
@@ -114,6 +129,16 @@ fn tile_bytes_per_pixel(spec: &Spec, particles: usize, batch: usize) -> u64 {
     let network = batch * spec.activation_bytes;
     let decoded = 4 * 12 * spec.scale * spec.scale;
     (states + network.max(decoded)) as u64
+}
+
+/// What waits for the choice of a particle, of `count` tiles of `area` pixels: the finished latents in half precision, and what the network knew of the tile,
+/// which takes no more than the picture and as many planes of detail.
+fn kept_bytes(spec: &Spec, particles: usize, count: usize, area: usize) -> u64 {
+    if count == 1 {
+        return 0;
+    }
+    let latents = particles * spec.latent_channels * 2 / (spec.downscale * spec.downscale).max(1);
+    (count as u64).saturating_mul(area as u64 * (latents + 4 * 9) as u64)
 }
 
 fn least_common_multiple(a: usize, b: usize) -> usize {

@@ -7,7 +7,7 @@ use crate::ensemble::{Sampling, sample};
 use crate::noise::Window;
 use crate::plan::Plan;
 use crate::settings::Resolved;
-use crate::steering::spread;
+use crate::steering::{Distances, spread};
 use crate::tiling::Tile;
 use crate::{Error, Result};
 
@@ -79,9 +79,10 @@ pub fn restore(
     loop {
         let plan = Plan::new(backbone.spec(), &settings, picture.width, picture.height)?;
         tracing::debug!(
-            "{} tiles of {} pixels, {} of {} particles at once, {} MiB expected",
+            "{} tiles of {} pixels, one particle for {}, {} of {} particles at once, {} MiB expected",
             plan.tiles.len(),
             plan.side,
+            if plan.choose_once { "all of them" } else { "each" },
             plan.batch,
             settings.particles,
             plan.memory >> 20
@@ -134,18 +135,31 @@ impl Run<'_> {
 
         let mut values = vec![0f32; 3 * width * height];
         let mut doubt = self.with_confidence.then(|| vec![0f32; width * height]);
+        let mut distances = Distances::default();
+        let mut waiting = Vec::new();
         for (index, tile) in self.plan.tiles.iter().enumerate() {
             let done = evaluations * index as u64;
             let condition = self.backbone.condition(&self.tile_image(tile)?)?;
             let ensemble = self.sample_tile(tile, &condition, done, total)?;
-            (self.progress)(Progress { stage: Stage::Decode, done: done + evaluations, total })?;
-            let chosen = self.settings.selection.choose(&ensemble)?;
-            let decoded = self.to_scale(&self.backbone.decode(&chosen, &condition)?)?;
-            self.blend(tile, &decoded, &mut values)?;
             if let Some(doubt) = &mut doubt {
                 let spread = spread(&ensemble)?.f_div_scalar(spec.latent_std)?.f_unsqueeze(0)?.f_unsqueeze(0)?;
                 self.blend(tile, &self.enlarge_map(&spread, tile)?, doubt)?;
             }
+            if self.plan.choose_once {
+                let [rows, columns] = [tile.y, tile.x].map(|span| span.weights_below(spec.downscale));
+                distances.add(self.settings.selection, &ensemble, &rows, &columns)?;
+                waiting.push((tile, condition, ensemble.f_to_kind(Kind::Half)?.f_to_device(tch::Device::Cpu)?));
+                continue;
+            }
+            (self.progress)(Progress { stage: Stage::Decode, done: done + evaluations, total })?;
+            let chosen = self.settings.selection.choose(&ensemble)?;
+            self.decode(tile, &chosen, &condition, &mut values)?;
+        }
+        for (tile, condition, ensemble) in waiting {
+            (self.progress)(Progress { stage: Stage::Decode, done: total, total })?;
+            let ensemble = ensemble.f_to_device(spec.device)?.f_to_kind(Kind::Float)?;
+            let chosen = self.settings.selection.pick(&ensemble, &distances)?;
+            self.decode(tile, &chosen, &condition, &mut values)?;
         }
         (self.progress)(Progress { stage: Stage::Finish, done: total, total })?;
         // Finite latents may still overflow where they are decoded or their spread is taken.
@@ -215,6 +229,12 @@ impl Run<'_> {
                 tell(evaluations as u64)
             },
         )
+    }
+
+    /// Decodes the chosen latent of a tile into the planes of the picture.
+    fn decode(&self, tile: &Tile, chosen: &Tensor, condition: &Condition, planes: &mut [f32]) -> Result<()> {
+        let decoded = self.to_scale(&self.backbone.decode(chosen, condition)?)?;
+        self.blend(tile, &decoded, planes)
     }
 
     /// A decoded tile at the scale that was asked for.

@@ -43,6 +43,12 @@ impl Span {
             })
             .collect()
     }
+
+    /// The share that this tile has in each of its cells of `downscale` pixels along the axis.
+    pub fn weights_below(&self, downscale: usize) -> Vec<f32> {
+        let mean = |cell: &[f32]| cell.iter().sum::<f32>() / cell.len() as f32;
+        self.weights(1).chunks(downscale).map(mean).collect()
+    }
 }
 
 /// 0 before the ramp, 1 after it, linear through the pixel centres between; a ramp of no length is a step.

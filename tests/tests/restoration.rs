@@ -16,10 +16,9 @@ const PSNR_GAIN_OVER_SINGLE: f64 = 0.2;
 const LPIPS_LOSS_OVER_SINGLE: f64 = 0.005;
 
 /// How near pictures must be that differ only in what should not matter, in f32. The threads and the batches change
-/// the order of sums alone; tiles also change what the network sees around a pixel, and each tile selects its own particle:
-/// with sharper weights that is what differs most.
+/// the order of sums alone; tiles also change what the network sees around a pixel.
 const SAME: Agreement = Agreement { mean_difference: 0.05, psnr: 50.0 };
-const SAME_BUT_TILES: Agreement = Agreement { mean_difference: 2.0, psnr: 35.0 };
+const SAME_BUT_TILES: Agreement = Agreement { mean_difference: 1.2, psnr: 42.0 };
 /// How much the pictures of different seeds differ at least, in grey levels.
 const DIFFERENT_MEAN_DIFFERENCE: f64 = 0.1;
 

@@ -35,6 +35,7 @@ use tch::{Device, Kind, Tensor};
 
 pub use kernel::Kernel;
 pub use ramp::Ramp;
+pub(crate) use selection::Distances;
 pub use selection::Selection;
 pub use spread::spread;
 

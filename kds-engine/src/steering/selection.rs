@@ -43,20 +43,75 @@ impl Selection {
     /// # Errors
     /// [`Error::Conflict`] for another shape or element type, or an index that no particle has.
     pub fn choose(&self, x0: &Tensor) -> Result<Tensor> {
+        let mut distances = Distances::default();
+        if self.compares() {
+            check_ensemble(x0)?;
+            let (_, _, height, width) = x0.size4()?;
+            distances.add(*self, x0, &vec![1.0; height as usize], &vec![1.0; width as usize])?;
+        }
+        self.pick(x0, &distances)
+    }
+
+    /// Whether the choice needs the distances between the particles.
+    pub(crate) fn compares(&self) -> bool {
+        matches!(self, Self::Nearest | Self::Medoid)
+    }
+
+    /// The latent [1, C, H, W] that the distances choose from the ensemble of a part of the picture, [N, C, H, W].
+    pub(crate) fn pick(&self, x0: &Tensor, distances: &Distances) -> Result<Tensor> {
         check_ensemble(x0)?;
         tch::no_grad(|| {
             let index = match *self {
                 Self::Mean => return Ok(x0.f_mean_dim(0, true, Kind::Float)?),
-                Self::Nearest => smallest(&distances(x0, &x0.f_mean_dim(0, true, Kind::Float)?)?)?,
-                Self::Medoid => {
-                    let sums = (0..x0.size()[0])
-                        .map(|particle| Ok(distances(x0, &x0.f_narrow(0, particle, 1)?)?.f_sum(Kind::Double)?));
-                    smallest(&Tensor::f_stack(&sums.collect::<Result<Vec<_>>>()?, 0)?)?
-                }
+                Self::Nearest | Self::Medoid => distances.nearest(),
                 Self::Index(index) => checked(index, x0.size()[0])?,
             };
             Ok(x0.f_narrow(0, index, 1)?)
         })
+    }
+}
+
+/// How far every particle is from what it is compared with, over the parts of a picture that have been added.
+#[derive(Debug, Default)]
+pub(crate) struct Distances {
+    /// Squared L2, particle by particle: to the mean, or to each of the particles.
+    squared: Vec<Vec<f64>>,
+}
+
+impl Distances {
+    /// Adds a part of the picture, its ensemble [N, C, H, W], in which every pixel counts for the weight of its row
+    /// times the weight of its column.
+    pub(crate) fn add(&mut self, selection: Selection, x0: &Tensor, rows: &[f32], columns: &[f32]) -> Result<()> {
+        check_ensemble(x0)?;
+        tch::no_grad(|| {
+            let weighing = |weights: &[f32], shape: [i64; 2]| -> Result<Tensor> {
+                Ok(Tensor::f_from_slice(weights)?.f_reshape(shape)?.f_to_device(x0.device())?)
+            };
+            let weights = weighing(rows, [-1, 1])?.f_mul(&weighing(columns, [1, -1])?)?;
+            let particles = x0.size()[0];
+            let references = match selection {
+                Selection::Medoid => {
+                    (0..particles).map(|k| x0.f_narrow(0, k, 1)).collect::<std::result::Result<_, _>>()?
+                }
+                _ => vec![x0.f_mean_dim(0, true, Kind::Float)?],
+            };
+            self.squared.resize(particles as usize, vec![0.0; references.len()]);
+            for (k, reference) in references.iter().enumerate() {
+                let squared = x0.f_sub(reference)?.f_square()?.f_mul(&weights)?;
+                let sums = squared.f_sum_dim_intlist([1, 2, 3].as_slice(), false, Kind::Double)?;
+                for (total, sum) in self.squared.iter_mut().zip(Vec::<f64>::try_from(&sums)?) {
+                    total[k] += sum;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// The particle whose distances have the smallest sum; the first of equal ones.
+    fn nearest(&self) -> i64 {
+        let sums = self.squared.iter().map(|squared| squared.iter().map(|value| value.sqrt()).sum::<f64>());
+        let best = sums.enumerate().min_by(|(_, a), (_, b)| a.total_cmp(b));
+        best.map_or(0, |(index, _)| index as i64)
     }
 }
 
@@ -67,15 +122,4 @@ fn checked(index: usize, particles: i64) -> Result<i64> {
              lower the index or raise 'particles'"
         ))
     })
-}
-
-/// L2 distances of the particles to one latent: [N, C, H, W] and [1, C, H, W] give [N].
-fn distances(x0: &Tensor, to: &Tensor) -> Result<Tensor> {
-    Ok(x0.f_sub(to)?.f_square()?.f_sum_dim_intlist([1, 2, 3].as_slice(), false, Kind::Double)?.f_sqrt()?)
-}
-
-/// Where the smallest value is; the first of equal ones, which `argmin` does not promise.
-fn smallest(values: &Tensor) -> Result<i64> {
-    let (_, order) = values.f_sort_stable(true, 0, false)?;
-    Ok(order.f_int64_value(&[0])?)
 }

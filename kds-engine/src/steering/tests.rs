@@ -148,3 +148,23 @@ fn the_spread() {
     assert_eq!(values(&map), [2.5f32.sqrt(), 0.0]);
     assert_eq!(values(&spread(&x0.f_narrow(0, 0, 1).unwrap()).unwrap()), [0.0, 0.0]);
 }
+
+#[test]
+fn a_picture_in_parts_chooses_as_the_whole_picture_does() {
+    let x0 = ensemble([6, 3, 8, 10]);
+    let part = |columns: std::ops::Range<i64>| x0.f_narrow(3, columns.start, columns.end - columns.start).unwrap();
+    for selection in [Selection::Nearest, Selection::Medoid] {
+        // Two parts that share four columns, over which one fades into the other.
+        let mut distances = Distances::default();
+        let rows = [1.0; 8];
+        distances.add(selection, &part(0..7), &rows, &[1.0, 1.0, 1.0, 0.8, 0.6, 0.4, 0.2]).unwrap();
+        distances.add(selection, &part(3..10), &rows, &[0.2, 0.4, 0.6, 0.8, 1.0, 1.0, 1.0]).unwrap();
+        let whole = selection.choose(&x0).unwrap();
+        assert_eq!(values(&selection.pick(&x0, &distances).unwrap()), values(&whole), "{selection:?}");
+        // The parts alone would choose otherwise, so it is the sum that decides.
+        let alone = |columns: std::ops::Range<i64>| selection.choose(&part(columns)).unwrap();
+        let of_whole =
+            |columns: std::ops::Range<i64>| whole.f_narrow(3, columns.start, columns.end - columns.start).unwrap();
+        assert!(values(&alone(0..7)) != values(&of_whole(0..7)) || values(&alone(3..10)) != values(&of_whole(3..10)));
+    }
+}
