@@ -1,55 +1,13 @@
 //! Transparency: the network sees only colour.
 
-use tch::Tensor;
+use tch::{Kind, Tensor};
 
-use crate::Result;
-use crate::restore::Picture;
+use crate::{Result, holes};
 
-/// Gives transparent pixels the colour of the visible ones nearby, so that what lies hidden under alpha 0 does not bleed
-/// into what is seen. Visible pixels keep their colour. `alpha`: one value in 0..1 per pixel.
-///
-/// Push-pull: ever coarser averages of the visible colours, each filling the holes of the finer one.
-pub fn fill_transparent(picture: &mut Picture, alpha: &[f32]) {
-    if alpha.iter().all(|alpha| *alpha > 0.0) {
-        return;
-    }
-    let weight: Vec<f32> = alpha.iter().map(|alpha| f32::from(*alpha > 0.0)).collect();
-    let pixels = picture.width * picture.height;
-    for plane in picture.values.chunks_exact_mut(pixels) {
-        fill(plane, &weight, picture.width, picture.height);
-    }
-}
-
-/// Fills `plane` where `weight` is 0.
-fn fill(plane: &mut [f32], weight: &[f32], width: usize, height: usize) {
-    if width == 1 && height == 1 {
-        return;
-    }
-    let (half_width, half_height) = (width.div_ceil(2), height.div_ceil(2));
-    let mut coarse = vec![0f32; half_width * half_height];
-    let mut counts = vec![0f32; half_width * half_height];
-    for y in 0..height {
-        for x in 0..width {
-            let (fine, index) = (y * width + x, y / 2 * half_width + x / 2);
-            coarse[index] += plane[fine] * weight[fine];
-            counts[index] += weight[fine];
-        }
-    }
-    for (value, count) in coarse.iter_mut().zip(&counts) {
-        *value /= count.max(1.0);
-    }
-    let covered: Vec<f32> = counts.iter().map(|count| count.min(1.0)).collect();
-    if covered.contains(&0.0) && covered.contains(&1.0) {
-        fill(&mut coarse, &covered, half_width, half_height);
-    }
-    for y in 0..height {
-        for x in 0..width {
-            let fine = y * width + x;
-            if weight[fine] == 0.0 {
-                plane[fine] = coarse[y / 2 * half_width + x / 2];
-            }
-        }
-    }
+/// The picture (`1 x 3 x h x w`) with the colour of the visible pixels nearby where alpha (`1 x 1 x h x w`) is 0, so that
+/// what lies hidden there does not bleed into what is seen. Visible pixels keep their colour.
+pub fn fill_transparent(picture: &Tensor, alpha: &Tensor) -> Result<Tensor> {
+    holes::fill(picture, &alpha.f_le(0.0)?.f_to_kind(Kind::Float)?)
 }
 
 /// Bicubic enlargement of alpha (one value per pixel), within 0..1.
@@ -70,24 +28,18 @@ mod tests {
     #[test]
     fn hidden_colour_is_replaced_and_visible_colour_kept() {
         // The left half is visible and green; under the transparent right half lies red.
-        let (width, height) = (9, 5);
-        let visible = |index: usize| index % width < 4;
+        let (width, height) = (9i64, 5);
+        let visible = |index: i64| index % width < 4;
         let alpha: Vec<f32> = (0..45).map(|index| if visible(index) { 1.0 } else { 0.0 }).collect();
         let red = (0..45).map(|index| if visible(index) { 0.1 } else { 1.0 });
         let green = (0..45).map(|index| if visible(index) { 0.8 } else { 0.0 });
-        let values = red.chain(green).chain((0..45).map(|_| 0.3)).collect();
-        let mut picture = Picture { width, height, values };
-        fill_transparent(&mut picture, &alpha);
+        let values: Vec<f32> = red.chain(green).chain((0..45).map(|_| 0.3)).collect();
+        let picture = Tensor::from_slice(&values).reshape([1, 3, height, width]);
+        let filled = fill_transparent(&picture, &Tensor::from_slice(&alpha).reshape([1, 1, height, width])).unwrap();
+        let filled: Vec<f32> = filled.reshape([-1]).try_into().unwrap();
         for index in 0..45 {
-            assert!((picture.values[index] - 0.1).abs() < 1e-5 && (picture.values[45 + index] - 0.8).abs() < 1e-5);
+            assert!((filled[index] - 0.1).abs() < 1e-5 && (filled[45 + index] - 0.8).abs() < 1e-5);
         }
-    }
-
-    #[test]
-    fn a_picture_with_nothing_visible_stays() {
-        let mut picture = Picture { width: 2, height: 1, values: vec![0.5; 6] };
-        fill_transparent(&mut picture, &[0.0, 0.0]);
-        assert!(picture.values.iter().all(|value| value.is_finite()));
     }
 
     #[test]

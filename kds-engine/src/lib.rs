@@ -8,6 +8,8 @@ pub mod backbone;
 pub mod device;
 pub mod ensemble;
 pub mod error;
+pub mod holes;
+mod known;
 pub mod memory;
 pub mod nn;
 pub mod noise;

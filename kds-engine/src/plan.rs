@@ -27,9 +27,6 @@ pub struct Plan {
     pub memory: u64,
 }
 
-/// Larger tiles than this gain nothing in speed or seams worth their memory.
-const LARGEST_SIDE: usize = 512;
-
 /// One choice of particle for the whole picture is worth tiles as small as this, but not smaller: their overlap takes time.
 const SMALLEST_SIDE_FOR_ONE_CHOICE: usize = 256;
 
@@ -50,7 +47,7 @@ impl Plan {
         let align = least_common_multiple(spec.multiple, spec.downscale * settings.steering.patch);
         let (padded_width, padded_height) = (width.next_multiple_of(align), height.next_multiple_of(align));
         let smallest = (4 * spec.overlap.max(align) / 2).next_multiple_of(align);
-        let wanted = if settings.tile == 0 { LARGEST_SIDE } else { settings.tile };
+        let wanted = if settings.tile == 0 { spec.largest_side } else { settings.tile };
         let largest = wanted.next_multiple_of(align).min(padded_width.max(padded_height)).max(align);
 
         let limit = memory::limit(settings.memory);

@@ -75,21 +75,24 @@ impl BackboneKind {
 }
 
 const BUILT_IN: &str = include_str!("../../models/registry.toml");
-const BUILT_IN_FILES: &[(&str, &[BuiltInFile])] = &[(
-    "kds-photo-x4",
-    &[
-        ("model_index.json", include_bytes!("../../models/kds-photo-x4/model_index.json")),
-        ("unet/config.json", include_bytes!("../../models/kds-photo-x4/unet/config.json")),
+/// A model folder, compiled in.
+macro_rules! built_in {
+    ($name:literal) => {
         (
-            "unet/diffusion_pytorch_model.safetensors",
-            include_bytes!("../../models/kds-photo-x4/unet/diffusion_pytorch_model.safetensors"),
-        ),
-        (
-            "scheduler/scheduler_config.json",
-            include_bytes!("../../models/kds-photo-x4/scheduler/scheduler_config.json"),
-        ),
-    ],
-)];
+            $name,
+            &[
+                built_in!($name, "model_index.json"),
+                built_in!($name, "unet/config.json"),
+                built_in!($name, "unet/diffusion_pytorch_model.safetensors"),
+                built_in!($name, "scheduler/scheduler_config.json"),
+            ],
+        )
+    };
+    ($name:literal, $file:literal) => {
+        ($file, include_bytes!(concat!("../../models/", $name, "/", $file)))
+    };
+}
+const BUILT_IN_FILES: &[(&str, &[BuiltInFile])] = &[built_in!("kds-photo-x4"), built_in!("kds-photo-x1")];
 
 /// Registry files are written by people.
 const LARGEST_FILE: u64 = 1 << 20;
@@ -220,15 +223,16 @@ impl Registry {
 impl ModelEntry {
     /// Loads the model.
     pub fn load(&self, device: Device, kind: Kind) -> Result<Box<dyn Backbone>> {
-        if self.task == Task::Inpainting {
-            let (id, backbone) = (&self.id, self.backbone.name());
-            return Err(Error::Conflict(format!(
-                "model '{id}': the backbone '{backbone}' fills no masks; name another task"
-            )));
-        }
         let backbone: Box<dyn Backbone> = match self.backbone {
             BackboneKind::Residual => Box::new(Residual::load(&self.files, device, kind)?),
         };
+        if self.task == Task::Inpainting && !backbone.spec().fills_holes {
+            return Err(Error::Conflict(format!(
+                "model '{}': '{}' fills no holes; name another task",
+                self.id,
+                self.files.path("").display()
+            )));
+        }
         if backbone.spec().scale != self.scale {
             let (found, id) = (backbone.spec().scale, &self.id);
             return Err(Error::Conflict(format!(
@@ -336,9 +340,11 @@ bandwidth = "auto*2"
 
     #[test]
     fn a_model_that_fills_no_mask_is_not_opened_as_one_that_does() {
-        let registry = read(&GOOD.replace("super-resolution", "inpainting")).unwrap();
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/kds-photo-x4");
+        let text = GOOD.replace("super-resolution", "inpainting").replace("models/mine", folder);
+        let registry = read(&text).unwrap();
         let message = registry.find("mine").unwrap().load(Device::Cpu, Kind::Float).err().unwrap().to_string();
-        assert!(message.contains("mask"), "{message}");
+        assert!(message.contains("fills no holes"), "{message}");
     }
 
     #[test]

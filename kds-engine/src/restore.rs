@@ -4,6 +4,7 @@ use tch::{Kind, Tensor};
 
 use crate::backbone::{Backbone, Condition};
 use crate::ensemble::{Sampling, sample};
+use crate::known::Known;
 use crate::noise::Window;
 use crate::plan::Plan;
 use crate::settings::Resolved;
@@ -22,10 +23,28 @@ pub struct Picture {
     pub values: Vec<f32>,
 }
 
+/// What there is to restore.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// The picture. Its values must be finite; ones outside 0..1 are restored as if they were the nearest within.
+    pub picture: &'a Picture,
+    /// Opacity, one value in 0..1 per pixel: the colour of pixels with 0 is not looked at.
+    pub alpha: Option<&'a [f32]>,
+    /// For models that fill holes, one value in 0..1 per pixel: how much of the result is to be seen there. What is above
+    /// 0 is not looked at, and pixels with 0 keep their values exactly.
+    pub mask: Option<&'a [f32]>,
+}
+
+impl<'a> From<&'a Picture> for Source<'a> {
+    fn from(picture: &'a Picture) -> Self {
+        Self { picture, alpha: None, mask: None }
+    }
+}
+
 /// What [`restore`] gives.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Restored {
-    /// The picture, within 0..1.
+    /// The picture, within 0..1 wherever it is not the source's.
     pub picture: Picture,
     /// Per pixel, 1 where the particles agree, 0 where they differ as much as photographs do.
     pub confidence: Option<Vec<f32>>,
@@ -63,21 +82,65 @@ pub enum Stage {
 pub fn restore(
     backbone: &dyn Backbone,
     settings: &Resolved,
-    picture: &Picture,
+    source: Source<'_>,
     with_confidence: bool,
     progress: &mut dyn FnMut(Progress) -> Result<()>,
 ) -> Result<Restored> {
-    if picture.values.len() != 3 * picture.width * picture.height {
-        return Err(Error::Image(format!("the image has {} values, not 3 per pixel", picture.values.len())));
-    }
-    if !picture.values.iter().all(|value| value.is_finite()) {
-        return Err(Error::Image("the image has values that are not finite numbers".to_owned()));
-    }
     let _guard = tch::no_grad_guard();
+    let spec = backbone.spec();
+    let known = Known::new(source, spec.fills_holes)?;
+    let Some(mask) = source.mask else { return sample_tiles(backbone, settings, &known, with_confidence, progress) };
+    let confidence = with_confidence.then(|| vec![1.0; mask.len()]);
+    let mut result = Restored { picture: source.picture.clone(), confidence };
+    // The rest of the picture would only be thrown away again.
+    if let Some((part, corner)) = known.around_holes(spec.context) {
+        let filled = sample_tiles(backbone, settings, &part, with_confidence, progress)?;
+        let width = source.picture.width;
+        let blend =
+            |planes: &mut [f32], part: &[f32]| blend_holes(mask, width, planes, part, filled.picture.width, corner);
+        blend(&mut result.picture.values, &filled.picture.values);
+        if let (Some(whole), Some(part)) = (&mut result.confidence, &filled.confidence) {
+            blend(whole, part);
+        }
+    }
+    Ok(result)
+}
+
+/// Blends planes of a part, whose corner lies at x, y, into those of the whole picture by the share that the mask gives
+/// each pixel; where it is 0 nothing changes.
+fn blend_holes(
+    mask: &[f32],
+    width: usize,
+    planes: &mut [f32],
+    part: &[f32],
+    part_width: usize,
+    (x, y): (usize, usize),
+) {
+    let part_pixels = part.len() / (planes.len() / mask.len());
+    for (plane, part) in planes.chunks_exact_mut(mask.len()).zip(part.chunks_exact(part_pixels)) {
+        for (row, part) in part.chunks_exact(part_width).enumerate() {
+            let first = (y + row) * width + x;
+            let shares = &mask[first..][..part_width];
+            for ((value, new), share) in
+                plane[first..].iter_mut().zip(part).zip(shares).filter(|(_, share)| **share > 0.0)
+            {
+                *value += share * (new - *value);
+            }
+        }
+    }
+}
+
+fn sample_tiles(
+    backbone: &dyn Backbone,
+    settings: &Resolved,
+    known: &Known,
+    with_confidence: bool,
+    progress: &mut dyn FnMut(Progress) -> Result<()>,
+) -> Result<Restored> {
     let mut settings = settings.clone();
     let start = std::time::Instant::now();
     loop {
-        let plan = Plan::new(backbone.spec(), &settings, picture.width, picture.height)?;
+        let plan = Plan::new(backbone.spec(), &settings, known.width, known.height)?;
         tracing::debug!(
             "{} tiles of {} pixels, one particle for {}, {} of {} particles at once, {} MiB expected",
             plan.tiles.len(),
@@ -87,7 +150,7 @@ pub fn restore(
             settings.particles,
             plan.memory >> 20
         );
-        match (Run { backbone, settings: &settings, plan: &plan, picture, with_confidence, progress }).run() {
+        match (Run { backbone, settings: &settings, plan: &plan, known, with_confidence, progress }).run() {
             Err(Error::Torch(error)) if is_out_of_memory(&error) => {
                 let smaller = plan.side / 2;
                 if smaller < backbone.spec().overlap.max(backbone.spec().multiple) {
@@ -100,7 +163,7 @@ pub fn restore(
                 settings.tile = smaller;
             }
             Ok(restored) => {
-                let (from, to) = ((picture.width, picture.height), (plan.output_width, plan.output_height));
+                let (from, to) = ((known.width, known.height), (plan.output_width, plan.output_height));
                 tracing::info!("restored {from:?} to {to:?} pixels in {:.1} s", start.elapsed().as_secs_f64());
                 return Ok(restored);
             }
@@ -118,7 +181,7 @@ struct Run<'a> {
     backbone: &'a dyn Backbone,
     settings: &'a Resolved,
     plan: &'a Plan,
-    picture: &'a Picture,
+    known: &'a Known,
     with_confidence: bool,
     progress: &'a mut dyn FnMut(Progress) -> Result<()>,
 }
@@ -139,7 +202,8 @@ impl Run<'_> {
         let mut waiting = Vec::new();
         for (index, tile) in self.plan.tiles.iter().enumerate() {
             let done = evaluations * index as u64;
-            let condition = self.backbone.condition(&self.tile_image(tile)?)?;
+            let (image, mask) = self.known.tile(tile, spec.device)?;
+            let condition = self.backbone.condition(&image, mask.as_ref())?;
             let ensemble = self.sample_tile(tile, &condition, done, total)?;
             if let Some(doubt) = &mut doubt {
                 let spread = spread(&ensemble)?.f_div_scalar(spec.latent_std)?.f_unsqueeze(0)?.f_unsqueeze(0)?;
@@ -173,21 +237,6 @@ impl Run<'_> {
             doubt
         });
         Ok(Restored { picture: Picture { width, height, values }, confidence })
-    }
-
-    /// The pixels under a tile, `1 x 3 x h x w` in -1..1; beyond the picture its edge is repeated.
-    fn tile_image(&self, tile: &Tile) -> Result<Tensor> {
-        let Picture { width, height, values } = self.picture;
-        let mut pixels = Vec::with_capacity(3 * tile.x.length * tile.y.length);
-        for plane in values.chunks_exact(width * height) {
-            for row in tile.y.start..tile.y.start + tile.y.length {
-                let row = &plane[row.min(height - 1) * width..][..*width];
-                let columns = tile.x.start..tile.x.start + tile.x.length;
-                pixels.extend(columns.map(|column| row[column.min(width - 1)] * 2.0 - 1.0));
-            }
-        }
-        let size = [1, 3, tile.y.length as i64, tile.x.length as i64];
-        Ok(Tensor::f_from_slice(&pixels)?.f_reshape(size)?.f_to_device(self.backbone.spec().device)?)
     }
 
     fn sample_tile(&mut self, tile: &Tile, condition: &Condition, done: u64, total: u64) -> Result<Tensor> {

@@ -235,6 +235,32 @@ impl Pixels {
         }
         Ok(Self { picture: Picture { width, height, values }, alpha })
     }
+
+    /// The mask of this picture: one value in 0..1 per pixel.
+    ///
+    /// # Safety
+    /// `mask` is NULL or valid, its buffer `len` bytes long.
+    pub unsafe fn read_mask(&self, mask: *const kds_image) -> Result<Vec<f32>, Failure> {
+        // SAFETY: the caller's promise.
+        let layout = unsafe { Layout::new(mask, "mask")? };
+        let wrong = |reason: String| Failure::new(KDS_INVALID_IMAGE, format!("mask: {reason}"));
+        if layout.channels != 1 {
+            return Err(wrong(format!("format {} is not gray", layout.image.format)));
+        }
+        let Picture { width, height, .. } = self.picture;
+        let found = (layout.image.width as usize, layout.image.height as usize);
+        if found != (width, height) {
+            let (found_width, found_height) = found;
+            return Err(wrong(format!("{found_width} x {found_height} pixels, the input has {width} x {height}")));
+        }
+        let rows = (0..height).map(|y| layout.row(y).cast_const());
+        let values: Vec<f32> =
+            rows.flat_map(|row| (0..width).map(move |x| (row, x))).map(|(row, x)| layout.get(row, x)).collect();
+        if values.iter().any(|value| value.is_nan()) {
+            return Err(wrong("has values that are no numbers".to_owned()));
+        }
+        Ok(values.into_iter().map(|value| value.clamp(0.0, 1.0)).collect())
+    }
 }
 
 /// An output image: the caller's memory, checked.
@@ -272,8 +298,10 @@ impl Target {
                 let factor = if premultiplied { opacity } else { 1.0 };
                 let colour = |channel: usize| picture.values[channel * pixels + pixel] * factor;
                 if layout.channels < 3 {
-                    // Luma of ITU-R BT.601, as in JPEG.
-                    layout.put(row, first, 0.299 * colour(0) + 0.587 * colour(1) + 0.114 * colour(2));
+                    let [red, green, blue] = [0, 1, 2].map(colour);
+                    // Luma of ITU-R BT.601, as in JPEG. What is gray already stays as it is, to the last bit.
+                    let luma = 0.299 * red + 0.587 * green + 0.114 * blue;
+                    layout.put(row, first, if red == green && green == blue { red } else { luma });
                 } else {
                     (0..3).for_each(|channel| layout.put(row, first + channel, colour(channel)));
                 }

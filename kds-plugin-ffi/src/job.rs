@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kds_engine::plan::Plan;
 use kds_engine::registry::Task;
-use kds_engine::restore::{Progress, restore};
+use kds_engine::restore::{Progress, Source, restore};
 use kds_engine::settings::Settings;
 use kds_engine::{Error, alpha, threads};
 
@@ -243,7 +243,8 @@ pub unsafe extern "C" fn kds_job_estimate(
 }
 
 /// Restores `input` into the caller's buffer `output`, which has the size that `kds_job_output_size` tells and any
-/// format. `mask` (gray, of the input's size; white is what to fill) is for models that need one, else NULL.
+/// format. `mask` is for models that need one, else NULL: gray, of the input's size; white is what to fill, black keeps its
+/// pixels exactly as they are, and between the two the result is blended in.
 /// `confidence` is NULL or a gray image of the output's size: white where the particles agree, black where they differ
 /// as much as photographs do.
 ///
@@ -339,11 +340,19 @@ impl kds_job {
     ) -> Result<(), Failure> {
         let settings = lock(&self.settings).resolve()?;
         let scale = self.scale()? as usize;
-        if !mask.is_null() && self.loaded.task != Task::Inpainting {
-            return Err(Failure::argument("this model takes no mask; pass NULL, or open a model for inpainting"));
+        let needs_mask = self.loaded.task == Task::Inpainting;
+        if mask.is_null() == needs_mask {
+            return Err(Failure::argument(match needs_mask {
+                true => "mask is NULL; this model fills holes: pass a gray image, white where to fill",
+                false => "this model takes no mask; pass NULL, or open a model for inpainting",
+            }));
         }
         // SAFETY: the caller's promise, for all images.
-        let mut pixels = unsafe { Pixels::read(input)? };
+        let pixels = unsafe { Pixels::read(input)? };
+        let mask = match needs_mask {
+            true => Some(unsafe { pixels.read_mask(mask)? }),
+            false => None,
+        };
         let (width, height) = (pixels.picture.width * scale, pixels.picture.height * scale);
         let output = unsafe { Target::new(output, "output", width, height)? };
         let confidence = match confidence.is_null() {
@@ -363,11 +372,8 @@ impl kds_job {
             let asked = progress.is_some_and(|progress| unsafe { progress(user_data, &raw const info) } != 0);
             if asked || self.cancelled.load(Ordering::Acquire) { Err(Error::Cancelled) } else { Ok(()) }
         };
-        if let Some(alpha) = &pixels.alpha {
-            alpha::fill_transparent(&mut pixels.picture, alpha);
-        }
-        let backbone = &*self.loaded.backbone;
-        let restored = restore(backbone, &settings, &pixels.picture, confidence.is_some(), &mut tell)?;
+        let source = Source { picture: &pixels.picture, alpha: pixels.alpha.as_deref(), mask: mask.as_deref() };
+        let restored = restore(&*self.loaded.backbone, &settings, source, confidence.is_some(), &mut tell)?;
         let alpha = pixels.alpha.as_ref().filter(|_| output.has_alpha());
         let alpha =
             alpha.map(|alpha| alpha::enlarge(alpha, pixels.picture.width, pixels.picture.height, scale)).transpose()?;

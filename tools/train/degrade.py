@@ -34,16 +34,16 @@ def resize(image: np.ndarray, height: int, width: int, rng: np.random.Generator)
     return cv2.resize(image, (width, height), interpolation=chosen)
 
 
-def sensor_noise(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def sensor_noise(image: np.ndarray, rng: np.random.Generator, strongest: float = 1.0) -> np.ndarray:
     """Read noise plus shot noise growing with brightness, in colour or (a third of the time) in luma only."""
     shape = image.shape[:2] + ((1,) if rng.random() < 0.33 else (3,))
-    read, shot = rng.uniform(0, 6), rng.uniform(0, 0.5)
+    read, shot = strongest * rng.uniform(0, 6), strongest * rng.uniform(0, 0.5)
     deviation = np.sqrt(read**2 + shot * image.astype(np.float32))
     return image + deviation * rng.standard_normal(shape, dtype=np.float32)
 
 
-def jpeg(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    quality = int(rng.integers(40, 96))
+def jpeg(image: np.ndarray, rng: np.random.Generator, worst: int = 40) -> np.ndarray:
+    quality = int(rng.integers(worst, 96))
     _, data = cv2.imencode(".jpg", image[..., ::-1], (cv2.IMWRITE_JPEG_QUALITY, quality))
     return cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]
 

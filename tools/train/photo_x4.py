@@ -11,9 +11,12 @@ a thousandth of the variance of its inputs, and after 6,750 iterations a predict
 the residual.
 """
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import UNet2DModel
+
+from degrade import degrade
 
 SCALE = 4
 RESIDUAL_STD = 0.15  # of the residual in [-1, 1] units; latents = residual / RESIDUAL_STD
@@ -67,3 +70,13 @@ def encode(high: torch.Tensor, low: torch.Tensor) -> torch.Tensor:
 def decode(latents: torch.Tensor, low: torch.Tensor) -> torch.Tensor:
     """The photograph, N x 3 x 4h x 4w, not clamped."""
     return enlarge(low) + RESIDUAL_STD * F.pixel_shuffle(latents, SCALE)
+
+
+def known(high: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray]:
+    """The photograph as a person would have it: H/4 x W/4 x 3 uint8."""
+    return (degrade(high, SCALE, rng),)
+
+
+def prepare(low: torch.Tensor) -> tuple[torch.Tensor]:
+    """Of a batch of `known`, scaled to [-1, 1], what the functions above take."""
+    return (low,)

@@ -8,8 +8,6 @@ import numpy as np
 import torch
 from PIL import Image
 
-from degrade import degrade
-
 Image.MAX_IMAGE_PIXELS = None
 cv2.setNumThreads(1)
 HELD_OUT = 16
@@ -34,13 +32,13 @@ def read(path: Path, longest: int) -> np.ndarray:
 
 
 class Crops(torch.utils.data.IterableDataset):
-    """Endless batches (high, low) in [-1, 1], N x 3 x H x W."""
+    """Endless batches in [-1, 1], N x C x H x W: of photographs, and of all that `known` makes of each."""
 
-    def __init__(self, folder: Path, batch: int, side: int, scale: int, seed: int, longest: int = 1400):
+    def __init__(self, folder: Path, batch: int, side: int, known, seed: int, longest: int = 1400):
         self.images = [read(path, longest) for path in files(folder)[0]]
         self.images = [image for image in self.images if min(image.shape[:2]) >= side]
         self.areas = np.array([image.shape[0] * image.shape[1] for image in self.images], dtype=np.float64)
-        self.batch, self.side, self.scale = batch, side, scale
+        self.batch, self.side, self.known = batch, side, known
         self.rng = np.random.default_rng(seed)
 
     def _crop(self) -> np.ndarray:
@@ -62,8 +60,8 @@ class Crops(torch.utils.data.IterableDataset):
     def __iter__(self):
         while True:
             high = [self._crop() for _ in range(self.batch)]
-            low = [degrade(crop, self.scale, self.rng) for crop in high]
-            yield tensor(high), tensor(low)
+            known = [self.known(crop, self.rng) for crop in high]
+            yield tensor(high), *(tensor(images) for images in zip(*known))
 
     def ahead(self):
         """Batches made ahead by a process of its own."""

@@ -1,6 +1,6 @@
-"""Trains kds-photo-x4, resumable at any time.
+"""Trains a built-in model, resumable at any time.
 
-    python train.py --photos PHOTOS --lpips lpips_alex.safetensors --run RUN --iterations 17500
+    python train.py photo_x4 --photos PHOTOS --lpips lpips_alex.safetensors --run RUN --iterations 17500
 
 The folder RUN keeps `checkpoint.pt` (everything, every 250 iterations; start the same command again to go on) and
 `log.tsv`. The learning rate is constant after a warm-up and falls to zero over the last part (warm-up, stable, decay),
@@ -12,19 +12,20 @@ weighted by alphas_cumprod, so only where the noise leaves detail to judge.
 
 import argparse
 import copy
+import importlib
 import os
 import time
 from pathlib import Path
 
 import torch
 
-import photo_x4
 from lpips import Lpips
 from photos import Crops
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", choices=["photo_x4", "photo_x1"])
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--lpips", type=Path, required=True)
     parser.add_argument("--run", type=Path, required=True)
@@ -47,11 +48,15 @@ def main() -> None:
     checkpoint = options.run / "checkpoint.pt"
     device = "cuda" if torch.cuda.is_available() else "cpu"
 
-    model = photo_x4.build()
+    kind = importlib.import_module(options.model)
+    model = kind.build()
     if options.start and not checkpoint.exists():
         from safetensors.torch import load_file
 
-        model.load_state_dict({k: v.float() for k, v in load_file(options.start).items()})
+        weights = {name: value.float() for name, value in load_file(options.start).items()}
+        if weights["conv_in.weight"].shape != model.conv_in.weight.shape:
+            weights = kind.start(weights)
+        model.load_state_dict(weights)
     model = model.to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(model).requires_grad_(False)
     optimizer = torch.optim.AdamW(model.parameters(), lr=options.rate, betas=(0.9, 0.99), weight_decay=1e-4, fused=True)
@@ -64,12 +69,12 @@ def main() -> None:
         iteration, seconds = state["iteration"], state["seconds"]
 
     torch.manual_seed(options.seed + iteration)
-    crops = Crops(options.photos, options.batch, options.side, photo_x4.SCALE, options.seed + iteration)
+    crops = Crops(options.photos, options.batch, options.side, kind.known, options.seed + iteration)
     print(f"{len(crops.images)} photographs, {crops.areas.sum() / 1e6:.0f} megapixels, from iteration {iteration}", flush=True)
     batches = crops.ahead()
     distance = Lpips(options.lpips).to(device, memory_format=torch.channels_last)
     forward = torch.compile(model)
-    alphas = photo_x4.alphas_cumprod().float().to(device)
+    alphas = kind.alphas_cumprod().float().to(device)
     total, start, losses = options.iterations, time.time() - seconds, []
     begun, first = time.time(), iteration
 
@@ -82,8 +87,9 @@ def main() -> None:
         for group in optimizer.param_groups:
             group["lr"] = rate
 
-        high, low = (x.to(device, non_blocking=True) for x in next(batches))
-        x0 = photo_x4.encode(high, low)
+        high, *known = (x.to(device, non_blocking=True) for x in next(batches))
+        known = kind.prepare(*known)
+        x0 = kind.encode(high, *known)
         # One stratified draw per crop: less variance of the loss over noise levels than independent draws. More of them
         # where there is much noise: there the picture is decided, and few samplers visit the other end.
         share = (torch.arange(len(x0), device=device) + torch.rand(len(x0), device=device)) / len(x0)
@@ -93,13 +99,13 @@ def main() -> None:
         noise = torch.randn_like(x0)
         noisy, v = alpha * x0 + sigma * noise, alpha * noise - sigma * x0
         with torch.autocast(device, dtype=torch.bfloat16):
-            inputs = torch.cat([noisy, photo_x4.condition(low)], 1).to(memory_format=torch.channels_last)
+            inputs = torch.cat([noisy, kind.condition(*known)], 1).to(memory_format=torch.channels_last)
             predicted = forward(inputs, t).sample
         predicted = predicted.float()
         loss = (predicted - v).square().mean()
         losses.append(loss.item())
         if fraction >= options.perceptual_from:
-            image = photo_x4.decode(alpha * noisy - sigma * predicted, low).clamp(-1.2, 1.2)
+            image = kind.decode(alpha * noisy - sigma * predicted, *known).clamp(-1.2, 1.2)
             with torch.autocast(device, dtype=torch.bfloat16):
                 perceptual = distance(image, high)
             loss = loss + options.perceptual * (alphas[t] * perceptual).mean()

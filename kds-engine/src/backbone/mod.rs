@@ -20,8 +20,9 @@ pub trait Backbone: Send + Sync {
     fn spec(&self) -> &Spec;
 
     /// What the network needs to know of one tile: `image` is `1 x 3 x h x w` in -1..1, sides multiples of
-    /// [`Spec::multiple`]. Computed once per tile.
-    fn condition(&self, image: &Tensor) -> Result<Condition>;
+    /// [`Spec::multiple`]. `mask`, only where [`Spec::fills_holes`], is `1 x 1 x h x w`, 1 where the picture is not known
+    /// and 0 elsewhere; there `image` holds what [`crate::holes::fill`] made of the surroundings. Computed once per tile.
+    fn condition(&self, image: &Tensor, mask: Option<&Tensor>) -> Result<Condition>;
 
     /// The network's output for the states `x` (`n x C x h' x w'`, latents), all at `timestep`, as [`Spec::prediction`]
     /// says: noise, v or x0, of the shape of `x`.
@@ -35,6 +36,8 @@ pub trait Backbone: Send + Sync {
 pub struct Condition {
     /// The tile itself, `1 x 3 x h x w` in -1..1.
     pub image: Tensor,
+    /// Its mask, as it was given.
+    pub mask: Option<Tensor>,
     /// What is concatenated with the latents, `1 x C x h' x w'`.
     pub network_input: Tensor,
 }
@@ -47,14 +50,20 @@ pub const SCALES: std::ops::RangeInclusive<usize> = 1..=16;
 pub struct Spec {
     /// Enlargement: output pixels per input pixel, along a side.
     pub scale: usize,
+    /// Whether it can fill what a mask marks.
+    pub fills_holes: bool,
     /// Channels of the latents.
     pub latent_channels: usize,
     /// Input pixels per latent pixel, along a side.
     pub downscale: usize,
     /// Sides of a tile, in input pixels, must be multiples of this; it is a multiple of `downscale`.
     pub multiple: usize,
+    /// Larger tiles than this, in input pixels along a side, gain nothing worth their memory.
+    pub largest_side: usize,
     /// Input pixels by which neighbouring tiles should overlap.
     pub overlap: usize,
+    /// Input pixels around a hole that the network should see.
+    pub context: usize,
     /// Standard deviation of the latents over photographs: the spread of an ensemble that knows nothing.
     pub latent_std: f64,
     /// What the network predicts.

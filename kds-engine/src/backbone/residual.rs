@@ -1,8 +1,9 @@
-//! Diffusion of the residual against bicubic enlargement, on the low-resolution grid: the built-in kds-photo-x4.
+//! Diffusion of the residual against a simple guess: the built-in kds-photo-x4, kds-photo-x1 and kds-inpaint.
 //!
-//! The latents are the residual, pixel-unshuffled by the scale (4x: 48 channels) and divided by its standard deviation.
-//! The network sees them concatenated with the low-resolution photograph and its amplified detail. See
-//! `tools/train/photo_x4.py`.
+//! The latents are the residual, pixel-unshuffled by 4 (48 channels) and divided by its standard deviation. The guess is
+//! the bicubic enlargement of the photograph (`tools/train/photo_x4.py`), or the photograph itself with its holes filled
+//! from what is around them (`tools/train/photo_x1.py`). The network sees the latents concatenated with the photograph on
+//! their grid and its amplified detail.
 
 use serde::Deserialize;
 use tch::{Device, Kind, Tensor};
@@ -24,12 +25,58 @@ pub struct Residual {
 struct Index {
     /// Output pixels per input pixel.
     scale: usize,
+    /// Input pixels per pixel of the latents.
+    #[serde(default = "one")]
+    downscale: usize,
     /// Standard deviation of the residual, for pixels in -1..1.
     residual_std: f64,
-    /// Side of the window, in low-resolution pixels, over which detail is the difference from the mean; odd.
+    /// The same within holes, for a model that fills them.
+    hole_std: Option<f64>,
+    /// Side of the window, in pixels of the latents, over which detail is the difference from the mean; odd.
     detail_window: usize,
     /// What the detail is multiplied by.
     detail_gain: f64,
+}
+
+fn one() -> usize {
+    1
+}
+
+impl Index {
+    fn check(&self) -> std::result::Result<(), &'static str> {
+        let deviation = |value: f64| value > 0.0 && value.is_finite();
+        let possible = SCALES.contains(&self.scale)
+            && SCALES.contains(&self.downscale)
+            && (deviation(self.residual_std) && self.hole_std.is_none_or(deviation))
+            && (self.detail_window % 2 == 1 && self.detail_window < 64)
+            && self.detail_gain.is_finite();
+        if !possible {
+            return Err(
+                "scale and downscale must be from 1 to 16, residual_std and hole_std positive, detail_window odd \
+                        and less than 64",
+            );
+        }
+        if self.hole_std.is_some() && self.scale != 1 {
+            return Err("a model with hole_std must have scale 1");
+        }
+        Ok(())
+    }
+
+    /// Output pixels along a side of a pixel of the latents.
+    fn cell(&self) -> usize {
+        self.scale * self.downscale
+    }
+
+    fn latent_channels(&self) -> usize {
+        3 * self.cell().pow(2)
+    }
+
+    /// Channels of what the network is told of the photograph: its cell means and their detail, and where a cell has
+    /// several pixels, what each differs from the mean, and which lie in a hole.
+    fn known_channels(&self) -> usize {
+        let pixels = self.downscale.pow(2);
+        6 + if self.downscale > 1 { 3 * pixels } else { 0 } + if self.hole_std.is_some() { pixels } else { 0 }
+    }
 }
 
 const INDEX: &str = "model_index.json";
@@ -43,22 +90,15 @@ impl Residual {
         let index: Index = files.read_json(INDEX)?;
         let config: UNet2dConfig = files.read_json(UNET)?;
         let wrong = |name: &str, reason: String| Error::Model { path: files.path(name), reason };
-        let possible = SCALES.contains(&index.scale)
-            && (index.residual_std > 0.0 && index.residual_std.is_finite())
-            && (index.detail_window % 2 == 1 && index.detail_window < 64)
-            && index.detail_gain.is_finite();
-        if !possible {
-            let reason = "scale must be from 1 to 16, residual_std positive, detail_window odd and less than 64";
-            return Err(wrong(INDEX, reason.to_owned()));
-        }
+        index.check().map_err(|reason| wrong(INDEX, reason.to_owned()))?;
         config.check().map_err(|reason| wrong(UNET, reason))?;
-        let latent_channels = 3 * index.scale * index.scale;
-        let expected = (latent_channels as i64 + 6, latent_channels as i64);
-        if (config.in_channels, config.out_channels) != expected {
-            let (inputs, outputs) = expected;
+        let latent_channels = index.latent_channels();
+        let (inputs, outputs) = (latent_channels + index.known_channels(), latent_channels);
+        if (config.in_channels, config.out_channels) != (inputs as i64, outputs as i64) {
+            let Index { scale, downscale, .. } = index;
             return Err(wrong(
                 UNET,
-                format!("scale {} needs in_channels {inputs} and out_channels {outputs}", index.scale),
+                format!("scale {scale} and downscale {downscale} need in_channels {inputs} and out_channels {outputs}"),
             ));
         }
         let scheduler: SchedulerConfig = files.read_json(SCHEDULER)?;
@@ -66,32 +106,60 @@ impl Residual {
 
         let bytes = files.read(WEIGHTS)?;
         let weights = Weights::new(&bytes, &files.path(WEIGHTS), kind, device)?;
-        let multiple = config.multiple();
+        let multiple = config.multiple() * index.downscale;
         let widest = config.block_out_channels[0].unsigned_abs() as usize;
         let network = UNet2d::new(&weights.root(), config)?;
         weights.finish()?;
+        // At its widest the network holds its skip connections and a few copies of a concatenated feature map.
+        let activation_bytes = 16 * widest * if kind == Kind::Float { 4 } else { 2 };
         let spec = Spec {
             scale: index.scale,
+            fills_holes: index.hole_std.is_some(),
             latent_channels,
-            downscale: 1,
+            downscale: index.downscale,
             multiple,
-            overlap: 32,
+            largest_side: 512 * index.downscale,
+            overlap: 32 * index.downscale,
+            context: 32 * index.downscale,
             latent_std: 1.0,
             prediction: scheduler.prediction_type,
             schedule,
-            // At its widest the network holds its skip connections and a few copies of a concatenated feature map.
-            activation_bytes: 16 * widest * if kind == Kind::Float { 4 } else { 2 },
+            activation_bytes: activation_bytes.div_ceil(index.downscale.pow(2)),
             device,
             kind,
         };
         Ok(Self { network: Shared(network), index, spec })
     }
 
-    /// Bicubic enlargement, as `torch.nn.functional.interpolate` does it and training did.
-    fn enlarge(&self, image: &Tensor) -> Result<Tensor> {
+    /// What the residual is added to: the photograph at the size of the result, enlarged bicubically as
+    /// `torch.nn.functional.interpolate` does it and training did.
+    fn guess(&self, image: &Tensor) -> Result<Tensor> {
         let (_, _, height, width) = image.size4()?;
-        let scale = self.spec.scale as i64;
-        Ok(image.f_upsample_bicubic2d([scale * height, scale * width], false, None::<f64>, None::<f64>)?)
+        match self.spec.scale as i64 {
+            1 => Ok(image.shallow_clone()),
+            scale => {
+                Ok(image.f_upsample_bicubic2d([scale * height, scale * width], false, None::<f64>, None::<f64>)?)
+            }
+        }
+    }
+
+    /// The means of the cells, their detail, and how their pixels differ from them.
+    fn describe(&self, image: &Tensor) -> Result<Vec<Tensor>> {
+        let (gain, window, side) =
+            (self.index.detail_gain, self.index.detail_window as i64, self.spec.downscale as i64);
+        let low = if side == 1 {
+            image.shallow_clone()
+        } else {
+            image.f_avg_pool2d([side, side], [side, side], [0, 0], false, false, None)?
+        };
+        let mean = low.f_avg_pool2d([window, window], [1, 1], [window / 2, window / 2], false, false, None)?;
+        let detail = low.f_sub(&mean)?.f_mul_scalar(gain)?;
+        if side == 1 {
+            return Ok(vec![low, detail]);
+        }
+        let (_, _, height, width) = image.size4()?;
+        let fine = image.f_sub(&low.f_upsample_nearest2d([height, width], None::<f64>, None::<f64>)?)?;
+        Ok(vec![low, detail, fine.f_mul_scalar(gain)?.f_pixel_unshuffle(side)?])
     }
 }
 
@@ -100,23 +168,37 @@ impl Backbone for Residual {
         &self.spec
     }
 
-    fn condition(&self, image: &Tensor) -> Result<Condition> {
-        let window = self.index.detail_window as i64;
-        let mean = image.f_avg_pool2d([window, window], [1, 1], [window / 2, window / 2], false, false, None)?;
-        let detail = image.f_sub(&mean)?.f_mul_scalar(self.index.detail_gain)?;
-        Ok(Condition { image: image.shallow_clone(), network_input: Tensor::f_cat(&[image, &detail], 1)? })
+    fn condition(&self, image: &Tensor, mask: Option<&Tensor>) -> Result<Condition> {
+        let mut known = self.describe(image)?;
+        if self.spec.fills_holes {
+            let hole = match mask {
+                Some(mask) => mask.shallow_clone(),
+                None => image.f_narrow(1, 0, 1)?.f_zeros_like()?,
+            };
+            known.push(hole.f_pixel_unshuffle(self.spec.downscale as i64)?);
+        }
+        let network_input = Tensor::f_cat(&known, 1)?;
+        Ok(Condition { image: image.shallow_clone(), mask: mask.map(Tensor::shallow_clone), network_input })
     }
 
     fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {
         let (particles, _, height, width) = x.size4()?;
-        let known = condition.network_input.f_expand([particles, 6, height, width], false)?;
+        let known = &condition.network_input;
+        let known = known.f_expand([particles, self.index.known_channels() as i64, height, width], false)?;
         let input = Tensor::f_cat(&[x, &known], 1)?.f_to_kind(self.spec.kind)?;
         let output = self.network.0.forward(&input, timestep)?;
         Ok(output.f_to_kind(Kind::Float)?.f_contiguous()?)
     }
 
     fn decode(&self, latents: &Tensor, condition: &Condition) -> Result<Tensor> {
-        let residual = latents.f_pixel_shuffle(self.spec.scale as i64)?.f_mul_scalar(self.index.residual_std)?;
-        Ok(self.enlarge(&condition.image)?.f_add(&residual)?)
+        let residual = latents.f_pixel_shuffle(self.index.cell() as i64)?;
+        let outside = residual.f_mul_scalar(self.index.residual_std)?;
+        let residual = match (&condition.mask, self.index.hole_std) {
+            (Some(mask), Some(hole_std)) => {
+                residual.f_mul_scalar(hole_std)?.f_where_self(&mask.f_gt(0.0)?, &outside)?
+            }
+            _ => outside,
+        };
+        Ok(self.guess(&condition.image)?.f_add(&residual)?)
     }
 }

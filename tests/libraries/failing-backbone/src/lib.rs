@@ -45,8 +45,8 @@ impl Backbone for Failing {
         &self.spec
     }
 
-    fn condition(&self, image: &Tensor) -> Result<Condition> {
-        Ok(Condition { image: image.shallow_clone(), network_input: image.shallow_clone() })
+    fn condition(&self, image: &Tensor, _mask: Option<&Tensor>) -> Result<Condition> {
+        Ok(Condition { image: image.shallow_clone(), mask: None, network_input: image.shallow_clone() })
     }
 
     fn predict(&self, x: &Tensor, timestep: f64, _condition: &Condition) -> Result<Tensor> {

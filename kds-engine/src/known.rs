@@ -1,0 +1,108 @@
+//! What the network is told of the picture.
+
+use tch::{Device, Kind, Tensor};
+
+use crate::restore::{Picture, Source};
+use crate::tiling::Tile;
+use crate::{Error, Result, alpha, holes};
+
+/// The picture with its transparent parts and its holes filled from what is around them, so that nothing hidden there
+/// can show in the result.
+#[derive(Clone)]
+pub struct Known {
+    /// Pixels along the upper edge.
+    pub width: usize,
+    /// Pixels along the left edge.
+    pub height: usize,
+    /// Planes of red, green and blue in 0..1.
+    values: Vec<f32>,
+    /// 1 in the holes, 0 elsewhere.
+    hole: Option<Vec<f32>>,
+}
+
+impl Known {
+    /// Checks and fills a picture.
+    ///
+    /// # Errors
+    /// [`Error::Image`] for a picture, alpha or mask that has not the right number of values or has values that are no
+    /// numbers, [`Error::Conflict`] for a mask that the model cannot use.
+    pub fn new(source: Source<'_>, fills_holes: bool) -> Result<Self> {
+        let Source { picture: &Picture { width, height, ref values }, alpha, mask } = source;
+        if mask.is_some() && !fills_holes {
+            return Err(Error::Conflict(
+                "this model fills no holes: leave the mask out, or open another model".to_owned(),
+            ));
+        }
+        let planes = [("image", 3, Some(&values[..])), ("alpha", 1, alpha), ("mask", 1, mask)];
+        for (name, per_pixel, values) in
+            planes.into_iter().filter_map(|(name, count, values)| Some((name, count, values?)))
+        {
+            if Some(values.len()) != width.checked_mul(height).and_then(|pixels| pixels.checked_mul(per_pixel)) {
+                let count = values.len();
+                return Err(Error::Image(format!("the {name} has {count} values, not {per_pixel} per pixel")));
+            }
+            if !values.iter().all(|value| value.is_finite()) {
+                return Err(Error::Image(format!("the {name} has values that are not finite numbers")));
+            }
+        }
+        let hole = mask.map(|mask| mask.iter().map(|share| f32::from(*share > 0.0)).collect::<Vec<_>>());
+        let size = |planes: i64| [1, planes, height as i64, width as i64];
+        let hidden = alpha.filter(|alpha| alpha.iter().any(|alpha| *alpha <= 0.0));
+        let mut values: Vec<f32> = values.iter().map(|value| value.clamp(0.0, 1.0)).collect();
+        if hidden.is_some() || hole.is_some() {
+            let mut filled = Tensor::f_from_slice(&values)?.f_reshape(size(3))?;
+            if let Some(alpha) = hidden {
+                filled = alpha::fill_transparent(&filled, &Tensor::f_from_slice(alpha)?.f_reshape(size(1))?)?;
+            }
+            if let Some(hole) = &hole {
+                filled = holes::fill(&filled, &Tensor::f_from_slice(hole)?.f_reshape(size(1))?)?;
+            }
+            values = Vec::try_from(&filled.f_to_kind(Kind::Float)?.f_contiguous()?.f_reshape([-1])?)?;
+        }
+        Ok(Self { width, height, values, hole })
+    }
+
+    /// The smallest part that holds all holes and `context` pixels around them, and where it begins; `None` where there
+    /// is nothing to fill.
+    pub fn around_holes(&self, context: usize) -> Option<(Self, (usize, usize))> {
+        let Some(hole) = &self.hole else { return Some((self.clone(), (0, 0))) };
+        let inside = || (0..hole.len()).filter(|index| hole[*index] > 0.0);
+        let extent = |position: &dyn Fn(usize) -> usize, length: usize| {
+            let (first, last) = (inside().map(position).min()?, inside().map(position).max()?);
+            Some(first.saturating_sub(context)..(last + 1 + context).min(length))
+        };
+        let columns = extent(&|index| index % self.width, self.width)?;
+        let rows = extent(&|index| index / self.width, self.height)?;
+        let cut = |planes: &[f32]| {
+            let planes = planes.chunks_exact(self.width * self.height);
+            planes
+                .flat_map(|plane| rows.clone().flat_map(|y| &plane[y * self.width..][columns.clone()]))
+                .copied()
+                .collect()
+        };
+        let part = Self { width: columns.len(), height: rows.len(), values: cut(&self.values), hole: Some(cut(hole)) };
+        Some((part, (columns.start, rows.start)))
+    }
+
+    /// The pixels under a tile, `1 x 3 x h x w` in -1..1, and its hole, `1 x 1 x h x w`; beyond the picture its edge is
+    /// repeated.
+    pub fn tile(&self, tile: &Tile, device: Device) -> Result<(Tensor, Option<Tensor>)> {
+        let image = self.cut(&self.values, tile)?.f_mul_scalar(2.0)?.f_sub_scalar(1.0)?.f_to_device(device)?;
+        let Some(hole) = &self.hole else { return Ok((image, None)) };
+        Ok((image, Some(self.cut(hole, tile)?.f_to_device(device)?)))
+    }
+
+    fn cut(&self, values: &[f32], tile: &Tile) -> Result<Tensor> {
+        let (width, height) = (self.width, self.height);
+        let mut pixels = Vec::new();
+        for plane in values.chunks_exact(width * height) {
+            for row in tile.y.start..tile.y.start + tile.y.length {
+                let row = &plane[row.min(height - 1) * width..][..width];
+                let columns = tile.x.start..tile.x.start + tile.x.length;
+                pixels.extend(columns.map(|column| row[column.min(width - 1)]));
+            }
+        }
+        let size = [1, -1, tile.y.length as i64, tile.x.length as i64];
+        Ok(Tensor::f_from_slice(&pixels)?.f_reshape(size)?)
+    }
+}

@@ -1,0 +1,63 @@
+"""Golden data of the built-in models: what `tools/train` trained, with a small random U-Net, as model folders.
+
+    python tools/golden/residual.py tests/golden
+
+Each folder holds a model in the layout that KDS loads and `golden.safetensors`: the `image` in [-1, 1] (with its `mask`
+and what is `filled`, for the model that fills holes), a state `x` and its `timestep`, the network's output `predicted`, and
+`latents` with the picture that they are `decoded` to.
+"""
+
+import json
+import shutil
+import sys
+from pathlib import Path
+
+import torch
+from diffusers import UNet2DModel
+from safetensors.torch import save_file
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT / "tools" / "train"))
+import photo_x1  # noqa: E402
+import photo_x4  # noqa: E402
+
+SMALL = dict(block_out_channels=(8, 8), layers_per_block=1, norm_num_groups=4,
+             down_block_types=("DownBlock2D",) * 2, up_block_types=("UpBlock2D",) * 2)  # fmt: skip
+
+
+def main(folder: Path) -> None:
+    picture = torch.rand(1, 3, 40, 56, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    hole = torch.zeros(1, 1, 40, 56)
+    hole[..., 5:30, 11:37] = 1
+    hole[..., 38:, 50:] = 1
+    filled = photo_x1.fill(picture, hole)
+    save(folder / "residual_x1", "kds-photo-x1", photo_x1, (filled, hole), dict(image=picture, mask=hole, filled=filled))
+    low = picture[..., :12, :16]
+    save(folder / "residual_x4", "kds-photo-x4", photo_x4, (low,), dict(image=low))
+
+
+def save(folder: Path, source: str, kind, known: tuple, tensors: dict) -> None:
+    torch.manual_seed(2)
+    model = UNet2DModel(**kind.UNET_CONFIG | SMALL).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+        condition = kind.condition(*known)
+        x, latents = torch.randn(2, 2, 48, *condition.shape[-2:])
+        inputs = torch.cat([x, condition.expand(2, -1, -1, -1)], 1)
+        predicted = model(inputs, torch.tensor(437)).sample
+        decoded = kind.decode(latents[:1], *known)
+    for name in ("unet", "scheduler"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    for name in ("model_index.json", "scheduler/scheduler_config.json"):
+        shutil.copyfile(ROOT / "models" / source / name, folder / name)
+    config = json.loads((ROOT / "models" / source / "unet" / "config.json").read_text())
+    config |= {name: list(value) if isinstance(value, tuple) else value for name, value in SMALL.items()}
+    (folder / "unet" / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    save_file(model.state_dict(), folder / "unet" / "diffusion_pytorch_model.safetensors")
+    tensors |= dict(x=x, timestep=torch.tensor([437.0]), predicted=predicted, latents=latents[:1], decoded=decoded)
+    save_file({name: value.contiguous() for name, value in tensors.items()}, folder / "golden.safetensors")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
