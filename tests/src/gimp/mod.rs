@@ -3,6 +3,10 @@
 //! Both versions have procedures of other names and arguments, so `two.scm` and `three.scm` define the words that tests
 //! use, and `words.scm` builds on them. A script tells what it finds by `(tell "name" value)`.
 
+pub mod pixels;
+pub mod places;
+pub mod refusals;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -177,7 +181,10 @@ impl Session {
         let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         let facts = fs::read_to_string(self.folder().join("facts")).unwrap_or_default();
         let facts: BTreeMap<_, _> = facts.lines().filter_map(fact).collect();
-        ensure!(facts.contains_key("finished"), "the script did not come to its end; it told {facts:?}, GIMP said:\n{said}");
+        ensure!(
+            facts.contains_key("finished"),
+            "the script did not come to its end; it told {facts:?}, GIMP said:\n{said}"
+        );
         Ok(facts)
     }
 

@@ -19,4 +19,12 @@
 (define FLOAT PRECISION-FLOAT-NON-LINEAR)
 (define (call-kds procedure mode image layer model particles steps strength bandwidth seed device output confidence)
   (procedure mode image (vector layer) model particles steps strength bandwidth seed device output confidence))
-(define (error-text) (car (gimp-pdb-get-last-error)))
+; The selection as a grey picture.
+(define (gimp-selection-layer image file)
+  (let* ((channel (car (gimp-selection-save image)))
+         (new (car (gimp-image-new (image-width image) (image-height image) GRAY)))
+         (copy (car (gimp-layer-new-from-drawable channel new))))
+    (gimp-image-insert-layer new copy 0 0)
+    (write-png new (in-folder file))))
+(define (attach-profile image file) (gimp-image-set-color-profile-from-file image file))
+(define (profile-size image) (length (car (gimp-image-get-color-profile image))))

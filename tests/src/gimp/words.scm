@@ -10,8 +10,10 @@
 (define (kds procedure image layer . changes)
   (apply call-kds (append (list procedure RUN-NONINTERACTIVE image layer) (map value (apply settings changes)))))
 ; Tells the message with which a call fails, or that it did not.
+(define error-text "")
+(define *error-hook* (lambda message (set! error-text (car message)) (apply throw message)))
 (define-macro (tell-failure name . call)
-  `(tell ,name (catch (error-text) ,@call "no failure")))
+  `(tell ,name (catch error-text ,@call "no failure")))
 ; The pixels of a layer as they are, in 8 or 16 bits.
 (define (save-layer layer file)
   (let* ((image (car (gimp-item-get-image layer)))
@@ -22,7 +24,7 @@
     (if (< 0 (car (gimp-layer-get-mask copy))) (gimp-layer-remove-mask copy MASK-DISCARD))
     (gimp-layer-set-offsets copy 0 0)
     (gimp-item-set-visible copy TRUE)
-    (if (not (= precision U8)) (gimp-image-convert-precision new U16))
+    (if (not (or (= precision U8) (= precision U16))) (gimp-image-convert-precision new U16))
     (write-png new (in-folder file))
     (gimp-image-delete new)))
 (define (in-folder file) (string-append folder "/" file))
