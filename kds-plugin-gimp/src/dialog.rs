@@ -1,8 +1,8 @@
 //! The dialog: which model, how well, where the result goes, and what it will cost.
 
 use std::cell::{Cell, RefCell};
-use std::ffi::c_void;
-use std::time::Duration;
+use std::ffi::{c_int, c_void};
+use std::sync::Arc;
 
 use kds_host::ModelInfo;
 
@@ -10,6 +10,7 @@ use crate::argument::{Argument, Kind};
 use crate::failure::Failure;
 use crate::gtk::{Gtk, Handler, Widget};
 use crate::guard::guard;
+use crate::measurement::Measurement;
 use crate::preset::Preset;
 use crate::restorer::{Models, Restorer};
 use crate::settings::{Settings, Value};
@@ -31,7 +32,7 @@ pub fn ask(
     models: &Models,
     size: (u32, u32),
     settings: &mut Settings,
-) -> Result<Restorer, Failure> {
+) -> Result<Arc<Restorer>, Failure> {
     // A model that is gone since the last time is no reason to refuse a new choice.
     if models.chosen(settings).is_err() {
         settings.set("model", Value::Text(String::new()));
@@ -41,7 +42,10 @@ pub fn ask(
     dialog.listen();
     dialog.load_model();
     gtk.show(window);
+    // SAFETY: the handler takes a dialog, and this one lives until it is stopped.
+    let ticks = unsafe { gtk.every(100, look, std::ptr::from_ref(&dialog).cast_mut().cast()) };
     let answer = gtk.answer(window);
+    gtk.stop(ticks);
     *settings = dialog.settings();
     gtk.close(window);
     let loaded = dialog.loaded.replace(Err(Failure::Cancelled));
@@ -67,8 +71,10 @@ struct Dialog<'a> {
 }
 
 struct Loaded {
-    restorer: Restorer,
-    speed: Duration,
+    restorer: Arc<Restorer>,
+    /// Seconds for one particle, step and pixel.
+    speed: Option<Result<f64, Failure>>,
+    measurement: Measurement,
 }
 
 impl<'a> Dialog<'a> {
@@ -84,18 +90,22 @@ impl<'a> Dialog<'a> {
         let preset = gtk.combo(Preset::ALL.map(Preset::title));
         let about = gtk.label();
         let mut controls = Vec::new();
-        let mut row = 0;
+        // The next rows of either table.
+        let (mut basic_row, mut advanced_row) = (0, 0);
         for (argument, _) in settings.iter() {
             let widget = control(gtk, argument, models.list(), &devices);
             let label = (argument.kind != Kind::Switch).then_some(argument.label);
-            let table = if ADVANCED.contains(&argument.name) { advanced } else { basic };
-            gtk.attach(table, row, label, widget, &argument.help);
-            row += 1;
+            let (table, row) = match ADVANCED.contains(&argument.name) {
+                true => (advanced, &mut advanced_row),
+                false => (basic, &mut basic_row),
+            };
+            gtk.attach(table, *row, label, widget, &argument.help);
+            *row += 1;
             if argument.name == "model" {
-                gtk.attach(basic, row, Some("About it"), about, "");
+                gtk.attach(basic, *row, Some("About it"), about, "");
                 let help = "How long it may take: sets the numbers of particles and of steps.";
-                gtk.attach(basic, row + 1, Some("_Quality"), preset, help);
-                row += 2;
+                gtk.attach(basic, *row + 1, Some("_Quality"), preset, help);
+                *row += 2;
             }
             controls.push((argument.clone(), widget));
         }
@@ -185,9 +195,11 @@ impl<'a> Dialog<'a> {
     /// Loads the chosen model, and shows what it is and what it suggests.
     fn load_model(&self) {
         let settings = self.settings();
+        // The one before frees its memory first.
+        *self.loaded.borrow_mut() = Err(Failure::Cancelled);
         let loaded = self.models.load(&settings).and_then(|restorer| {
-            let speed = restorer.speed()?;
-            Ok(Loaded { restorer, speed })
+            let restorer = Arc::new(restorer);
+            Ok(Loaded { measurement: Measurement::start(restorer.clone())?, restorer, speed: None })
         });
         self.gtk.say(self.about, &self.models.chosen(&settings).map_or_else(|error| error.to_string(), about));
         *self.loaded.borrow_mut() = loaded;
@@ -255,7 +267,7 @@ impl<'a> Dialog<'a> {
             let steps = estimate.evaluations as f64 / estimate.tiles.max(1) as f64;
             // Tiles overlap, so they hold more pixels than the picture.
             let pixels = estimate.tiles as f64 * f64::from(estimate.tile_width) * f64::from(estimate.tile_height);
-            let seconds = loaded.speed.as_secs_f64() * pixels * particles * steps;
+            let seconds = loaded.speed.clone().transpose()?.map(|speed| speed * pixels * particles * steps);
             let free = self.models.free_memory(&loaded.restorer.device());
             Ok(in_words(seconds, estimate.memory, free))
         });
@@ -291,17 +303,18 @@ fn about(model: &ModelInfo) -> String {
     format!("{} ({}): {size}{needs}", model.id, model.source)
 }
 
-/// Time and memory for a person: no digits that an estimate cannot have.
-fn in_words(seconds: f64, memory: u64, free: u64) -> String {
+/// Time, if it is known, and memory for a person: no digits that an estimate cannot have.
+fn in_words(seconds: Option<f64>, memory: u64, free: u64) -> String {
     let time = match seconds {
-        ..1.5 => "a second".to_owned(),
-        ..90.0 => format!("{seconds:.0} seconds"),
-        ..5400.0 => format!("{:.0} minutes", seconds / 60.0),
-        _ => format!("{:.1} hours", seconds / 3600.0),
+        None => "Measuring how fast this machine is…".to_owned(),
+        Some(..1.5) => "Takes about a second.".to_owned(),
+        Some(seconds @ ..90.0) => format!("Takes about {seconds:.0} seconds."),
+        Some(seconds @ ..5400.0) => format!("Takes about {:.0} minutes.", seconds / 60.0),
+        Some(seconds) => format!("Takes about {:.1} hours.", seconds / 3600.0),
     };
     let gigabytes = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
-    let free = if free == 0 { String::new() } else { format!(", {} are free", gigabytes(free)) };
-    format!("This will take about {time} and {} of memory{free}.", gigabytes(memory))
+    let free = if free == 0 { String::new() } else { format!(", of {} that are free", gigabytes(free)) };
+    format!("{time}\nNeeds about {} of memory{free}.", gigabytes(memory))
 }
 
 /// Calls `react` unless the change is our own. No panic reaches GTK.
@@ -339,17 +352,36 @@ unsafe extern "C" fn other_value(_: *mut c_void, data: *mut c_void) {
     unsafe { react(data, change) }
 }
 
+/// Whether the measurement is over.
+unsafe extern "C" fn look(data: *mut c_void) -> c_int {
+    let look = |dialog: &Dialog<'_>| {
+        let news = match &mut *dialog.loaded.borrow_mut() {
+            Ok(loaded) if loaded.speed.is_none() => {
+                loaded.speed = loaded.measurement.result();
+                loaded.speed.is_some()
+            }
+            _ => false,
+        };
+        if news {
+            dialog.show_cost();
+        }
+    };
+    // SAFETY: `ask` gives its dialog.
+    unsafe { react(data, look) };
+    1
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn costs_are_told_in_round_numbers() {
-        assert_eq!(in_words(0.3, 1_234_000_000, 0), "This will take about a second and 1.2 GB of memory.");
-        assert_eq!(
-            in_words(600.0, 900_000_000, 8_000_000_000),
-            "This will take about 10 minutes and 0.9 GB of memory, 8.0 GB are free."
-        );
-        assert!(in_words(7200.0, 0, 0).contains("2.0 hours"));
+        let words = in_words(Some(0.3), 1_234_000_000, 0);
+        assert_eq!(words, "Takes about a second.\nNeeds about 1.2 GB of memory.");
+        let words = in_words(Some(600.0), 900_000_000, 8_000_000_000);
+        assert_eq!(words, "Takes about 10 minutes.\nNeeds about 0.9 GB of memory, of 8.0 GB that are free.");
+        assert!(in_words(Some(7200.0), 0, 0).contains("2.0 hours"));
+        assert!(in_words(None, 0, 0).contains("Measuring"));
     }
 }

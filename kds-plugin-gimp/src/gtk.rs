@@ -14,6 +14,9 @@ type Flag = c_int;
 /// What GTK calls when a widget changes: the widget, and what was given to [`Gtk::on`].
 pub type Handler = unsafe extern "C" fn(Pointer, Pointer);
 
+/// What GLib calls again and again until it returns 0: with what was given to [`Gtk::every`].
+pub type Again = unsafe extern "C" fn(Pointer) -> c_int;
+
 functions! {
     /// Functions of GTK, GObject and libgimpwidgets.
     Functions {
@@ -64,6 +67,8 @@ functions! {
         gtk_check_button_new_with_mnemonic(Text) -> Pointer;
         gtk_toggle_button_set_active(Pointer, Flag);
         gtk_toggle_button_get_active(Pointer) -> Flag;
+        g_timeout_add(c_uint, Again, Pointer) -> c_uint;
+        g_source_remove(c_uint) -> Flag;
         g_signal_connect_data(Pointer, Text, Handler, Pointer, Pointer, c_int) -> c_ulong;
     }
 }
@@ -340,5 +345,20 @@ impl Gtk {
         unsafe {
             (self.functions.g_signal_connect_data)(widget.0, signal.as_ptr(), handler, data, null_mut(), 0);
         }
+    }
+
+    /// Calls `handler` with `data` so often, until [`Gtk::stop`] with what is returned.
+    ///
+    /// # Safety
+    /// `handler` takes this `data`, which lives until then.
+    pub unsafe fn every(&self, milliseconds: u32, handler: Again, data: *mut c_void) -> u32 {
+        // SAFETY: by the contract of this function.
+        unsafe { (self.functions.g_timeout_add)(milliseconds, handler, data) }
+    }
+
+    /// No further calls.
+    pub fn stop(&self, source: u32) {
+        // SAFETY: a source of `every`, whose handler has always returned 1.
+        unsafe { (self.functions.g_source_remove)(source) };
     }
 }

@@ -23,6 +23,7 @@ pub mod gegl;
 pub mod gimp;
 pub mod gtk;
 pub mod guard;
+pub mod measurement;
 pub mod output;
 pub mod pixels;
 pub mod preset;

@@ -1,6 +1,7 @@
 //! What a call of a procedure does, from the layer to the result.
 
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 use kds_host::Progress;
 
@@ -63,7 +64,7 @@ pub fn run<H: Handle>(
             settings,
         )?
     } else {
-        models.load(settings)?
+        Arc::new(models.load(settings)?)
     };
     // Asked before, so that nobody waits for a result that has no place.
     let output = settings.output()?;

@@ -1,6 +1,7 @@
 //! The library's side: models of a task, what a restoration will cost, and the restoration.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use kds_host::{
@@ -10,7 +11,7 @@ use kds_host::{
 use crate::argument::OF_THE_JOB;
 use crate::failure::Failure;
 use crate::pixels::Pixels;
-use crate::settings::Settings;
+use crate::settings::{Settings, Value};
 use crate::task::Task;
 
 /// The models that can do a task. Here `libkds.so` and libtorch are loaded.
@@ -137,29 +138,32 @@ impl Restorer {
         Ok(self.job(settings)?.estimate(width, height)?)
     }
 
-    /// How long one particle takes for one step of one pixel, measured.
+    /// How long one particle takes for one step of one pixel, in seconds, measured; it ends early when `stop` gets true.
     ///
     /// # Errors
-    /// When the model cannot run.
-    pub fn speed(&self) -> Result<Duration, Failure> {
+    /// When the model cannot run, and [`Failure::Cancelled`].
+    pub fn seconds_per_pixel(&self, stop: &AtomicBool) -> Result<f64, Failure> {
         const SIDE: i32 = 64;
-        const STEPS: u32 = 2;
+        const STEPS: i32 = 1;
         let format = Format { channels: Channels::Rgb, depth: Depth::U8 };
         let picture = Pixels::new(format, SIDE, SIDE)?;
         let gray = Format { channels: Channels::Gray, depth: Depth::U8 };
         let mut mask = Pixels::new(gray, SIDE, SIDE)?;
         mask.bytes.fill(255);
         let mut settings = Settings::default();
-        settings.set("particles", crate::settings::Value::Integer(1));
-        settings.set("steps", crate::settings::Value::Integer(STEPS as i32));
+        settings.set("particles", Value::Integer(1));
+        settings.set("steps", Value::Integer(STEPS));
         let mut took = Duration::ZERO;
         // The first run prepares the network; it is the second that counts.
         for _ in 0..2 {
             let start = Instant::now();
-            self.run(&settings, &picture, Some(&mask), false, &mut |_| ControlFlow::Continue(()))?;
+            self.run(&settings, &picture, Some(&mask), false, &mut |_| match stop.load(Ordering::Relaxed) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            })?;
             took = start.elapsed();
         }
-        Ok(took / (STEPS * (SIDE * SIDE) as u32))
+        Ok(took.as_secs_f64() / f64::from(STEPS * SIDE * SIDE))
     }
 
     /// Restores. The mask counts for models that need one: what is not 0 is filled.

@@ -52,9 +52,9 @@ impl Task {
     /// The entry in the menu.
     pub fn menu_label(self) -> &'static str {
         match self {
-            Self::Restore => "_Restore (KDS)…",
+            Self::Restore => "Rest_ore (KDS)…",
             Self::Upscale => "_Upscale 4× (KDS)…",
-            Self::Inpaint => "Inpa_int selection (KDS)…",
+            Self::Inpaint => "_Inpaint Selection (KDS)…",
         }
     }
 

@@ -1,7 +1,11 @@
 //! Where the result goes: selections, offsets, layer masks, new layers, new images, and what stays as it was.
 
-use anyhow::{Result, ensure};
-use image::{DynamicImage, GrayImage, RgbaImage};
+use std::fs::{self, File};
+use std::io::BufReader;
+
+use anyhow::{Context, Result, ensure};
+use image::codecs::png::PngDecoder;
+use image::{DynamicImage, GrayImage, ImageDecoder, RgbaImage};
 
 use super::pixels::{difference, expected, same, write_pictures};
 use super::{Session, Version};
@@ -68,7 +72,7 @@ pub fn only_the_selection_changes(version: Version) -> Result<()> {
 /// New layers and new images leave what was there alone, and carry what belongs to the image.
 pub fn results_go_where_they_should(version: Version) -> Result<()> {
     let session = session(version, "outputs")?;
-    std::fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/data/srgb.icc"), session.folder().join("profile.icc"))?;
+    fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/data/srgb.icc"), session.folder().join("profile.icc"))?;
     let facts = session.run(&format!(
         "{OFFSET}
          (gimp-image-set-resolution image 123 123)
@@ -87,7 +91,7 @@ pub fn results_go_where_they_should(version: Version) -> Result<()> {
          (let ((result (kds plug-in-kds-upscale image layer '(output \"new-image\"))))
            (tell \"new image\" (not (= (car result) image)))
            (tell \"new size\" (list (image-width (car result)) (image-height (car result))))
-           (tell \"profile\" (profile-size (car result)))
+           (write-png (car result) (in-folder \"with-profile.png\"))
            (tell \"resolution\" (car (gimp-image-get-resolution (car result))))
            (save-layer (cadr result) \"new-image.png\"))
          (gimp-image-select-rectangle image CHANNEL-OP-REPLACE 9 8 10 8)
@@ -110,7 +114,9 @@ pub fn results_go_where_they_should(version: Version) -> Result<()> {
     told("offsets", "(7 5)")?;
     told("new image", "#t")?;
     told("new size", "(80 56)")?;
-    told("profile", &std::fs::metadata(session.folder().join("profile.icc"))?.len().to_string())?;
+    let saved = BufReader::new(File::open(session.folder().join("with-profile.png"))?);
+    let profile = PngDecoder::new(saved)?.icc_profile()?.context("the new image has no profile")?;
+    ensure!(profile == fs::read(session.folder().join("profile.icc"))?, "the new image has another profile");
     ensure!(facts["resolution"].starts_with("123"), "{facts:?}");
     told("part", "(10 8)")?;
     told("part offsets", "(9 8)")?;

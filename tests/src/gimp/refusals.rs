@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 
@@ -91,11 +92,9 @@ pub fn refusals_say_what_to_do(version: Version) -> Result<()> {
 
 /// The files of the built-in model, as those of a model of the user's.
 fn copy_model(to: &Path) -> Result<()> {
-    fs::create_dir(to)?;
-    for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/kds-photo-x1"))? {
-        let file = file?;
-        fs::copy(file.path(), to.join(file.file_name()))?;
-    }
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/kds-photo-x1");
+    let status = Command::new("cp").arg("-r").args([&from, to]).status().context("cannot start cp")?;
+    ensure!(status.success(), "cannot copy {}", from.display());
     Ok(())
 }
 

@@ -27,4 +27,3 @@
     (gimp-image-insert-layer new copy 0 0)
     (write-png new (in-folder file))))
 (define (attach-profile image file) (gimp-image-set-color-profile-from-file image file))
-(define (profile-size image) (length (car (gimp-image-get-color-profile image))))

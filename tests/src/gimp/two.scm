@@ -29,4 +29,3 @@
     (gimp-image-insert-layer new copy 0 0)
     (write-png new (in-folder file))))
 (define (attach-profile image file) (gimp-image-set-color-profile-from-file image (string-append "file://" file)))
-(define (profile-size image) (car (gimp-image-get-color-profile image)))
