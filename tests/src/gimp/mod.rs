@@ -3,9 +3,11 @@
 //! Both versions have procedures of other names and arguments, so `two.scm` and `three.scm` define the words that tests
 //! use, and `words.scm` builds on them. A script tells what it finds by `(tell "name" value)`.
 
+pub mod by_keyboard;
 pub mod pixels;
 pub mod places;
 pub mod refusals;
+pub mod window;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -126,7 +128,7 @@ impl Session {
         command.args(["LANG=C.UTF-8", "NO_AT_BRIDGE=1"]);
         command.arg(format!("GIMP2_DIRECTORY={}", profile.display()));
         command.arg(format!("GIMP3_DIRECTORY={}", profile.display()));
-        for variable in ["KDS_REGISTRY", "KDS_LIBRARY"] {
+        for variable in ["KDS_REGISTRY", "KDS_LIBRARY", "DISPLAY"] {
             if let Some(value) = self.variable(variable) {
                 command.arg(format!("{variable}={value}"));
             }
@@ -163,19 +165,25 @@ impl Session {
         command
     }
 
-    /// Evaluates a script of the words above, and returns what it tells.
-    pub fn run(&self, script: &str) -> Result<BTreeMap<String, String>> {
-        let inside = self.folder_inside();
+    /// Writes the words into the folder, and returns the file as GIMP sees it.
+    pub fn write_words(&self) -> Result<PathBuf> {
         let words = match self.version {
             Version::Two => include_str!("two.scm"),
             Version::Three => include_str!("three.scm"),
         };
+        let inside = self.folder_inside();
         let folder = inside.display();
-        let whole = format!(
-            "(define folder \"{folder}\")\n(define facts-file \"{folder}/facts\")\n{words}\n{}\n{script}\n\
-             (tell \"finished\" 1)\n(close-output-port facts)\n",
-            include_str!("words.scm")
-        );
+        let places = format!("(define folder \"{folder}\")\n(define facts-file \"{folder}/facts\")\n");
+        fs::write(self.folder().join("words.scm"), [&places, words, include_str!("words.scm")].concat())?;
+        Ok(inside.join("words.scm"))
+    }
+
+    /// Evaluates a script of the words above, and returns what it tells.
+    pub fn run(&self, script: &str) -> Result<BTreeMap<String, String>> {
+        let folder = self.folder_inside();
+        let folder = folder.display();
+        let words = self.write_words()?.display().to_string();
+        let whole = format!("(load \"{words}\")\n{script}\n(tell \"finished\" 1)\n(close-output-port facts)\n");
         fs::write(self.folder().join("test.scm"), whole)?;
         let output = self.console(&[&format!("(load \"{folder}/test.scm\")")]).output().context("cannot start GIMP")?;
         let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

@@ -1,5 +1,6 @@
 ; The words of the tests in GIMP 3's own. See mod.rs.
 (define (load-image file) (car (gimp-file-load RUN-NONINTERACTIVE file)))
+(define (opened-image) (vector-ref (car (gimp-get-images)) 0))
 (define (top-layer image) (vector-ref (car (gimp-image-get-layers image)) 0))
 (define (layer-count image) (vector-length (car (gimp-image-get-layers image))))
 (define (layer-at image position) (vector-ref (car (gimp-image-get-layers image)) position))

@@ -1,5 +1,6 @@
 ; The words of the tests in GIMP 2.10's own. See mod.rs.
 (define (load-image file) (car (gimp-file-load RUN-NONINTERACTIVE file file)))
+(define (opened-image) (aref (cadr (gimp-image-list)) 0))
 (define (top-layer image) (aref (cadr (gimp-image-get-layers image)) 0))
 (define (layer-count image) (car (gimp-image-get-layers image)))
 (define (layer-at image position) (aref (cadr (gimp-image-get-layers image)) position))

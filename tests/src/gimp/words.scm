@@ -28,3 +28,5 @@
     (write-png new (in-folder file))
     (gimp-image-delete new)))
 (define (in-folder file) (string-append folder "/" file))
+; Fails where there is none.
+(define (profile-of image) (gimp-image-get-parasite image "icc-profile"))
