@@ -9,7 +9,7 @@ use xtask::cargo::Profile;
 use xtask::install::Tree;
 use xtask::install::gimp::Home;
 use xtask::setup::{Setup, Variant};
-use xtask::{abi, cargo, checks, dist, fuzz, header, install};
+use xtask::{abi, cargo, checks, dist, fuzz, header, install, packages};
 
 /// Set up, run, test and install KDS. Every command that needs libtorch fetches it first, once.
 #[derive(Parser)]
@@ -76,10 +76,17 @@ enum Command {
         #[arg(long, value_enum, default_value_t = fuzz::Sanitizer::Address)]
         sanitizer: fuzz::Sanitizer,
     },
+    /// Write the screenshots of docs/gimp.md, with both GIMPs on a screen in memory
+    Screenshots(PassedOn),
+    /// Measure what the plug-in adds to GIMP's start, and a call to a restoration
+    GimpTimes,
     /// Build and run the measurements behind the numbers in the README
     #[command(disable_help_flag = true)]
     Evaluate(PassedOn),
 }
+
+/// What is built to drive GIMP: an installation, and the programs that do.
+const GIMP_MEASUREMENTS: &[&str] = &["kds-plugin-ffi", "kds-cli", "kds-plugin-gimp", "kds-tests"];
 
 #[derive(Args)]
 struct SetupArguments {
@@ -152,6 +159,16 @@ fn run(command: Command) -> Result<()> {
         Command::Evaluate(passed_on) => {
             setup.run(None)?;
             cargo::run_release(&setup.root, &["kds-plugin-ffi", "kds-tests"], "evaluate", &passed_on.arguments)
+        }
+        Command::Screenshots(passed_on) => {
+            setup.run(None)?;
+            packages::ensure(checks::NEEDED)?;
+            cargo::run_release(&setup.root, GIMP_MEASUREMENTS, "gimp_screenshots", &passed_on.arguments)
+        }
+        Command::GimpTimes => {
+            setup.run(None)?;
+            packages::ensure(checks::NEEDED)?;
+            cargo::run_release(&setup.root, GIMP_MEASUREMENTS, "gimp_times", &[])
         }
         Command::Fuzz { target, minutes, sanitizer } => {
             setup.run(None)?;

@@ -55,9 +55,9 @@ fn install_once() -> Result<PathBuf> {
     // Tests of the other version may be installing it.
     let lock = File::create(home.join("lock"))?;
     lock.lock()?;
-    let libtorch = std::env::var_os("LIBTORCH").context("cargo sets LIBTORCH")?;
     let root = fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))?;
-    let tree = install::Source { root: &root, built: &built, libtorch: Path::new(&libtorch) }.tree()?;
+    let libtorch = std::env::var_os("LIBTORCH").map_or_else(|| root.join(".libtorch"), PathBuf::from);
+    let tree = install::Source { root: &root, built: &built, libtorch: &libtorch }.tree()?;
     install::install(&tree, &home.join(".local/share/kds"))?;
     Ok(home)
 }
