@@ -1,7 +1,7 @@
 ; Restores all PNG and JPEG pictures of a folder with GIMP 2.10, and writes them as PNG into another one:
 ;
-;   gimp-console-2.10 -i -d -f -b '(load "restore-folder-2.10.scm")' \
-;                     -b '(kds-restore-folder "photos" "restored")' -b '(gimp-quit 1)'
+;   gimp-console-2.10 -i -d -f -b '(load "restore-folder-2.10.scm") (kds-restore-folder "photos" "restored")' \
+;                     -b '(gimp-quit 1)'
 ;
 ; GIMP's exit code says nothing of what a script did; what failed is on standard error.
 

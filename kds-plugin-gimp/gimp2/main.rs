@@ -18,6 +18,7 @@ use kds_plugin_gimp::procedure::{self, RunMode};
 use kds_plugin_gimp::settings::{Settings, Value};
 use kds_plugin_gimp::symbols::Library;
 use kds_plugin_gimp::task::{AUTHORS, COPYRIGHT, DATE, IMAGE_TYPES, MENU, Task};
+use kds_plugin_gimp::threads;
 use wire::{Param, ParamDef, PlugInInfo, Type};
 
 functions! {
@@ -36,6 +37,8 @@ static LIBRARY: OnceLock<(Library, Functions)> = OnceLock::new();
 static INFO: PlugInInfo = PlugInInfo { init: None, quit: None, query: Some(query), run: Some(run) };
 
 fn main() -> ExitCode {
+    // SAFETY: nothing has happened yet.
+    unsafe { threads::wait_asleep() };
     let opened = Library::open("libgimp-2.0.so.0").and_then(|library| {
         let functions = Functions::load(&library)?;
         Ok((library, functions))

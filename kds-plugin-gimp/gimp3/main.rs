@@ -14,6 +14,7 @@ use kds_plugin_gimp::gimp::text;
 use kds_plugin_gimp::guard::guard;
 use kds_plugin_gimp::symbols::Library;
 use kds_plugin_gimp::task::Task;
+use kds_plugin_gimp::threads;
 use object::{PlugInClass, TypeQuery};
 
 type Pointer = *mut c_void;
@@ -46,6 +47,8 @@ fn opened() -> Result<&'static Opened, Failure> {
 }
 
 fn main() -> ExitCode {
+    // SAFETY: nothing has happened yet.
+    unsafe { threads::wait_asleep() };
     let library = Library::open("libgimp-3.0.so.0").and_then(|library| {
         let (functions, procedures) = (Functions::load(&library)?, procedure::Functions::load(&library)?);
         Ok(Opened { library, functions, procedures })

@@ -33,3 +33,4 @@ pub mod restorer;
 pub mod settings;
 pub mod symbols;
 pub mod task;
+pub mod threads;
