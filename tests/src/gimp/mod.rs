@@ -55,11 +55,27 @@ fn install_once() -> Result<PathBuf> {
     // Tests of the other version may be installing it.
     let lock = File::create(home.join("lock"))?;
     lock.lock()?;
+    let prefix = home.join(".local/share/kds");
+    if is_current(&built, &prefix).unwrap_or(false) {
+        return Ok(home);
+    }
     let root = fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))?;
     let libtorch = std::env::var_os("LIBTORCH").map_or_else(|| root.join(".libtorch"), PathBuf::from);
     let tree = install::Source { root: &root, built: &built, libtorch: &libtorch }.tree()?;
-    install::install(&tree, &home.join(".local/share/kds"))?;
+    install::install(&tree, &prefix)?;
     Ok(home)
+}
+
+/// Whether nothing was built since the installation, which copies half a gigabyte.
+fn is_current(built: &Path, prefix: &Path) -> std::io::Result<bool> {
+    let installed = fs::metadata(prefix.join("share/kds/installed.txt"))?.modified()?;
+    let programs = install::gimp::PROGRAMS.map(|(_, program)| program);
+    for file in programs.iter().chain(&["kds", "libkds.so"]) {
+        if fs::metadata(built.join(file))?.modified()? >= installed {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 impl Session {

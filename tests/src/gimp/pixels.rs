@@ -47,10 +47,11 @@ pub fn write_pictures(session: &Session) -> Result<()> {
     session.write("graya.png", graya)
 }
 
-/// What the command makes of a file of the session's folder, with the settings of `words.scm` and these.
+/// What the command makes of a file of the session's folder, with the settings of `words.scm` and these. Of three
+/// particles one is nearest to their mean; two would always be equally near, and the last bit of a sample would decide.
 pub fn expected(session: &Session, file: &str, further: &[&str]) -> Result<DynamicImage> {
     let mut command: Command = kds()?;
-    command.args(["restore", file, "-o", "expected.png", "--particles", "2", "--steps", "2", "--seed", "5"]);
+    command.args(["restore", file, "-o", "expected.png", "--particles", "3", "--steps", "2", "--seed", "5"]);
     command.args(["--device", "cpu"]).args(further).current_dir(session.folder());
     let output = command.output().context("cannot start kds")?;
     ensure!(output.status.success(), "kds restore {file}: {}", String::from_utf8_lossy(&output.stderr));

@@ -3,7 +3,7 @@
 (define (tell name value) (write (list name value) facts) (newline facts))
 (define (settings . changes)
   (map (lambda (setting) (let ((changed (assoc (car setting) changes))) (cadr (or changed setting))))
-       '((model "") (particles 2) (steps 2) (strength -1) (bandwidth "") (seed 5) (device "cpu") (output "replace")
+       '((model "") (particles 3) (steps 2) (strength -1) (bandwidth "") (seed 5) (device "cpu") (output "replace")
          (confidence FALSE))))
 (define (value setting) (if (eq? setting 'FALSE) FALSE (if (eq? setting 'TRUE) TRUE setting)))
 ; Restores a layer; changes are lists such as '(output "new-layer"). Returns image and layer of the result.
