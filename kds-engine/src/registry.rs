@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tch::{Device, Kind};
 
-use crate::backbone::{Backbone, BuiltInFile, LdmSr, ModelFiles, Plugin, Residual, SCALES, SdInpaint};
+use crate::backbone::{Backbone, BuiltInFile, LdmSr, ModelFiles, Plugin, Residual, SCALES, SdInpaint, TorchScript};
 use crate::nn::Loading;
 use crate::{Error, Result};
 
@@ -68,6 +68,9 @@ pub enum BackboneKind {
     LdmSr,
     /// [`SdInpaint`].
     SdInpaint,
+    /// [`TorchScript`]: the path is that of a file.
+    #[serde(rename = "torchscript")]
+    TorchScript,
     /// [`Plugin`]: the path is that of a shared library.
     Plugin,
 }
@@ -79,6 +82,7 @@ impl BackboneKind {
             Self::Residual => "residual",
             Self::LdmSr => "ldm-sr",
             Self::SdInpaint => "sd-inpaint",
+            Self::TorchScript => "torchscript",
             Self::Plugin => "plugin",
         }
     }
@@ -247,6 +251,10 @@ impl ModelEntry {
             BackboneKind::Residual => Box::new(Residual::load(&self.files, loading)?),
             BackboneKind::LdmSr => Box::new(LdmSr::load(&self.files, loading)?),
             BackboneKind::SdInpaint => Box::new(SdInpaint::load(&self.files, loading)?),
+            BackboneKind::TorchScript => match &self.files {
+                ModelFiles::Folder(file) => Box::new(TorchScript::load(file, loading)?),
+                ModelFiles::BuiltIn(_) => return Err(Error::Conflict(format!("model '{}' is no file", self.id))),
+            },
             BackboneKind::Plugin => match &self.files {
                 ModelFiles::Folder(library) => Box::new(Plugin::load(library, loading.device)?),
                 ModelFiles::BuiltIn(_) => return Err(Error::Conflict(format!("model '{}' is no library", self.id))),

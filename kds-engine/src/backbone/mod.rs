@@ -6,6 +6,8 @@ mod plugin;
 mod residual;
 mod sd_inpaint;
 mod text_encoder;
+mod told;
+mod torchscript;
 
 pub use files::{BuiltInFile, ModelFiles};
 pub use ldm_sr::LdmSr;
@@ -13,6 +15,7 @@ pub use plugin::Plugin;
 pub use residual::Residual;
 pub use sd_inpaint::SdInpaint;
 pub use text_encoder::{ClipTokenizer, TextEncoder};
+pub use torchscript::TorchScript;
 
 use tch::{Device, Kind, Tensor};
 

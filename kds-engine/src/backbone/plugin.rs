@@ -3,9 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use kds_plugin_api::backbone::{self as api, OpenBackbone, OpenTile};
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
-use super::{Backbone, Condition, Prompt, SCALES, Spec};
+use super::told::Told;
+use super::{Backbone, Condition, Prompt, Spec};
 use crate::schedule::{NoiseSchedule, Prediction};
 use crate::{Error, Result};
 
@@ -36,7 +37,7 @@ impl Plugin {
         })?;
         let backbone = backbone.map_err(|error| wrong(error.to_string()))?;
         let spec = backbone.spec().map_err(|error| wrong(error.to_string()))?;
-        let spec = checked(spec).map_err(wrong)?;
+        let spec = told(spec).and_then(Told::check).map_err(wrong)?;
         Ok(Self { library: library.to_owned(), backbone, spec })
     }
 
@@ -49,55 +50,27 @@ impl Plugin {
     }
 }
 
-fn checked(spec: api::Spec) -> std::result::Result<Spec, String> {
-    let ranges = [
-        ("scale", spec.scale, SCALES),
-        ("latent_channels", spec.latent_channels, 1..=4096),
-        ("downscale", spec.downscale, 1..=64),
-        ("multiple", spec.multiple, 1..=1024),
-        ("largest_side", spec.largest_side, 1..=1 << 16),
-        ("overlap", spec.overlap, 0..=1 << 12),
-        ("activation_bytes", spec.activation_bytes, 0..=1 << 30),
-    ];
-    for (name, value, range) in ranges {
-        if !range.contains(&value) {
-            return Err(format!("its {name} is {value}; {} to {} are possible", range.start(), range.end()));
-        }
-    }
-    if !spec.multiple.is_multiple_of(spec.downscale) {
-        return Err(format!("its multiple, {}, is not a multiple of its downscale, {}", spec.multiple, spec.downscale));
-    }
-    if spec.fills_holes && spec.scale != 1 {
-        return Err("it fills holes, so its scale must be 1".to_owned());
-    }
-    if !(spec.latent_std > 0.0 && spec.latent_std.is_finite()) {
-        return Err(format!("its latent_std is {}, not a positive number", spec.latent_std));
-    }
+fn told(spec: api::Spec) -> std::result::Result<Told, String> {
     let prediction = match spec.prediction {
         api::Prediction::EPSILON => Prediction::Epsilon,
         api::Prediction::V => Prediction::V,
         api::Prediction::X0 => Prediction::X0,
         api::Prediction(other) => return Err(format!("its prediction is {other}, which this version does not know")),
     };
-    let schedule = NoiseSchedule::from_alphas_cumprod(spec.alphas_cumprod).map_err(|error| error.to_string())?;
-    Ok(Spec {
+    Ok(Told {
         scale: spec.scale,
         fills_holes: spec.fills_holes,
-        takes_prompt: false,
         latent_channels: spec.latent_channels,
         downscale: spec.downscale,
         multiple: spec.multiple,
-        largest_side: spec.largest_side.max(spec.multiple),
+        largest_side: spec.largest_side,
         overlap: spec.overlap,
-        context: spec.overlap,
         latent_std: spec.latent_std,
         prediction,
-        schedule,
+        schedule: NoiseSchedule::from_alphas_cumprod(spec.alphas_cumprod).map_err(|error| error.to_string())?,
         steps_offset: 0,
         activation_bytes: spec.activation_bytes,
-        decode_bytes: 4 * 12 * spec.scale * spec.scale,
         device: Device::Cpu,
-        kind: Kind::Float,
     })
 }
 
