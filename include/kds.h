@@ -504,7 +504,8 @@ int32_t kds_job_estimate(const struct kds_job *job,
                          struct kds_error **error);
 
 /// Restores `input` into the caller's buffer `output`, which has the size that `kds_job_output_size` tells and any
-/// format. `mask` (gray, of the input's size; white is what to fill) is for models that need one, else NULL.
+/// format. `mask` is for models that need one, else NULL: gray, of the input's size; white is what to fill, black keeps its
+/// pixels exactly as they are, and between the two the result is blended in.
 /// `confidence` is NULL or a gray image of the output's size: white where the particles agree, black where they differ
 /// as much as photographs do.
 ///
@@ -536,7 +537,7 @@ int32_t kds_job_run(struct kds_job *job,
 void kds_job_cancel(const struct kds_job *job);
 
 /// Loads a model, which takes about as long as reading its files. `device` is "auto", "cpu", "cuda" or "cuda:K", `dtype`
-/// is "auto", "f32", "bf16" or "f16"; NULL is "auto".
+/// is "auto", "f32", "bf16" or "f16"; NULL is what the model's registry entry says, else "auto".
 ///
 /// Ownership: the model is yours; free it with `kds_model_free`.
 /// Errors: `KDS_NOT_FOUND` for an unknown id, `KDS_INVALID_MODEL` for files that cannot be used,
@@ -550,6 +551,17 @@ int32_t kds_model_open(const struct kds_context *context,
                        const char *dtype,
                        struct kds_model **out,
                        struct kds_error **error);
+
+/// Compares the files of a model with what its architecture needs, without loading them: whether they are there, and
+/// name, shape and number format of every tensor. The error's message tells all that is wrong.
+///
+/// Errors: as `kds_model_open`, but for devices.
+/// Threads: any number at once.
+///
+/// Requires: `context` is a live context, `id` is NUL-terminated, `error` is NULL or may be written.
+int32_t kds_model_check(const struct kds_context *context,
+                        const char *id,
+                        struct kds_error **error);
 
 /// Frees a model. NULL is fine. Jobs that were made of it stay usable.
 ///

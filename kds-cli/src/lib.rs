@@ -2,6 +2,7 @@
 //!
 //! A library only so that tests and fuzzing reach its parts; `src/main.rs` is the program.
 
+mod add_model;
 mod batch;
 mod compare;
 mod confidence;
@@ -39,7 +40,7 @@ pub fn run() -> ExitCode {
     let result = options::parse(std::env::args_os()).and_then(|command| match command {
         Command::Text(text) => output::print(&text).map(|()| true),
         Command::Restore(options) => restore(&options),
-        Command::Models(options) => models::print(&options).map(|()| true),
+        Command::Models(options) => models::run(&options),
         Command::Doctor(options) => doctor::print(&options),
     });
     match result {

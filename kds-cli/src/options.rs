@@ -22,10 +22,37 @@ pub enum Command {
     Text(String),
     /// Restore pictures.
     Restore(Box<Restore>),
-    /// List the models.
-    Models(Library),
+    /// List, describe, check or add models.
+    Models(Models),
     /// Say whether all is well.
     Doctor(Library),
+}
+
+/// Options of `kds models`.
+#[derive(Debug)]
+pub struct Models {
+    /// What to do with them.
+    pub action: ModelsAction,
+    /// What the context is made with.
+    pub library: Library,
+}
+
+/// What `kds models` does.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ModelsAction {
+    /// All in a table.
+    List,
+    /// All that is known of one.
+    Show(String),
+    /// Compare the files of these, or of all where none is named, with what their architectures need.
+    Check(Vec<String>),
+    /// Add the model of a folder to the user's registry.
+    Add {
+        /// The folder, as diffusers saves it.
+        folder: PathBuf,
+        /// What it is to be asked for by; by default the folder's name.
+        id: Option<String>,
+    },
 }
 
 /// What a context is made with.
@@ -96,7 +123,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Co
     };
     match matches.subcommand() {
         Some(("restore", matches)) => Ok(Command::Restore(Box::new(restore(matches)))),
-        Some(("models", matches)) => Ok(Command::Models(library(matches))),
+        Some(("models", matches)) => Ok(Command::Models(models(matches))),
         _ => Ok(Command::Doctor(matches.subcommand_matches("doctor").map_or_else(Library::none, library))),
     }
 }
@@ -123,10 +150,50 @@ fn command() -> ClapCommand {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(restore_command())
-        .subcommand(library_options(ClapCommand::new("models").about("Lists the models")))
+        .subcommand(models_command())
         .subcommand(library_options(
             ClapCommand::new("doctor").about("Says what KDS computes with, and what is wrong where something is"),
         ))
+}
+
+fn models_command() -> ClapCommand {
+    let id = || Arg::new("id").value_name("ID");
+    library_options(ClapCommand::new("models").about("Lists, describes, checks and adds models"))
+        .subcommand(library_options(ClapCommand::new("list").about("Lists the models, as without a subcommand")))
+        .subcommand(library_options(
+            ClapCommand::new("show").about("Tells all that is known of a model").arg(id().required(true)),
+        ))
+        .subcommand(library_options(
+            ClapCommand::new("check")
+                .about("Compares the files of models with what their architectures need, without loading them")
+                .arg(id().num_args(0..).help("Models to check; all where none is named")),
+        ))
+        .subcommand(library_options(
+            ClapCommand::new("add")
+                .about("Adds the model in a folder, as diffusers saves it, to the user's registry")
+                .arg(Arg::new("folder").value_name("FOLDER").required(true).value_parser(value_parser!(PathBuf)))
+                .arg(
+                    Arg::new("as").long("id").value_name("ID").help("Name it is asked for by [default: the folder's]"),
+                ),
+        ))
+}
+
+fn models(matches: &ArgMatches) -> Models {
+    let (action, matches) = match matches.subcommand() {
+        Some(("show", matches)) => {
+            (ModelsAction::Show(matches.get_one::<String>("id").cloned().unwrap_or_default()), matches)
+        }
+        Some(("check", matches)) => {
+            (ModelsAction::Check(matches.get_many::<String>("id").unwrap_or_default().cloned().collect()), matches)
+        }
+        Some(("add", matches)) => {
+            let folder = matches.get_one::<PathBuf>("folder").cloned().unwrap_or_default();
+            (ModelsAction::Add { folder, id: matches.get_one::<String>("as").cloned() }, matches)
+        }
+        Some((_, matches)) => (ModelsAction::List, matches),
+        None => (ModelsAction::List, matches),
+    };
+    Models { action, library: library(matches) }
 }
 
 fn restore_command() -> ClapCommand {
@@ -210,6 +277,7 @@ fn option(parameter: &'static Parameter) -> Arg {
             let name = match kind {
                 Kind::Integer { .. } | Kind::Number { .. } => "N",
                 Kind::Memory => "SIZE",
+                Kind::Line { .. } => "TEXT",
                 _ => "VALUE",
             };
             let check = move |text: &str| parameter.check(text).map(|_| text.to_owned());
@@ -221,13 +289,14 @@ fn option(parameter: &'static Parameter) -> Arg {
         kind => format!(" [takes: {}]", kind.expected()),
     };
     let advanced = parameter.group == Group::Advanced;
+    let default = if parameter.default.is_empty() { "nothing" } else { parameter.default };
     Arg::new(parameter.name)
         .long(parameter.name)
         .value_name(value_name)
         .value_parser(parser)
         // A negative number is a bad value, not an unknown option.
         .allow_hyphen_values(true)
-        .help(format!("{}{takes} [default: the model's, else {}]", parameter.help, parameter.default))
+        .help(format!("{}{takes} [default: the model's, else {default}]", parameter.help))
         .help_heading(if advanced { "Advanced parameters" } else { "Parameters" })
         .hide_short_help(advanced)
 }
@@ -306,7 +375,7 @@ mod tests {
             let text = parameter.help.split_whitespace().collect::<Vec<_>>().join(" ");
             assert!(help.contains(&format!("--{}", parameter.name)) && help.contains(&text), "{}", parameter.name);
         }
-        assert!(help.contains("ddim, dpm++2m, euler, heun") && help.contains("a number from 0 to 1"), "{help}");
+        assert!(help.contains(&kds_parameters::SAMPLERS.join(", ")) && help.contains("a number from 0 to 1"), "{help}");
     }
 
     #[test]
@@ -355,11 +424,29 @@ mod tests {
     }
 
     #[test]
+    fn models_are_listed_shown_checked_and_added() {
+        let own = |words: &[&str]| match parse_words(words).unwrap() {
+            Command::Models(models) => models.action,
+            other => panic!("{other:?}"),
+        };
+        let add = |id: Option<&str>| ModelsAction::Add { folder: "a/b".into(), id: id.map(Into::into) };
+        assert_eq!(own(&["models", "list"]), ModelsAction::List);
+        assert_eq!(own(&["models", "show", "x"]), ModelsAction::Show("x".into()));
+        assert_eq!(own(&["models", "check"]), ModelsAction::Check(vec![]));
+        assert_eq!(own(&["models", "check", "x", "y"]), ModelsAction::Check(vec!["x".into(), "y".into()]));
+        assert_eq!(own(&["models", "add", "a/b"]), add(None));
+        assert_eq!(own(&["models", "add", "a/b", "--id", "x"]), add(Some("x")));
+        assert!(parse_words(&["models", "show"]).unwrap_err().to_string().contains("<ID>"));
+    }
+
+    #[test]
     fn registry_and_threads_reach_models_and_doctor() {
-        let Command::Models(library) = parse_words(&["models", "--registry", "r.toml", "--threads", "2"]).unwrap()
+        let Command::Models(Models { action, library }) =
+            parse_words(&["models", "--registry", "r.toml", "--threads", "2"]).unwrap()
         else {
             panic!("not models")
         };
+        assert_eq!(action, ModelsAction::List);
         assert_eq!(library.log_level, LogLevel::Warn);
         let options = library.context_options(|_| ());
         assert_eq!((options.threads, options.registry), (2, Some(PathBuf::from("r.toml"))));

@@ -49,6 +49,10 @@ pub enum Error {
         reason: String,
     },
 
+    /// Two files of one model that cannot be used.
+    #[error("{0}; {1}")]
+    Both(Box<Error>, Box<Error>),
+
     /// The device that was asked for is not there or cannot be used.
     #[error("{0}")]
     Device(String),

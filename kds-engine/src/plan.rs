@@ -124,8 +124,7 @@ fn tile_bytes_per_pixel(spec: &Spec, particles: usize, batch: usize) -> u64 {
     let latent = 4 * spec.latent_channels / (spec.downscale * spec.downscale).max(1);
     let states = 6 * particles * latent.max(1);
     let network = batch * spec.activation_bytes;
-    let decoded = 4 * 12 * spec.scale * spec.scale;
-    (states + network.max(decoded)) as u64
+    (states + network.max(spec.decode_bytes)) as u64
 }
 
 /// What waits for the choice of a particle, of `count` tiles of `area` pixels: the finished latents in half precision, and what the network knew of the tile,

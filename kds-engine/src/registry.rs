@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tch::{Device, Kind};
 
-use crate::backbone::{Backbone, BuiltInFile, ModelFiles, Residual, SCALES};
+use crate::backbone::{Backbone, BuiltInFile, LdmSr, ModelFiles, Plugin, Residual, SCALES, SdInpaint};
+use crate::nn::Loading;
 use crate::{Error, Result};
 
 /// The models that can be opened.
@@ -63,6 +64,12 @@ impl Task {
 pub enum BackboneKind {
     /// [`Residual`].
     Residual,
+    /// [`LdmSr`].
+    LdmSr,
+    /// [`SdInpaint`].
+    SdInpaint,
+    /// [`Plugin`]: the path is that of a shared library.
+    Plugin,
 }
 
 impl BackboneKind {
@@ -70,6 +77,9 @@ impl BackboneKind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Residual => "residual",
+            Self::LdmSr => "ldm-sr",
+            Self::SdInpaint => "sd-inpaint",
+            Self::Plugin => "plugin",
         }
     }
 }
@@ -223,8 +233,24 @@ impl Registry {
 impl ModelEntry {
     /// Loads the model.
     pub fn load(&self, device: Device, kind: Kind) -> Result<Box<dyn Backbone>> {
+        self.open(Loading::new(device, kind))
+    }
+
+    /// Compares its files with the architecture: that they are there, and name, shape and number format of every tensor.
+    /// Loads and computes nothing; the error tells all that is wrong with the weights.
+    pub fn check(&self) -> Result<()> {
+        self.open(Loading::check()).map(drop)
+    }
+
+    fn open(&self, loading: Loading) -> Result<Box<dyn Backbone>> {
         let backbone: Box<dyn Backbone> = match self.backbone {
-            BackboneKind::Residual => Box::new(Residual::load(&self.files, device, kind)?),
+            BackboneKind::Residual => Box::new(Residual::load(&self.files, loading)?),
+            BackboneKind::LdmSr => Box::new(LdmSr::load(&self.files, loading)?),
+            BackboneKind::SdInpaint => Box::new(SdInpaint::load(&self.files, loading)?),
+            BackboneKind::Plugin => match &self.files {
+                ModelFiles::Folder(library) => Box::new(Plugin::load(library, loading.device)?),
+                ModelFiles::BuiltIn(_) => return Err(Error::Conflict(format!("model '{}' is no library", self.id))),
+            },
         };
         if self.task == Task::Inpainting && !backbone.spec().fills_holes {
             return Err(Error::Conflict(format!(

@@ -7,6 +7,7 @@ use crate::ensemble::{Sampling, sample};
 use crate::known::Known;
 use crate::noise::Window;
 use crate::plan::Plan;
+use crate::sampler::Trajectory;
 use crate::settings::Resolved;
 use crate::steering::{Distances, spread};
 use crate::tiling::Tile;
@@ -88,6 +89,10 @@ pub fn restore(
 ) -> Result<Restored> {
     let _guard = tch::no_grad_guard();
     let spec = backbone.spec();
+    let no_prompt = settings.prompt.positive.is_empty() && settings.prompt.negative.is_empty();
+    if !(no_prompt || spec.takes_prompt) {
+        return Err(Error::Conflict("this model takes no prompt: leave 'prompt' and 'negative' empty".to_owned()));
+    }
     let known = Known::new(source, spec.fills_holes)?;
     let Some(mask) = source.mask else { return sample_tiles(backbone, settings, &known, with_confidence, progress) };
     let confidence = with_confidence.then(|| vec![1.0; mask.len()]);
@@ -190,8 +195,7 @@ impl Run<'_> {
     fn run(mut self) -> Result<Restored> {
         let Plan { output_width: width, output_height: height, .. } = *self.plan;
         let spec = self.backbone.spec();
-        let trajectory =
-            self.settings.sampler.trajectory(&spec.schedule, self.settings.spacing, self.settings.steps)?;
+        let trajectory = self.trajectory()?;
         let evaluations = trajectory.evaluations().len() as u64;
         let total = evaluations * self.plan.tiles.len() as u64;
         (self.progress)(Progress { stage: Stage::Prepare, done: 0, total })?;
@@ -203,7 +207,7 @@ impl Run<'_> {
         for (index, tile) in self.plan.tiles.iter().enumerate() {
             let done = evaluations * index as u64;
             let (image, mask) = self.known.tile(tile, spec.device)?;
-            let condition = self.backbone.condition(&image, mask.as_ref())?;
+            let condition = self.backbone.condition(&image, mask.as_ref(), &self.settings.prompt)?;
             let ensemble = self.sample_tile(tile, &condition, done, total)?;
             if let Some(doubt) = &mut doubt {
                 let spread = spread(&ensemble)?.f_div_scalar(spec.latent_std)?.f_unsqueeze(0)?.f_unsqueeze(0)?;
@@ -239,16 +243,22 @@ impl Run<'_> {
         Ok(Restored { picture: Picture { width, height, values }, confidence })
     }
 
+    fn trajectory(&self) -> Result<Trajectory> {
+        let (spec, settings) = (self.backbone.spec(), self.settings);
+        settings.sampler.trajectory(&spec.schedule, settings.spacing.with_offset(spec.steps_offset), settings.steps)
+    }
+
     fn sample_tile(&mut self, tile: &Tile, condition: &Condition, done: u64, total: u64) -> Result<Tensor> {
         let (backbone, settings, batch) = (self.backbone, self.settings, self.plan.batch);
         let spec = backbone.spec();
+        let trajectory = self.trajectory()?;
         let progress = std::cell::RefCell::new(&mut *self.progress);
         let tell = |step: u64| (progress.borrow_mut())(Progress { stage: Stage::Sample, done: done + step, total });
         let step = std::cell::Cell::new(0);
         let sampling = Sampling {
             schedule: &spec.schedule,
             prediction: spec.prediction,
-            trajectory: settings.sampler.trajectory(&spec.schedule, settings.spacing, settings.steps)?,
+            trajectory,
             steering: &settings.steering,
             particles: settings.particles,
             channels: spec.latent_channels,

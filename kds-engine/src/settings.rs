@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use kds_parameters::{MemoryBudget, Scope, Value};
 
+use crate::backbone::Prompt;
 use crate::sampler::Sampler;
 use crate::schedule::Spacing;
 use crate::steering::{Kernel, Ramp, Selection, Steering};
@@ -53,6 +54,9 @@ impl Settings {
                 ("steps", Value::Integer(value)) => resolved.steps = value as usize,
                 ("seed", Value::Integer(value)) => resolved.seed = value as u64,
                 ("scale", Value::Integer(value)) => resolved.scale = value as usize,
+                ("prompt", Value::Text(text)) => resolved.prompt.positive = text,
+                ("negative", Value::Text(text)) => resolved.prompt.negative = text,
+                ("guidance", Value::Number(value)) => resolved.prompt.guidance = value,
                 ("tile", Value::Integer(value)) => resolved.tile = value as usize,
                 ("memory", Value::Memory(value)) => resolved.memory = value,
                 ("sampler", Value::Choice(word)) => sampler = word,
@@ -103,6 +107,8 @@ pub struct Resolved {
     pub steering: Steering,
     /// Which particle becomes the picture.
     pub selection: Selection,
+    /// What the model is told in words.
+    pub prompt: Prompt,
     /// Side of a tile in input pixels; 0 chooses.
     pub tile: usize,
     /// Memory that the run may take.
@@ -120,6 +126,7 @@ impl Default for Resolved {
             spacing: Spacing::Trailing,
             steering: Steering::default(),
             selection: Selection::Nearest,
+            prompt: Prompt::default(),
             tile: 0,
             memory: MemoryBudget::Auto,
         }

@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use kds_engine::backbone::{Backbone, ModelFiles, Residual};
+use kds_engine::backbone::{Backbone, ModelFiles, Prompt, Residual};
 use kds_engine::holes;
+use kds_engine::nn::Loading;
 use safetensors::SafeTensors;
 use tch::{Device, Kind, Tensor};
 
@@ -37,8 +38,9 @@ impl Golden {
 
     /// What the network says and what becomes of latents, for this image and mask.
     fn check_backbone(&self, image: &Tensor, mask: Option<&Tensor>) {
-        let model = Residual::load(&ModelFiles::Folder(self.folder.clone()), Device::Cpu, Kind::Float).unwrap();
-        let condition = model.condition(image, mask).unwrap();
+        let model =
+            Residual::load(&ModelFiles::Folder(self.folder.clone()), Loading::new(Device::Cpu, Kind::Float)).unwrap();
+        let condition = model.condition(image, mask, &Prompt::default()).unwrap();
         let timestep = self.tensor("timestep").double_value(&[0]);
         self.check("predicted", &model.predict(&self.tensor("x"), timestep, &condition).unwrap());
         self.check("decoded", &model.decode(&self.tensor("latents"), &condition).unwrap());

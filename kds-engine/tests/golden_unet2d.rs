@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use kds_engine::nn::{UNet2d, UNet2dConfig, Weights};
+use kds_engine::nn::{Loading, UNet2d, UNet2dConfig, Weights};
 use safetensors::SafeTensors;
 use tch::{Device, Kind, Tensor};
 
@@ -30,8 +30,8 @@ impl Golden {
     }
 
     fn network(&self, kind: Kind) -> kds_engine::Result<UNet2d> {
-        let weights = Weights::new(&self.bytes, &self.path, kind, Device::Cpu)?;
-        UNet2d::new(&weights.root().child("unet"), self.config())
+        let weights = Weights::new(&self.bytes, &self.path, Loading::new(Device::Cpu, kind))?;
+        UNet2d::new(&weights.root().child("unet"), &self.config())
     }
 }
 
@@ -75,12 +75,12 @@ fn a_batch_is_the_same_as_one_by_one() {
 #[test]
 fn weights_that_do_not_fit_are_named() {
     let golden = Golden::read("unet2d_plain.safetensors");
-    let weights = Weights::new(&golden.bytes, &golden.path, Kind::Float, Device::Cpu).unwrap();
+    let weights = Weights::new(&golden.bytes, &golden.path, Loading::new(Device::Cpu, Kind::Float)).unwrap();
     let scope = weights.root().child("unet");
     let build = |change: &dyn Fn(&mut UNet2dConfig)| {
         let mut config = golden.config();
         change(&mut config);
-        UNet2d::new(&scope, config).err().unwrap().to_string()
+        UNet2d::new(&scope, &config).err().unwrap().to_string()
     };
     type Change<'a> = &'a dyn Fn(&mut UNet2dConfig);
     let table: [(Change, &str); 6] = [
@@ -103,6 +103,7 @@ fn weights_that_do_not_fit_are_named() {
     }
     let extra = weights.finish().unwrap_err().to_string();
     assert!(extra.contains("do not belong to this architecture"), "{extra}");
-    let truncated = Weights::new(&golden.bytes[..100], &golden.path, Kind::Float, Device::Cpu).err().unwrap();
+    let truncated =
+        Weights::new(&golden.bytes[..100], &golden.path, Loading::new(Device::Cpu, Kind::Float)).err().unwrap();
     assert!(truncated.to_string().contains("not a safetensors file"));
 }

@@ -163,6 +163,19 @@ impl Context {
     }
 }
 
+impl Context {
+    /// Compares the files of a model with what its architecture needs, without loading them.
+    ///
+    /// # Errors
+    /// [`Status::NotFound`] for an unknown id, [`Status::InvalidModel`] with all that is wrong with the files.
+    pub fn check_model(&self, id: &str) -> Result<(), Error> {
+        let api = &self.handle.library.api;
+        let id = text::pass("model id", id)?;
+        // SAFETY: a live context, and a string that lives through the call.
+        check(api, |error| unsafe { (api.kds_model_check)(self.handle.pointer.as_ptr(), id.as_ptr(), error) })
+    }
+}
+
 /// The handle that a successful call must have written.
 pub(crate) fn filled<T>(pointer: *mut T, function: &str) -> Result<NonNull<T>, Error> {
     NonNull::new(pointer).ok_or_else(|| {

@@ -192,6 +192,7 @@ functions! {
     fn kds_model_open(
         *const Context, *const c_char, *const c_char, *const c_char, *mut *mut Model, *mut *mut Error
     ) -> i32;
+    fn kds_model_check(*const Context, *const c_char, *mut *mut Error) -> i32;
     fn kds_model_free(*mut Model);
     fn kds_model_info_get(*const Model, *mut ModelInfo, *mut *mut Error) -> i32;
     fn kds_model_device(*const Model, *mut *const c_char, *mut *const c_char, *mut *mut Error) -> i32;

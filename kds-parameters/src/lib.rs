@@ -65,6 +65,11 @@ pub enum Kind {
     Selection,
     /// `auto`, `cpu`, `cuda` or `cuda:K`.
     Device,
+    /// One line of any text.
+    Line {
+        /// The most characters.
+        longest: usize,
+    },
 }
 
 /// Who a parameter is for.
@@ -86,7 +91,7 @@ pub enum Scope {
 }
 
 /// Choices of `sampler`.
-pub const SAMPLERS: &[&str] = &["ddim", "dpm++2m", "euler", "heun"];
+pub const SAMPLERS: &[&str] = &["ddim", "ddpm", "dpm++2m", "dpm++2m-sde", "euler", "heun", "unipc"];
 /// Choices of `spacing`.
 pub const SPACINGS: &[&str] = &["leading", "trailing", "linspace", "karras"];
 /// Choices of `kernel`.
@@ -145,6 +150,12 @@ static TABLE: &[Parameter] = &[
         "Mean-shift moves at each steered step."),
     job("selection", "Selection", Advanced, Kind::Selection, "nearest",
         "Which particle becomes the picture: 'nearest' to the mean of all, their 'mean', the 'medoid', or 'index:K'."),
+    job("prompt", "Prompt", Advanced, Kind::Line { longest: 2000 }, "",
+        "What the picture shows, in words, for models that take a prompt."),
+    job("negative", "Negative prompt", Advanced, Kind::Line { longest: 2000 }, "",
+        "What the picture must not show, in words, for models that take a prompt."),
+    job("guidance", "Guidance", Advanced, Kind::Number { min: 1.0, max: 30.0 }, "7.5",
+        "How strongly models that take a prompt follow it; 1 leaves the negative prompt out and halves the time."),
     job("tile", "Tile size", Advanced, Kind::Integer { min: 0, max: 16384 }, "0",
         "Side of a tile in input pixels; 0 chooses the largest that fits the memory."),
     job("memory", "Memory", Advanced, Kind::Memory, "auto",

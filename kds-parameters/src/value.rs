@@ -29,6 +29,10 @@ impl Parameter {
                     || text.strip_prefix("index:").is_some_and(|index| index.parse::<u16>().is_ok());
                 valid.then(|| Value::Text(text.to_owned()))
             }
+            Kind::Line { longest } => {
+                let valid = text.chars().count() <= longest && !text.contains(char::is_control);
+                valid.then(|| Value::Text(text.to_owned()))
+            }
             Kind::Device => {
                 let valid = matches!(text, "auto" | "cpu" | "cuda")
                     || text.strip_prefix("cuda:").is_some_and(|index| index.parse::<u8>().is_ok());
@@ -49,6 +53,7 @@ impl Kind {
             Kind::Bandwidth => "'auto', 'auto*FACTOR' or a positive number".to_owned(),
             Kind::Memory => "'auto' or a size such as 512MiB or 2GiB".to_owned(),
             Kind::Selection => "'nearest', 'mean', 'medoid' or 'index:K'".to_owned(),
+            Kind::Line { longest } => format!("one line of at most {longest} characters"),
             Kind::Device => "'auto', 'cpu', 'cuda' or 'cuda:K'".to_owned(),
         }
     }
@@ -202,10 +207,22 @@ mod tests {
             ("selection", "index:", None),
             ("device", "cuda:1", Some(Value::Text("cuda:1".into()))),
             ("device", "gpu", None),
+            ("prompt", " a kitten, 4k ", Some(Value::Text("a kitten, 4k".into()))),
+            ("prompt", "", Some(Value::Text(String::new()))),
+            ("prompt", "two\nlines", None),
+            ("prompt", "bell\u{7}", None),
+            ("guidance", "0.5", None),
         ];
         for (name, text, expected) in table {
             assert_eq!(find(name).unwrap().check(text).ok().as_ref(), expected.as_ref(), "{name} = {text:?}");
         }
+    }
+
+    #[test]
+    fn a_text_that_is_too_long_is_refused() {
+        let prompt = find("prompt").unwrap();
+        assert!(prompt.check(&"é".repeat(2000)).is_ok());
+        assert!(prompt.check(&"é".repeat(2001)).unwrap_err().to_string().contains("at most 2000 characters"));
     }
 
     #[test]

@@ -133,7 +133,7 @@ impl From<Error> for Failure {
             Error::Image(_) => KDS_INVALID_IMAGE,
             Error::UnknownModel { .. } => KDS_NOT_FOUND,
             Error::Registry { .. } => KDS_INVALID_REGISTRY,
-            Error::Model { .. } => KDS_INVALID_MODEL,
+            Error::Model { .. } | Error::Both(..) => KDS_INVALID_MODEL,
             Error::Device(_) => KDS_DEVICE_UNAVAILABLE,
             Error::OutOfMemory { .. } => KDS_OUT_OF_MEMORY,
             Error::Cancelled => KDS_CANCELLED,

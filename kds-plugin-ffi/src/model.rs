@@ -33,10 +33,11 @@ pub(crate) struct Loaded {
 }
 
 impl Loaded {
-    fn new(entry: &ModelEntry, device: &str, dtype: &str, shared: &Shared) -> Result<Self, Failure> {
+    fn new(entry: &ModelEntry, device: Option<&str>, dtype: Option<&str>, shared: &Shared) -> Result<Self, Failure> {
         let start = Instant::now();
-        let device = device::parse(device)?;
-        let kind = device::parse_kind(dtype, device)?;
+        let default = |name: &str| entry.defaults.get(name).map_or("auto", String::as_str);
+        let device = device::parse(device.unwrap_or_else(|| default("device")))?;
+        let kind = device::parse_kind(dtype.unwrap_or_else(|| default("dtype")), device)?;
         let backbone = entry.load(device, kind)?;
         let (device, dtype) = (device::name(device), device::kind_name(kind));
         tracing::info!("model {} on {device} in {dtype}, loaded in {:.1} s", entry.id, start.elapsed().as_secs_f64());
@@ -54,7 +55,7 @@ impl Loaded {
 }
 
 /// Loads a model, which takes about as long as reading its files. `device` is "auto", "cpu", "cuda" or "cuda:K", `dtype`
-/// is "auto", "f32", "bf16" or "f16"; NULL is "auto".
+/// is "auto", "f32", "bf16" or "f16"; NULL is what the model's registry entry says, else "auto".
 ///
 /// Ownership: the model is yours; free it with `kds_model_free`.
 /// Errors: `KDS_NOT_FOUND` for an unknown id, `KDS_INVALID_MODEL` for files that cannot be used,
@@ -72,17 +73,41 @@ pub unsafe extern "C" fn kds_model_open(
     out: *mut *mut kds_model,
     error: *mut *mut kds_error,
 ) -> i32 {
-    let or_auto = |text: *const c_char| if text.is_null() { c"auto".as_ptr() } else { text };
     // SAFETY: the caller's promise, as in every function of this file.
     unsafe {
         guard(error, || {
             let shared = &object(context, "context")?.shared;
             let out = writable(out, "out")?;
             let entry = shared.registry.find(string(id, "id")?)?;
-            let (device, dtype) = (string(or_auto(device), "device")?, string(or_auto(dtype), "dtype")?);
+            let given = |text: *const c_char, name| (!text.is_null()).then(|| string(text, name)).transpose();
+            let (device, dtype) = (given(device, "device")?, given(dtype, "dtype")?);
             let loaded = shared.log.within(|| Loaded::new(entry, device, dtype, shared))?;
             out.write(Box::into_raw(Box::new(kds_model { loaded: Arc::new(loaded) })));
             Ok(())
+        })
+    }
+}
+
+/// Compares the files of a model with what its architecture needs, without loading them: whether they are there, and
+/// name, shape and number format of every tensor. The error's message tells all that is wrong.
+///
+/// Errors: as `kds_model_open`, but for devices.
+/// Threads: any number at once.
+///
+/// # Safety
+/// `context` is a live context, `id` is NUL-terminated, `error` is NULL or may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_model_check(
+    context: *const kds_context,
+    id: *const c_char,
+    error: *mut *mut kds_error,
+) -> i32 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        guard(error, || {
+            let shared = &object(context, "context")?.shared;
+            let entry = shared.registry.find(string(id, "id")?)?;
+            shared.log.within(|| entry.check().map_err(Failure::from))
         })
     }
 }

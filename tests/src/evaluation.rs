@@ -7,15 +7,15 @@ use anyhow::{Context, Result};
 use image::RgbImage;
 
 use crate::lpips::Lpips;
-use crate::pairs::{Pair, SCALE};
+use crate::pairs::Pair;
 use crate::restorer::Restorer;
-use crate::{bicubic, psnr};
+use crate::{bicubic, psnr, tensor};
 
-/// A way to enlarge a degraded picture.
+/// A way to restore a degraded picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// Bicubic enlargement.
-    Bicubic,
+    /// What takes no model: bicubic enlargement, the picture as it is, or holes filled smoothly from around them.
+    Plain,
     /// One particle: the mean score over several seeds.
     Single,
     /// One particle: the seed with the lowest PSNR of each picture.
@@ -27,12 +27,12 @@ pub enum Method {
 }
 
 /// All methods, in the order of the table.
-pub const METHODS: [Method; 5] = [Method::Bicubic, Method::Single, Method::Worst, Method::Unsteered, Method::Steered];
+pub const METHODS: [Method; 5] = [Method::Plain, Method::Single, Method::Worst, Method::Unsteered, Method::Steered];
 
 impl Method {
     fn title(self) -> &'static str {
         match self {
-            Self::Bicubic => "bicubic",
+            Self::Plain => "no model",
             Self::Single => "one particle (mean)",
             Self::Worst => "one particle (worst)",
             Self::Unsteered => "nearest to the mean, no steering",
@@ -78,20 +78,21 @@ impl Evaluation {
             None => 0,
         };
         let mut evaluation = Self { rows: Default::default() };
-        for Pair { name, truth, low } in pairs {
+        for pair in pairs {
+            let Pair { name, truth, low, holes } = pair;
             let score = |restored: &RgbImage| -> Result<Score> {
                 Ok(Score { psnr: psnr::luma(truth, restored)?, lpips: lpips.distance(truth, restored)? })
             };
             let restore = |changed: &[(&str, &str)]| -> Result<(Score, Duration)> {
                 let start = Instant::now();
-                let restored = restorer.restore(low, &[parameters, changed].concat());
+                let restored = restorer.restore_with(low, holes.as_ref(), &[parameters, changed].concat());
                 let time = start.elapsed();
                 Ok((score(&restored.with_context(|| format!("cannot restore '{name}'"))?)?, time))
             };
             let start = Instant::now();
-            let enlarged = bicubic::enlarge(low, SCALE)?;
+            let plain = without_model(pair)?;
             let time = start.elapsed();
-            evaluation.add(Method::Bicubic, score(&enlarged)?, time);
+            evaluation.add(Method::Plain, score(&plain)?, time);
 
             let single = (seed..seed + singles.max(1))
                 .map(|seed| restore(&[("particles", "1"), ("seed", &seed.to_string())]))
@@ -121,6 +122,14 @@ impl Evaluation {
         row.scores.push(score);
         row.time += time;
     }
+}
+
+fn without_model(pair: &Pair) -> Result<RgbImage> {
+    let Some(holes) = &pair.holes else { return Ok(bicubic::enlarge(&pair.low, pair.scale())?) };
+    let (width, height) = holes.dimensions();
+    let hole = tch::Tensor::f_from_slice(holes.as_raw())?.f_view([1, 1, i64::from(height), i64::from(width)])?;
+    let hole = hole.f_gt(0.0)?.f_to_kind(tch::Kind::Float)?;
+    Ok(tensor::to_image(&kds_engine::holes::fill(&tensor::from_image(&pair.low)?, &hole)?)?)
 }
 
 /// A Markdown table of the means over the pictures.

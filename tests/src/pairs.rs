@@ -1,22 +1,29 @@
-//! Pairs of a true picture and its degraded, smaller version.
+//! Pairs of a true picture and what is left of it: smaller, spoilt, or with holes.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
-use image::RgbImage;
-use image::imageops::crop_imm;
+use image::codecs::jpeg::JpegEncoder;
+use image::imageops::{FilterType, crop_imm, resize};
+use image::{GrayImage, Luma, RgbImage};
+use kds_engine::noise::{self, Window};
+
+use crate::tensor;
 
 /// Enlargement from the degraded to the true picture.
 pub const SCALE: u32 = 4;
 
 /// A true picture and what to restore it from.
+#[derive(Clone)]
 pub struct Pair {
     /// File name without extension.
     pub name: String,
-    /// The true picture, [`SCALE`] times the size of `low`.
+    /// The true picture, [`SCALE`] times the size of `low` or of its size.
     pub truth: RgbImage,
     /// The degraded picture.
     pub low: RgbImage,
+    /// White where `low` is to be filled.
+    pub holes: Option<GrayImage>,
 }
 
 impl Pair {
@@ -44,19 +51,71 @@ impl Pair {
         Self::read_folders(&folder.join("truth"), &folder, 0)
     }
 
+    /// The example pictures for a task of the registry, whole.
+    pub fn examples_of(task: &str) -> Result<Vec<Self>> {
+        match task {
+            "super-resolution" => Self::examples(),
+            "restoration" => Self::same_size_examples(),
+            "inpainting" => Self::examples_with_holes(),
+            other => anyhow::bail!("there are no example pictures for the task '{other}'"),
+        }
+    }
+
+    /// The true example pictures at half their size, blurred (0.8 pixels), noisy (8 grey levels) and with the artefacts of
+    /// a JPEG of quality 50.
+    pub fn same_size_examples() -> Result<Vec<Self>> {
+        let spoil = |(index, Self { name, truth, .. }): (usize, Self)| {
+            let truth = resize(&truth, truth.width() / 2, truth.height() / 2, FilterType::Lanczos3);
+            let (width, height) = (truth.width() as usize, truth.height() as usize);
+            let noise = noise::normal(1, index as u32, 1, 3, Window { x: 0, y: 0, width, height })?;
+            let noisy = tensor::from_image(&image::imageops::blur(&truth, 0.8))? + noise * (8.0 / 127.5);
+            let mut jpeg = Vec::new();
+            JpegEncoder::new_with_quality(&mut jpeg, 50).encode_image(&tensor::to_image(&noisy)?)?;
+            Ok(Self { name, truth, low: image::load_from_memory(&jpeg)?.into_rgb8(), holes: None })
+        };
+        Self::examples()?.into_iter().enumerate().map(spoil).collect()
+    }
+
+    /// The true example pictures at half their size, with a box in the middle (30 % of each side) and two scratches to
+    /// fill.
+    pub fn examples_with_holes() -> Result<Vec<Self>> {
+        let spoil = |Self { name, truth, .. }| {
+            let (width, height) = (truth.width() / 2, truth.height() / 2);
+            let truth = resize(&truth, width, height, FilterType::Lanczos3);
+            let middle = |position: u32, length: u32| (20 * position).abs_diff(10 * length) <= 3 * length;
+            let holes = GrayImage::from_fn(width, height, |x, y| {
+                let scratch = (x + y / 3) % (width * 2 / 3) < 4;
+                Luma([if scratch || (middle(x, width) && middle(y, height)) { 255 } else { 0 }])
+            });
+            let mut low = truth.clone();
+            low.pixels_mut()
+                .zip(holes.pixels())
+                .filter(|(_, hole)| hole.0[0] > 0)
+                .for_each(|(pixel, _)| pixel.0 = [0; 3]);
+            Self { name, truth, low, holes: Some(holes) }
+        };
+        Ok(Self::examples()?.into_iter().map(spoil).collect())
+    }
+
+    /// Output pixels per input pixel, along a side.
+    pub fn scale(&self) -> u32 {
+        self.truth.width() / self.low.width()
+    }
+
     fn new(name: String, truth: &RgbImage, low: &RgbImage, crop: u32) -> Result<Self> {
+        let scale = if truth.dimensions() == low.dimensions() { 1 } else { SCALE };
         let (mut width, mut height) = low.dimensions();
         if crop > 0 && width.max(height) > 160 {
             (width, height) = (width.min(crop), height.min(crop));
         }
-        let large = (width * SCALE, height * SCALE);
+        let large = (width * scale, height * scale);
         ensure!(
             truth.width() >= large.0 && truth.height() >= large.1,
-            "'{name}': the truth, {:?}, is smaller than {SCALE} times the degraded picture, {large:?}",
+            "'{name}': the truth, {:?}, is smaller than {scale} times the degraded picture, {large:?}",
             truth.dimensions()
         );
         let cut = |image: &RgbImage, (width, height)| crop_imm(image, 0, 0, width, height).to_image();
-        Ok(Self { name, truth: cut(truth, large), low: cut(low, (width, height)) })
+        Ok(Self { name, truth: cut(truth, large), low: cut(low, (width, height)), holes: None })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Restoration through libkds.so, as every host does it, on 8-bit pictures.
 
 use anyhow::{Context as _, Result};
-use image::RgbImage;
+use image::{GrayImage, RgbImage};
 use kds_host::{Channels, Context, ContextOptions, ImageMut, ImageRef, Job, Library, Model};
 
 /// What a restorer is opened with; the default is what a person gets who says nothing.
@@ -36,12 +36,23 @@ impl Restorer {
 
     /// Restores a picture with these job parameters; a later one overrides an earlier one of the same name.
     pub fn restore(&self, image: &RgbImage, parameters: &[(&str, &str)]) -> Result<RgbImage> {
+        self.restore_with(image, None, parameters)
+    }
+
+    /// The same with holes to fill, for a model that fills them.
+    pub fn restore_with(
+        &self,
+        image: &RgbImage,
+        holes: Option<&GrayImage>,
+        parameters: &[(&str, &str)],
+    ) -> Result<RgbImage> {
         let mut job = self.job(parameters)?;
         let (width, height) = job.output_size(image.width(), image.height())?;
         let mut restored = RgbImage::new(width, height);
         let input = ImageRef::packed(image.as_raw(), Channels::Rgb, image.width(), image.height())?;
         let output = ImageMut::packed(&mut restored, Channels::Rgb, width, height)?;
-        job.run(input, None, output, None, None)?;
+        let mask = holes.map(|holes| ImageRef::packed(holes.as_raw(), Channels::Gray, image.width(), image.height()));
+        job.run(input, mask.transpose()?, output, None, None)?;
         Ok(restored)
     }
 
@@ -52,6 +63,11 @@ impl Restorer {
             job.set(name, value)?;
         }
         Ok(job)
+    }
+
+    /// What the model does, in the word of the registry.
+    pub fn task(&self) -> Result<String> {
+        Ok(self.model.info()?.task)
     }
 
     /// The model and what it computes with, in words.

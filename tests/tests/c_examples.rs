@@ -78,6 +78,48 @@ fn restore_gives_what_kds_gives() {
     assert!(!folder.join("never.ppm").exists());
 }
 
+#[test]
+fn inpaint_gives_what_kds_gives_and_keeps_the_rest() {
+    let picture = pairs::small_picture().unwrap();
+    let (width, height) = picture.dimensions();
+    let hole = RgbImage::from_fn(width, height, |x, y| {
+        image::Rgb([if (8..15).contains(&x) && (5..12).contains(&y) { 255 } else { 0 }; 3])
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for (name, image) in [("in", &picture), ("mask", &hole)] {
+        std::fs::write(folder.join(name).with_extension("ppm"), ppm(image)).unwrap();
+        image.save(folder.join(name).with_extension("png")).unwrap();
+    }
+    let program = compile(folder, Language::C, "c/inpaint.c");
+    let run = |arguments: &[&str]| Command::new(&program).args(arguments).current_dir(folder).output().unwrap();
+    let output = run(&["in.ppm", "mask.ppm", "out.ppm"]);
+    assert!(output.status.success(), "{}", printed(&output));
+
+    let arguments = ["restore", "in.png", "--model", "kds-inpaint", "--mask", "mask.png", "-o", "out.png"];
+    assert!(kds().unwrap().args(arguments).current_dir(folder).status().unwrap().success());
+    let expected = image::open(folder.join("out.png")).unwrap().to_rgb8();
+    assert!(std::fs::read(folder.join("out.ppm")).unwrap() == ppm(&expected), "the pixels differ");
+    for (x, y, hole) in hole.enumerate_pixels().filter(|(.., hole)| hole.0[0] == 0) {
+        assert_eq!(expected.get_pixel(x, y), picture.get_pixel(x, y), "outside the hole, {hole:?}");
+    }
+
+    std::fs::write(folder.join("small.ppm"), ppm(&RgbImage::new(3, 2))).unwrap();
+    let refused = run(&["in.ppm", "small.ppm", "never.ppm"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let message = printed(&refused);
+    assert!(message.contains("KDS_INVALID_IMAGE: mask: 3 x 2 pixels, the input has 33 x 21"), "{message}");
+    assert!(!folder.join("never.ppm").exists());
+}
+
+#[test]
+fn the_cpp_inpainting_changes_nothing_outside_the_hole() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = Command::new(compile(folder.path(), Language::Cpp, "cpp/inpaint.cpp")).output().unwrap();
+    let text = printed(&output);
+    assert!(output.status.success() && text.contains("0 values changed outside the hole"), "{text}");
+}
+
 /// The pictures of the tests as PPM files in a folder: (path, what `restore` makes of it with the model's defaults).
 fn pictures(folder: &Path, count: u32) -> Vec<(PathBuf, Vec<u8>)> {
     let picture = pairs::small_picture().unwrap();

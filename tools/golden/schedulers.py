@@ -16,9 +16,11 @@ import numpy
 import torch
 from diffusers.schedulers import (
     scheduling_ddim,
+    scheduling_ddpm,
     scheduling_dpmsolver_multistep,
     scheduling_euler_discrete,
     scheduling_heun_discrete,
+    scheduling_unipc_multistep,
 )
 from safetensors.torch import save_file
 
@@ -37,7 +39,10 @@ SPACINGS = (
     {"timestep_spacing": "linspace", "steps_offset": 0},
     {"timestep_spacing": "linspace", "steps_offset": 0, "use_karras_sigmas": True},
 )
-SAMPLERS = (("ddim", 0.0), ("ddim", 0.7), ("dpm++2m", 0.0), ("euler", 0.0), ("heun", 0.0))
+SAMPLERS = (
+    ("ddim", 0.0), ("ddim", 0.7), ("dpm++2m", 0.0), ("euler", 0.0), ("heun", 0.0),
+    ("ddpm", 0.0), ("dpm++2m-sde", 0.0), ("unipc", 0.0),
+)  # fmt: skip
 
 
 def network(x, timestep):
@@ -98,18 +103,51 @@ def run_ddim(config, steps, eta, noise, step_noise):
     return levels, states
 
 
-def run_dpm_solver(config, steps, eta, noise, step_noise):
-    scheduler = scheduling_dpmsolver_multistep.DPMSolverMultistepScheduler(
-        algorithm_type="dpmsolver++", solver_order=2, solver_type="midpoint", lower_order_final=True, **config
-    )
+def run_ddpm(config, steps, eta, noise, step_noise):
+    scheduler = scheduling_ddpm.DDPMScheduler(clip_sample=False, variance_type="fixed_small", **config)
+    scheduler.set_timesteps(steps)
+    x, levels, states = noise * scheduler.init_noise_sigma, [], [noise * scheduler.init_noise_sigma]
+    for index, timestep in enumerate(scheduler.timesteps):
+        alpha_cumprod = scheduler.alphas_cumprod[timestep].item()
+        levels.append((timestep.item(), math.sqrt(alpha_cumprod), math.sqrt(1.0 - alpha_cumprod)))
+        # This scheduler draws its noise itself.
+        scheduling_ddpm.randn_tensor = lambda *arguments, index=index, **options: step_noise[index]
+        x = scheduler.step(network(x, timestep.item()), timestep, x).prev_sample
+        states.append(x)
+    return levels, states
+
+
+def run_multistep(scheduler, steps, noise, **options):
     scheduler.set_timesteps(steps)
     scheduler.set_begin_index(0)
     x, levels, states = noise * scheduler.init_noise_sigma, [], [noise * scheduler.init_noise_sigma]
     for index, timestep in enumerate(scheduler.timesteps):
         levels.append((timestep.item(), *variance_preserving(scheduler.sigmas[index].item())))
-        x = scheduler.step(network(x, timestep.item()), timestep, x).prev_sample
+        step_options = {name: values[index] for name, values in options.items()}
+        x = scheduler.step(network(x, timestep.item()), timestep, x, **step_options).prev_sample
         states.append(x)
     return levels, states
+
+
+def run_dpm_solver(config, steps, eta, noise, step_noise):
+    scheduler = scheduling_dpmsolver_multistep.DPMSolverMultistepScheduler(
+        algorithm_type="dpmsolver++", solver_order=2, solver_type="midpoint", lower_order_final=True, **config
+    )
+    return run_multistep(scheduler, steps, noise)
+
+
+def run_dpm_solver_sde(config, steps, eta, noise, step_noise):
+    scheduler = scheduling_dpmsolver_multistep.DPMSolverMultistepScheduler(
+        algorithm_type="sde-dpmsolver++", solver_order=2, solver_type="midpoint", lower_order_final=True, **config
+    )
+    return run_multistep(scheduler, steps, noise, variance_noise=step_noise)
+
+
+def run_unipc(config, steps, eta, noise, step_noise):
+    scheduler = scheduling_unipc_multistep.UniPCMultistepScheduler(
+        solver_order=2, solver_type="bh2", predict_x0=True, lower_order_final=True, **config
+    )
+    return run_multistep(scheduler, steps, noise)
 
 
 def run_variance_exploding(scheduler, steps, noise):
@@ -135,20 +173,23 @@ def run_heun(config, steps, eta, noise, step_noise):
 
 RUNS = {
     "ddim": (scheduling_ddim, run_ddim),
+    "ddpm": (scheduling_ddpm, run_ddpm),
     "dpm++2m": (scheduling_dpmsolver_multistep, run_dpm_solver),
+    "dpm++2m-sde": (scheduling_dpmsolver_multistep, run_dpm_solver_sde),
     "euler": (scheduling_euler_discrete, run_euler),
     "heun": (scheduling_heun_discrete, run_heun),
+    "unipc": (scheduling_unipc_multistep, run_unipc),
 }
 
 
 def comparable(sampler, beta, spacing, steps):
     """Leaves out what the reference has not, or where it is not to be followed; README.md says why."""
     karras = spacing.get("use_karras_sigmas", False)
-    if sampler == "ddim" and karras:
+    if sampler in ("ddim", "ddpm") and karras:
         return False
-    if sampler == "dpm++2m" and karras and beta["beta_schedule"] == "squaredcos_cap_v2":
+    if sampler.startswith("dpm++2m") and karras and beta["beta_schedule"] == "squaredcos_cap_v2":
         return False
-    return not (steps == 1 and spacing["timestep_spacing"] == "linspace" and sampler != "dpm++2m")
+    return not (steps == 1 and spacing["timestep_spacing"] == "linspace" and sampler in ("ddim", "ddpm", "euler", "heun"))
 
 
 def cases():
@@ -162,7 +203,7 @@ def cases():
         config = {"num_train_timesteps": 1000, "prediction_type": prediction, **beta, **spacing}
         if sampler == "ddim" and spacing["steps_offset"] == 1:
             config["set_alpha_to_one"] = False
-        if sampler in ("dpm++2m", "euler") and prediction == "v_prediction" and beta["beta_schedule"] == "scaled_linear":
+        if sampler in ("dpm++2m", "dpm++2m-sde", "euler", "unipc") and prediction == "v_prediction" and beta["beta_schedule"] == "scaled_linear":
             config["rescale_betas_zero_snr"] = True
         yield {"sampler": sampler, "eta": eta, "steps": steps, "config": config}
 

@@ -34,6 +34,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--decay", type=float, default=0.2, help="last share of the iterations, with a falling rate")
     parser.add_argument("--perceptual-from", type=float, default=0.6, help="share of the iterations before LPIPS joins")
     parser.add_argument("--perceptual", type=float, default=0.25, help="weight of LPIPS")
+    parser.add_argument("--exponent", type=float, default=0.6, help="timesteps are 1000 u^exponent, u uniform in 0..1")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--side", type=int, default=128, help="side of a crop, in high-resolution pixels")
     parser.add_argument("--rate", type=float, default=4e-4)
@@ -54,8 +55,6 @@ def main() -> None:
         from safetensors.torch import load_file
 
         weights = {name: value.float() for name, value in load_file(options.start).items()}
-        if weights["conv_in.weight"].shape != model.conv_in.weight.shape:
-            weights = kind.start(weights)
         model.load_state_dict(weights)
     model = model.to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(model).requires_grad_(False)
@@ -93,7 +92,7 @@ def main() -> None:
         # One stratified draw per crop: less variance of the loss over noise levels than independent draws. More of them
         # where there is much noise: there the picture is decided, and few samplers visit the other end.
         share = (torch.arange(len(x0), device=device) + torch.rand(len(x0), device=device)) / len(x0)
-        t = (share**0.6 * 1000).long().clamp(max=999)
+        t = (share**options.exponent * 1000).long().clamp(max=999)
         alpha = alphas[t].sqrt().view(-1, 1, 1, 1)
         sigma = (1 - alphas[t]).sqrt().view(-1, 1, 1, 1)
         noise = torch.randn_like(x0)

@@ -83,6 +83,9 @@ enum Command {
     /// Build and run the measurements behind the numbers in the README
     #[command(disable_help_flag = true)]
     Evaluate(PassedOn),
+    /// Run a model of others at its true size, with random weights, beside diffusers: agreement, time and memory
+    #[command(disable_help_flag = true)]
+    Compare(PassedOn),
 }
 
 /// What is built to drive GIMP: an installation, and the programs that do.
@@ -159,6 +162,10 @@ fn run(command: Command) -> Result<()> {
         Command::Evaluate(passed_on) => {
             setup.run(None)?;
             cargo::run_release(&setup.root, &["kds-plugin-ffi", "kds-tests"], "evaluate", &passed_on.arguments)
+        }
+        Command::Compare(passed_on) => {
+            setup.run(None)?;
+            cargo::run_release(&setup.root, &["kds-tests"], "compare", &passed_on.arguments)
         }
         Command::Screenshots(passed_on) => {
             setup.run(None)?;

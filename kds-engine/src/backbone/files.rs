@@ -1,10 +1,13 @@
 //! The files of a model: a folder in diffusers' layout, or the ones compiled into the library.
 
 use std::borrow::Cow;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use memmap2::Mmap;
 use serde::de::DeserializeOwned;
 
+use crate::nn::{Loading, NetworkConfig, Scope, Weights};
 use crate::{Error, Result};
 
 /// A file compiled into the library: relative path and content.
@@ -19,6 +22,30 @@ pub enum ModelFiles {
     Folder(PathBuf),
 }
 
+/// The names under which diffusers stores the weights of a component, the preferred first.
+pub(crate) const DIFFUSERS_WEIGHTS: &[&str] = &[
+    "diffusion_pytorch_model.safetensors",
+    "diffusion_pytorch_model.fp16.safetensors",
+    "diffusion_pytorch_model.bin",
+    "diffusion_pytorch_model.fp16.bin",
+];
+
+/// The names under which transformers does.
+pub(crate) const TRANSFORMERS_WEIGHTS: &[&str] =
+    &["model.safetensors", "model.fp16.safetensors", "pytorch_model.bin", "pytorch_model.fp16.bin"];
+
+/// Far beyond any configuration or vocabulary.
+const LARGEST_TEXT: u64 = 64 << 20;
+
+/// Both, or what is wrong with either: who repairs a model wants to know all of it.
+pub(crate) fn both<A, B>(first: Result<A>, second: Result<B>) -> Result<(A, B)> {
+    match (first, second) {
+        (Ok(first), Ok(second)) => Ok((first, second)),
+        (Err(first), Err(second)) => Err(Error::Both(Box::new(first), Box::new(second))),
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+    }
+}
+
 impl ModelFiles {
     /// The name of a file for errors.
     pub fn path(&self, name: &str) -> PathBuf {
@@ -28,24 +55,89 @@ impl ModelFiles {
         }
     }
 
-    /// The content of a file.
-    pub fn read(&self, name: &str) -> Result<Cow<'static, [u8]>> {
-        let missing = |reason: String| Error::Model { path: self.path(name), reason };
+    /// An error about a file.
+    pub(crate) fn error(&self, name: &str, reason: String) -> Error {
+        Error::Model { path: self.path(name), reason }
+    }
+
+    /// Whether there is such a file.
+    pub fn contains(&self, name: &str) -> bool {
         match self {
-            Self::BuiltIn(files) => files
-                .iter()
-                .find(|(path, _)| *path == name)
-                .map(|(_, content)| Cow::Borrowed(*content))
-                .ok_or_else(|| missing("no such file".to_owned())),
-            Self::Folder(folder) => std::fs::read(folder.join(name))
-                .map(Cow::Owned)
-                .map_err(|error| missing(format!("cannot be read: {error}"))),
+            Self::BuiltIn(files) => files.iter().any(|(path, _)| *path == name),
+            Self::Folder(folder) => folder.join(name).is_file(),
         }
+    }
+
+    /// The content of a text file: a configuration, a vocabulary.
+    pub fn read(&self, name: &str) -> Result<Cow<'static, [u8]>> {
+        let Self::Folder(folder) = self else { return self.built_in(name).map(Cow::Borrowed) };
+        let path = folder.join(name);
+        let wrong = |error: std::io::Error| self.error(name, format!("cannot be read: {error}"));
+        // A device or a pipe may never end.
+        let metadata = std::fs::metadata(&path).map_err(wrong)?;
+        if !metadata.is_file() || metadata.len() > LARGEST_TEXT {
+            return Err(self.error(name, format!("not a file of at most {} MiB", LARGEST_TEXT >> 20)));
+        }
+        std::fs::read(&path).map(Cow::Owned).map_err(wrong)
+    }
+
+    fn built_in(&self, name: &str) -> Result<&'static [u8]> {
+        let Self::BuiltIn(files) = self else { return Err(self.error(name, "no such file".to_owned())) };
+        let file = files.iter().find(|(path, _)| *path == name);
+        file.map(|(_, content)| *content).ok_or_else(|| self.error(name, "no such file".to_owned()))
     }
 
     /// The content of a JSON file.
     pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
-        serde_json::from_slice(&self.read(name)?)
-            .map_err(|error| Error::Model { path: self.path(name), reason: error.to_string() })
+        serde_json::from_slice(&self.read(name)?).map_err(|error| self.error(name, error.to_string()))
+    }
+
+    /// The network in the folder `component`: its `config.json`, and its weights by one of these `names`.
+    pub(crate) fn network<C: NetworkConfig, N>(
+        &self,
+        component: &str,
+        names: &[&str],
+        loading: Loading,
+        build: impl FnOnce(&Scope, &C) -> Result<N>,
+    ) -> Result<(C, N)> {
+        let config_name = format!("{component}/config.json");
+        let config: C = self.read_json(&config_name)?;
+        config.check().map_err(|reason| self.error(&config_name, reason))?;
+        let network = self.weights(component, names, loading, |scope| build(scope, &config))?;
+        Ok((config, network))
+    }
+
+    /// Opens the weights of a component, lets `build` take them, and refuses what it leaves.
+    fn weights<N>(
+        &self,
+        component: &str,
+        names: &[&str],
+        loading: Loading,
+        build: impl FnOnce(&Scope) -> Result<N>,
+    ) -> Result<N> {
+        let candidates = names.iter().map(|name| format!("{component}/{name}"));
+        let Some(name) = candidates.into_iter().find(|name| self.contains(name)) else {
+            let first = names.first().copied().unwrap_or_default();
+            let reason = format!("there are no weights: looked for {}", names.join(", "));
+            return Err(self.error(&format!("{component}/{first}"), reason));
+        };
+        let path = self.path(&name);
+        let take = |weights: Weights| -> Result<N> {
+            let network = build(&weights.root())?;
+            weights.finish()?;
+            Ok(network)
+        };
+        match self {
+            Self::BuiltIn(_) => take(Weights::new(self.built_in(&name)?, &path, loading)?),
+            Self::Folder(_) if name.ends_with(".bin") => take(Weights::from_pickle(&path, loading)?),
+            Self::Folder(_) => {
+                let wrong = |error: std::io::Error| self.error(&name, format!("cannot be read: {error}"));
+                let file = File::open(&path).map_err(wrong)?;
+                // SAFETY: the bytes are only read, and copied into tensors before this returns. Whoever shortens the file
+                // meanwhile ends the process, as with every memory-mapped file.
+                let mapped = unsafe { Mmap::map(&file) }.map_err(wrong)?;
+                take(Weights::mapped(&mapped, &path, loading)?)
+            }
+        }
     }
 }

@@ -1,10 +1,18 @@
 //! Diffusion backbones: everything that knows what a model's latents are.
 
 mod files;
+mod ldm_sr;
+mod plugin;
 mod residual;
+mod sd_inpaint;
+mod text_encoder;
 
 pub use files::{BuiltInFile, ModelFiles};
+pub use ldm_sr::LdmSr;
+pub use plugin::Plugin;
 pub use residual::Residual;
+pub use sd_inpaint::SdInpaint;
+pub use text_encoder::{ClipTokenizer, TextEncoder};
 
 use tch::{Device, Kind, Tensor};
 
@@ -21,8 +29,9 @@ pub trait Backbone: Send + Sync {
 
     /// What the network needs to know of one tile: `image` is `1 x 3 x h x w` in -1..1, sides multiples of
     /// [`Spec::multiple`]. `mask`, only where [`Spec::fills_holes`], is `1 x 1 x h x w`, 1 where the picture is not known
-    /// and 0 elsewhere; there `image` holds what [`crate::holes::fill`] made of the surroundings. Computed once per tile.
-    fn condition(&self, image: &Tensor, mask: Option<&Tensor>) -> Result<Condition>;
+    /// and 0 elsewhere; there `image` holds what [`crate::holes::fill`] made of the surroundings. `prompt` is for models
+    /// with [`Spec::takes_prompt`]. Computed once per tile.
+    fn condition(&self, image: &Tensor, mask: Option<&Tensor>, prompt: &Prompt) -> Result<Condition>;
 
     /// The network's output for the states `x` (`n x C x h' x w'`, latents), all at `timestep`, as [`Spec::prediction`]
     /// says: noise, v or x0, of the shape of `x`.
@@ -40,6 +49,50 @@ pub struct Condition {
     pub mask: Option<Tensor>,
     /// What is concatenated with the latents, `1 x C x h' x w'`.
     pub network_input: Tensor,
+    /// The prompt, as the network reads it.
+    pub text: Option<Text>,
+    /// What the backbone of a library has made of the tile.
+    pub tile: Option<kds_plugin_api::backbone::OpenTile>,
+}
+
+impl Condition {
+    /// Of a model without mask and prompt.
+    pub fn new(image: &Tensor, network_input: Tensor) -> Self {
+        Self { image: image.shallow_clone(), mask: None, network_input, text: None, tile: None }
+    }
+}
+
+/// What a model is told in words.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prompt {
+    /// What the picture shows; may be empty.
+    pub positive: String,
+    /// What it must not show; may be empty.
+    pub negative: String,
+    /// Scale of classifier-free guidance (Ho & Salimans, arXiv 2207.12598), at least 1: by how much the prediction for the
+    /// prompt is extrapolated away from that for the negative prompt. At 1 only the prompt counts.
+    pub guidance: f64,
+}
+
+impl Default for Prompt {
+    fn default() -> Self {
+        Self { positive: String::new(), negative: String::new(), guidance: 1.0 }
+    }
+}
+
+/// An encoded [`Prompt`].
+pub struct Text {
+    /// `1 x S x C`, or with guidance above 1 `2 x S x C`: the negative prompt, then the prompt.
+    pub tokens: Tensor,
+    /// [`Prompt::guidance`].
+    pub guidance: f64,
+}
+
+impl Text {
+    /// The same on shared memory.
+    fn share(&self) -> Self {
+        Self { tokens: self.tokens.shallow_clone(), guidance: self.guidance }
+    }
 }
 
 /// Enlargements that a model may have.
@@ -52,6 +105,8 @@ pub struct Spec {
     pub scale: usize,
     /// Whether it can fill what a mask marks.
     pub fills_holes: bool,
+    /// Whether it takes a prompt.
+    pub takes_prompt: bool,
     /// Channels of the latents.
     pub latent_channels: usize,
     /// Input pixels per latent pixel, along a side.
@@ -70,8 +125,12 @@ pub struct Spec {
     pub prediction: Prediction,
     /// The noise schedule it was trained with.
     pub schedule: NoiseSchedule,
+    /// Added to every timestep of the spacing `leading`.
+    pub steps_offset: usize,
     /// Bytes that one call of `predict` needs per particle and input pixel, beyond its argument and result.
     pub activation_bytes: usize,
+    /// Bytes that `decode` needs per input pixel, its result included.
+    pub decode_bytes: usize,
     /// Where it computes.
     pub device: Device,
     /// In what it computes.
@@ -84,3 +143,8 @@ pub(crate) struct Shared<T>(pub T);
 // SAFETY: only used for networks whose weights are never written after construction; libtorch allows concurrent
 // reads of a tensor (its reference count is atomic), and `no_grad` means that no graph is recorded into them.
 unsafe impl<T> Sync for Shared<T> {}
+
+/// Bytes that a number of this kind takes.
+pub(crate) fn bytes_per_number(kind: Kind) -> usize {
+    if kind == Kind::Float { 4 } else { 2 }
+}

@@ -6,12 +6,13 @@
 //! their grid and its amplified detail.
 
 use serde::Deserialize;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
-use super::{Backbone, Condition, ModelFiles, SCALES, Shared, Spec};
-use crate::nn::{UNet2d, UNet2dConfig, Weights};
+use super::files::DIFFUSERS_WEIGHTS;
+use super::{Backbone, Condition, ModelFiles, Prompt, SCALES, Shared, Spec, bytes_per_number};
+use crate::Result;
+use crate::nn::{Loading, UNet2d, UNet2dConfig};
 use crate::schedule::SchedulerConfig;
-use crate::{Error, Result};
 
 /// The backbone `residual`: a folder with `model_index.json`, `unet/` and `scheduler/`.
 pub struct Residual {
@@ -81,17 +82,15 @@ impl Index {
 
 const INDEX: &str = "model_index.json";
 const UNET: &str = "unet/config.json";
-const WEIGHTS: &str = "unet/diffusion_pytorch_model.safetensors";
 const SCHEDULER: &str = "scheduler/scheduler_config.json";
 
 impl Residual {
     /// Loads the model; the error names the file, and the key or tensor, that does not fit.
-    pub fn load(files: &ModelFiles, device: Device, kind: Kind) -> Result<Self> {
+    pub fn load(files: &ModelFiles, loading: Loading) -> Result<Self> {
         let index: Index = files.read_json(INDEX)?;
-        let config: UNet2dConfig = files.read_json(UNET)?;
-        let wrong = |name: &str, reason: String| Error::Model { path: files.path(name), reason };
+        let wrong = |name: &str, reason: String| files.error(name, reason);
         index.check().map_err(|reason| wrong(INDEX, reason.to_owned()))?;
-        config.check().map_err(|reason| wrong(UNET, reason))?;
+        let (config, network) = files.network::<UNet2dConfig, _>("unet", DIFFUSERS_WEIGHTS, loading, UNet2d::new)?;
         let latent_channels = index.latent_channels();
         let (inputs, outputs) = (latent_channels + index.known_channels(), latent_channels);
         if (config.in_channels, config.out_channels) != (inputs as i64, outputs as i64) {
@@ -104,17 +103,14 @@ impl Residual {
         let scheduler: SchedulerConfig = files.read_json(SCHEDULER)?;
         let schedule = scheduler.schedule().map_err(|error| wrong(SCHEDULER, error.to_string()))?;
 
-        let bytes = files.read(WEIGHTS)?;
-        let weights = Weights::new(&bytes, &files.path(WEIGHTS), kind, device)?;
         let multiple = config.multiple() * index.downscale;
         let widest = config.block_out_channels[0].unsigned_abs() as usize;
-        let network = UNet2d::new(&weights.root(), config)?;
-        weights.finish()?;
         // At its widest the network holds its skip connections and a few copies of a concatenated feature map.
-        let activation_bytes = 16 * widest * if kind == Kind::Float { 4 } else { 2 };
+        let activation_bytes = 16 * widest * bytes_per_number(loading.kind);
         let spec = Spec {
             scale: index.scale,
             fills_holes: index.hole_std.is_some(),
+            takes_prompt: false,
             latent_channels,
             downscale: index.downscale,
             multiple,
@@ -124,9 +120,11 @@ impl Residual {
             latent_std: 1.0,
             prediction: scheduler.prediction_type,
             schedule,
+            steps_offset: scheduler.steps_offset,
             activation_bytes: activation_bytes.div_ceil(index.downscale.pow(2)),
-            device,
-            kind,
+            decode_bytes: 4 * 12 * index.scale * index.scale,
+            device: loading.device,
+            kind: loading.kind,
         };
         Ok(Self { network: Shared(network), index, spec })
     }
@@ -168,7 +166,7 @@ impl Backbone for Residual {
         &self.spec
     }
 
-    fn condition(&self, image: &Tensor, mask: Option<&Tensor>) -> Result<Condition> {
+    fn condition(&self, image: &Tensor, mask: Option<&Tensor>, _prompt: &Prompt) -> Result<Condition> {
         let mut known = self.describe(image)?;
         if self.spec.fills_holes {
             let hole = match mask {
@@ -178,7 +176,7 @@ impl Backbone for Residual {
             known.push(hole.f_pixel_unshuffle(self.spec.downscale as i64)?);
         }
         let network_input = Tensor::f_cat(&known, 1)?;
-        Ok(Condition { image: image.shallow_clone(), mask: mask.map(Tensor::shallow_clone), network_input })
+        Ok(Condition { mask: mask.map(Tensor::shallow_clone), ..Condition::new(image, network_input) })
     }
 
     fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {

@@ -1,8 +1,9 @@
 //! The plain layers.
 
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
 use super::Scope;
+use super::weights::channels_last;
 use crate::Result;
 
 /// 2-D convolution with bias.
@@ -16,11 +17,8 @@ pub struct Conv2d {
 impl Conv2d {
     /// Takes `weight` (`outputs x inputs x kernel x kernel`) and `bias` from the scope.
     pub fn new(scope: &Scope, inputs: i64, outputs: i64, kernel: i64, stride: i64, padding: i64) -> Result<Self> {
-        let weight = scope.tensor("weight", &[outputs, inputs, kernel, kernel])?;
-        let bias = scope.tensor("bias", &[outputs])?;
-        // Channels last is the layout in which oneDNN and cuDNN convolve without reordering.
-        let weight = weight.f_contiguous_channels_last()?;
-        Ok(Self { weight, bias, stride, padding })
+        let weight = scope.kernel("weight", [outputs, inputs, kernel, kernel])?;
+        Ok(Self { weight, bias: scope.tensor("bias", &[outputs])?, stride, padding })
     }
 
     /// `N x inputs x H x W` to `N x outputs x H' x W'`.
@@ -28,22 +26,12 @@ impl Conv2d {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
         Ok(x.f_conv2d(&self.weight, Some(&self.bias), stride, padding, [1, 1], 1)?)
     }
-}
 
-/// `contiguous(memory_format=channels_last)`, which tch has no name for.
-trait ChannelsLast {
-    fn f_contiguous_channels_last(&self) -> Result<Tensor>;
-}
-
-impl ChannelsLast for Tensor {
-    fn f_contiguous_channels_last(&self) -> Result<Tensor> {
-        Ok(self.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?)
+    /// As [`Conv2d::forward`], of a tensor in any memory order: the first layer of a network brings what follows into
+    /// the order in which convolutions are fast.
+    pub fn forward_first(&self, x: &Tensor) -> Result<Tensor> {
+        self.forward(&channels_last(x)?)
     }
-}
-
-/// The same values in channels-last memory order.
-pub(crate) fn channels_last(x: &Tensor) -> Result<Tensor> {
-    x.f_contiguous_channels_last()
 }
 
 /// Affine map of the last axis.
@@ -55,8 +43,12 @@ pub struct Linear {
 impl Linear {
     /// Takes `weight` (`outputs x inputs`) and `bias` from the scope.
     pub fn new(scope: &Scope, inputs: i64, outputs: i64) -> Result<Self> {
-        let weight = scope.tensor("weight", &[outputs, inputs])?;
-        Ok(Self { weight, bias: Some(scope.tensor("bias", &[outputs])?) })
+        Ok(Self { bias: Some(scope.tensor("bias", &[outputs])?), ..Self::without_bias(scope, inputs, outputs)? })
+    }
+
+    /// Takes `weight` (`outputs x inputs`) from the scope.
+    pub fn without_bias(scope: &Scope, inputs: i64, outputs: i64) -> Result<Self> {
+        Ok(Self { weight: scope.tensor("weight", &[outputs, inputs])?, bias: None })
     }
 
     /// `... x inputs` to `... x outputs`.
@@ -74,8 +66,11 @@ pub struct GroupNorm {
 }
 
 impl GroupNorm {
-    /// Takes `weight` and `bias` from the scope.
+    /// Takes `weight` and `bias` from the scope. Refuses a number of `groups` that does not divide the channels.
     pub fn new(scope: &Scope, channels: i64, groups: i64, eps: f64) -> Result<Self> {
+        if groups < 1 || channels % groups != 0 {
+            return Err(scope.error(format!("norm_num_groups {groups} does not divide the {channels} channels")));
+        }
         let weight = scope.tensor("weight", &[channels])?;
         Ok(Self { weight, bias: scope.tensor("bias", &[channels])?, groups, eps })
     }
@@ -86,21 +81,22 @@ impl GroupNorm {
     }
 }
 
-/// Sinusoidal embedding of one timestep, `1 x dimension` (diffusers' `get_timestep_embedding`, scale 1, period 10000).
-pub fn sinusoidal_embedding(
-    timestep: f64,
-    dimension: i64,
-    flip_sin_to_cos: bool,
-    freq_shift: f64,
-    kind: Kind,
-    device: Device,
-) -> Result<Tensor> {
-    let half = dimension / 2;
-    let angles = (0..half).map(|i| timestep * (-(10000f64.ln()) * i as f64 / (half as f64 - freq_shift)).exp());
-    let angles: Vec<f64> = angles.collect();
-    let (sines, cosines) = (angles.iter().map(|a| a.sin()), angles.iter().map(|a| a.cos()));
-    let mut values: Vec<f64> =
-        if flip_sin_to_cos { cosines.chain(sines).collect() } else { sines.chain(cosines).collect() };
-    values.resize(dimension as usize, 0.0); // an odd dimension ends with a zero
-    Ok(Tensor::f_from_slice(&values)?.f_reshape([1, dimension])?.f_to_kind(kind)?.f_to_device(device)?)
+/// Normalisation over the last axis, with scale and shift.
+pub struct LayerNorm {
+    weight: Tensor,
+    bias: Tensor,
+    eps: f64,
+}
+
+impl LayerNorm {
+    /// Takes `weight` and `bias` from the scope.
+    pub fn new(scope: &Scope, channels: i64, eps: f64) -> Result<Self> {
+        let weight = scope.tensor("weight", &[channels])?;
+        Ok(Self { weight, bias: scope.tensor("bias", &[channels])?, eps })
+    }
+
+    /// Shape unchanged.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        Ok(x.f_layer_norm(self.weight.size(), Some(&self.weight), Some(&self.bias), self.eps, false)?)
+    }
 }

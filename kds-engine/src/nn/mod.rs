@@ -1,13 +1,34 @@
-//! Building blocks of the networks, named as in the checkpoints of diffusers.
+//! Building blocks of the networks, named as in the checkpoints of diffusers and transformers.
 
 mod attention;
+mod autoencoder;
+mod autoencoder_kl;
+mod blocks;
+mod clip_text;
+mod config;
 mod layers;
 mod resnet;
+mod time_embedding;
+mod transformer;
+mod unet;
 mod unet2d;
+mod unet2d_condition;
+mod vq_model;
 mod weights;
 
-pub use attention::Attention;
-pub use layers::{Conv2d, GroupNorm, Linear, sinusoidal_embedding};
-pub use resnet::{ResnetBlock, TimeScaleShift};
+pub use attention::{Attention, ImageAttention};
+pub use autoencoder::{AutoencoderConfig, Decoder, DecoderBlockType, Encoder, EncoderBlockType};
+pub use autoencoder_kl::{AutoencoderKl, AutoencoderKlConfig, Posterior};
+pub use blocks::{DownBlock, Inputs, MidBlock, Mixing, UpBlock};
+pub use clip_text::{ClipActivation, ClipTextConfig, ClipTextModel};
+pub use config::{NetworkConfig, OnlyPositional, OnlySilu, PerLevel, Unsupported};
+pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear};
+pub use resnet::{ResnetBlock, ResnetShape, TimeScaleShift};
+pub use time_embedding::{TimeEmbedding, sinusoidal_embedding};
+pub use transformer::{BasicTransformerBlock, Transformer2d, TransformerShape};
 pub use unet2d::{DownBlockType, UNet2d, UNet2dConfig, UpBlockType};
-pub use weights::{Scope, Weights};
+pub use unet2d_condition::{
+    CrossDownBlockType, CrossMidBlockType, CrossUpBlockType, UNet2dCondition, UNet2dConditionConfig,
+};
+pub use vq_model::{OnlyGroup, VqModel, VqModelConfig};
+pub use weights::{Loading, Scope, Weights};

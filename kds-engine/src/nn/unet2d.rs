@@ -1,11 +1,12 @@
 //! The unconditional U-Net of diffusers (models/unets/unet_2d.py `UNet2DModel`), read from its `config.json`.
 
 use serde::Deserialize;
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
-use super::layers::channels_last;
-use super::resnet::ResnetShape;
-use super::{Attention, Conv2d, GroupNorm, Linear, ResnetBlock, Scope, TimeScaleShift, sinusoidal_embedding};
+use super::blocks::Mixing;
+use super::config::{self, NetworkConfig, OnlyPositional, OnlySilu, Unsupported};
+use super::unet::{Level, UNet, UNetShape};
+use super::{Scope, TimeScaleShift};
 use crate::Result;
 
 /// The part of `unet/config.json` that decides the computation; other keys of the file are ignored.
@@ -24,35 +25,48 @@ pub struct UNet2dConfig {
     /// Kind of each block on the way up.
     pub up_block_types: Vec<UpBlockType>,
     /// Groups of every group normalisation.
-    #[serde(default = "default_groups")]
+    #[serde(default = "config::groups")]
     pub norm_num_groups: i64,
     /// Added to the variance in every group normalisation.
-    #[serde(default = "default_eps")]
+    #[serde(default = "config::eps")]
     pub norm_eps: f64,
+    /// Groups of the normalisation before the attention in the middle; `None` means `norm_num_groups`, or no
+    /// normalisation where the timestep scales and shifts.
+    #[serde(default)]
+    pub attn_norm_num_groups: Option<i64>,
     /// Whether the middle has an attention block.
-    #[serde(default = "default_true")]
+    #[serde(default = "config::yes")]
     pub add_attention: bool,
     /// Channels of one attention head; `None` means a single head.
     #[serde(default)]
     pub attention_head_dim: Option<i64>,
     /// How the timestep enters the residual blocks.
-    #[serde(default = "default_shift")]
+    #[serde(default)]
     pub resnet_time_scale_shift: TimeScaleShift,
     /// Whether the cosines come first in the timestep embedding.
-    #[serde(default = "default_true")]
+    #[serde(default = "config::yes")]
     pub flip_sin_to_cos: bool,
     /// Shift of the embedding's frequencies.
     #[serde(default)]
     pub freq_shift: f64,
     /// Padding of the downsampling convolutions; 0 pads below and right only.
-    #[serde(default = "default_padding")]
+    #[serde(default = "config::one")]
     pub downsample_padding: i64,
     /// Divisor of the sums in the middle block.
-    #[serde(default = "default_factor")]
+    #[serde(default = "config::unit")]
     pub mid_block_scale_factor: f64,
     /// Whether the input is mapped from 0..1 to -1..1 first.
     #[serde(default)]
     pub center_input_sample: bool,
+    /// The activation: SiLU is the only one.
+    #[serde(default)]
+    pub act_fn: OnlySilu,
+    /// How the timestep becomes channels: by sines and cosines only.
+    #[serde(default)]
+    pub time_embedding_type: OnlyPositional,
+    /// Embedding of a class: not offered.
+    #[serde(default)]
+    pub class_embed_type: Option<Unsupported>,
 }
 
 /// Kinds of blocks on the way down.
@@ -73,213 +87,79 @@ pub enum UpBlockType {
     AttnUpBlock2D,
 }
 
-fn default_groups() -> i64 {
-    32
-}
-fn default_eps() -> f64 {
-    1e-5
-}
-fn default_true() -> bool {
-    true
-}
-fn default_shift() -> TimeScaleShift {
-    TimeScaleShift::Default
-}
-fn default_padding() -> i64 {
-    1
-}
-fn default_factor() -> f64 {
-    1.0
-}
-
 impl UNet2dConfig {
     /// Height and width of the input must be multiples of this.
     pub fn multiple(&self) -> usize {
         1 << self.block_out_channels.len().saturating_sub(1)
     }
 
-    /// Why this configuration cannot be built, if so.
-    pub(crate) fn check(&self) -> std::result::Result<(), String> {
-        let blocks = self.block_out_channels.len();
-        if blocks == 0 || blocks > 8 {
-            return Err(format!("block_out_channels has {blocks} entries; 1 to 8 are possible"));
+    /// The checked shape, or why this configuration cannot be built.
+    fn shape(&self) -> std::result::Result<UNetShape, String> {
+        config::check_levels(&self.block_out_channels, &[self.down_block_types.len(), self.up_block_types.len()])?;
+        config::check_channels(self.block_out_channels.iter().chain([&self.in_channels, &self.out_channels]))?;
+        config::check_layers("layers_per_block", self.layers_per_block)?;
+        config::check_padding(self.downsample_padding)?;
+        config::check_groups(self.norm_num_groups, &self.block_out_channels)?;
+        let (head_dim, groups) = (self.attention_head_dim, self.norm_num_groups);
+        let attention = |wanted: bool, groups: Option<i64>| match wanted {
+            true => Mixing::SelfAttention { head_dim, groups },
+            false => Mixing::None,
+        };
+        let kinds = self.down_block_types.iter().zip(self.up_block_types.iter().rev());
+        let level = |(&channels, (&down, &up)): (&i64, (&DownBlockType, &UpBlockType))| Level {
+            channels,
+            layers: self.layers_per_block,
+            down: attention(down == DownBlockType::AttnDownBlock2D, Some(groups)),
+            up: attention(up == UpBlockType::AttnUpBlock2D, Some(groups)),
+        };
+        let mid_groups = match self.resnet_time_scale_shift {
+            TimeScaleShift::Default => Some(groups),
+            TimeScaleShift::ScaleShift => None,
+        };
+        let levels: Vec<Level> = self.block_out_channels.iter().zip(kinds).map(level).collect();
+        let middle = attention(self.add_attention, self.attn_norm_num_groups.or(mid_groups));
+        let everywhere = levels.iter().flat_map(|level| [(level.channels, level.down), (level.channels, level.up)]);
+        for (channels, mixing) in everywhere.chain(levels.last().map(|level| (level.channels, middle))) {
+            if let Mixing::SelfAttention { head_dim, groups } = mixing {
+                config::check_heads("attention_head_dim", channels, head_dim.unwrap_or(channels))?;
+                config::check_heads("attn_norm_num_groups", channels, groups.unwrap_or(1))?;
+            }
         }
-        if self.down_block_types.len() != blocks || self.up_block_types.len() != blocks {
-            return Err(format!("down_block_types and up_block_types need {blocks} entries, as block_out_channels"));
-        }
-        let sizes = self.block_out_channels.iter().chain([&self.in_channels, &self.out_channels]);
-        if sizes.into_iter().any(|size| !(1..=65_536).contains(size)) {
-            return Err("channel counts must be from 1 to 65536".to_owned());
-        }
-        if !(1..=16).contains(&self.layers_per_block) {
-            return Err(format!("layers_per_block is {}; 1 to 16 are possible", self.layers_per_block));
-        }
-        if !(0..=1).contains(&self.downsample_padding) {
-            return Err(format!("downsample_padding is {}; 0 and 1 are possible", self.downsample_padding));
-        }
-        let groups = self.norm_num_groups;
-        if groups < 1 || self.block_out_channels.iter().any(|channels| channels % groups != 0) {
-            return Err(format!("norm_num_groups {groups} does not divide every entry of block_out_channels"));
-        }
-        Ok(())
+        Ok(UNetShape {
+            in_channels: self.in_channels,
+            out_channels: self.out_channels,
+            levels,
+            middle,
+            mid_block_scale_factor: self.mid_block_scale_factor,
+            norm_num_groups: groups,
+            norm_eps: self.norm_eps,
+            resnet_time_scale_shift: self.resnet_time_scale_shift,
+            downsample_padding: self.downsample_padding,
+            flip_sin_to_cos: self.flip_sin_to_cos,
+            freq_shift: self.freq_shift,
+            center_input_sample: self.center_input_sample,
+        })
     }
 }
 
-/// A level of the U-Net: residual blocks, attention after each (or none), and the change of resolution.
-struct Level {
-    resnets: Vec<ResnetBlock>,
-    attentions: Vec<Attention>,
-    resample: Option<Conv2d>,
+impl NetworkConfig for UNet2dConfig {
+    fn check(&self) -> std::result::Result<(), String> {
+        self.shape().map(drop)
+    }
 }
 
 /// The network.
-pub struct UNet2d {
-    config: UNet2dConfig,
-    conv_in: Conv2d,
-    time_linear_1: Linear,
-    time_linear_2: Linear,
-    down: Vec<Level>,
-    mid_resnets: [ResnetBlock; 2],
-    mid_attention: Option<Attention>,
-    up: Vec<Level>,
-    conv_norm_out: GroupNorm,
-    conv_out: Conv2d,
-}
+pub struct UNet2d(UNet);
 
 impl UNet2d {
     /// Takes all weights from the scope. The error says which configuration key or tensor does not fit.
-    pub fn new(scope: &Scope, config: UNet2dConfig) -> Result<Self> {
-        config.check().map_err(|reason| scope.error(reason))?;
-        let channels = &config.block_out_channels;
-        let (first, last) = (channels[0], channels[channels.len() - 1]);
-        let shape = ResnetShape {
-            embedding: 4 * first,
-            groups: config.norm_num_groups,
-            eps: config.norm_eps,
-            time_scale_shift: config.resnet_time_scale_shift,
-            output_scale_factor: 1.0,
-        };
-        let attention = |scope: &Scope, channels: i64, factor: f64| {
-            Attention::new(scope, channels, config.attention_head_dim, shape.groups, shape.eps, factor)
-        };
-
-        let mut down = Vec::new();
-        let mut skips = vec![first];
-        let mut inputs = first;
-        for (index, &outputs) in channels.iter().enumerate() {
-            let scope = scope.child(format_args!("down_blocks.{index}"));
-            let mut level = Level { resnets: Vec::new(), attentions: Vec::new(), resample: None };
-            for layer in 0..config.layers_per_block {
-                let name = scope.child(format_args!("resnets.{layer}"));
-                level.resnets.push(ResnetBlock::new(&name, inputs, outputs, shape)?);
-                if config.down_block_types[index] == DownBlockType::AttnDownBlock2D {
-                    level.attentions.push(attention(&scope.child(format_args!("attentions.{layer}")), outputs, 1.0)?);
-                }
-                inputs = outputs;
-                skips.push(outputs);
-            }
-            if index + 1 < channels.len() {
-                let conv = scope.child("downsamplers.0.conv");
-                level.resample = Some(Conv2d::new(&conv, outputs, outputs, 3, 2, config.downsample_padding)?);
-                skips.push(outputs);
-            }
-            down.push(level);
-        }
-
-        let mid = scope.child("mid_block");
-        let mid_shape = ResnetShape { output_scale_factor: config.mid_block_scale_factor, ..shape };
-        let mid_resnet =
-            |index: usize| ResnetBlock::new(&mid.child(format_args!("resnets.{index}")), last, last, mid_shape);
-        let mid_resnets = [mid_resnet(0)?, mid_resnet(1)?];
-        let mid_attention = || attention(&mid.child("attentions.0"), last, config.mid_block_scale_factor);
-        let mid_attention = config.add_attention.then(mid_attention).transpose()?;
-
-        let mut up = Vec::new();
-        for (index, &outputs) in channels.iter().rev().enumerate() {
-            let scope = scope.child(format_args!("up_blocks.{index}"));
-            let mut level = Level { resnets: Vec::new(), attentions: Vec::new(), resample: None };
-            for layer in 0..=config.layers_per_block {
-                let skip = skips.pop().unwrap_or(first);
-                let name = scope.child(format_args!("resnets.{layer}"));
-                level.resnets.push(ResnetBlock::new(&name, inputs + skip, outputs, shape)?);
-                if config.up_block_types[index] == UpBlockType::AttnUpBlock2D {
-                    level.attentions.push(attention(&scope.child(format_args!("attentions.{layer}")), outputs, 1.0)?);
-                }
-                inputs = outputs;
-            }
-            if index + 1 < channels.len() {
-                level.resample = Some(Conv2d::new(&scope.child("upsamplers.0.conv"), outputs, outputs, 3, 1, 1)?);
-            }
-            up.push(level);
-        }
-
-        Ok(Self {
-            conv_in: Conv2d::new(&scope.child("conv_in"), config.in_channels, first, 3, 1, 1)?,
-            time_linear_1: Linear::new(&scope.child("time_embedding.linear_1"), first, 4 * first)?,
-            time_linear_2: Linear::new(&scope.child("time_embedding.linear_2"), 4 * first, 4 * first)?,
-            down,
-            mid_resnets,
-            mid_attention,
-            up,
-            conv_norm_out: GroupNorm::new(&scope.child("conv_norm_out"), first, shape.groups, shape.eps)?,
-            conv_out: Conv2d::new(&scope.child("conv_out"), first, config.out_channels, 3, 1, 1)?,
-            config,
-        })
+    pub fn new(scope: &Scope, config: &UNet2dConfig) -> Result<Self> {
+        UNet::new(scope, &config.shape().map_err(|reason| scope.error(reason))?).map(Self)
     }
 
     /// `x`: `N x in_channels x H x W`, H and W multiples of [`UNet2dConfig::multiple`], in the kind and on the device of
     /// the weights; one `timestep` for the whole batch. Returns `N x out_channels x H x W` in the same kind.
     pub fn forward(&self, x: &Tensor, timestep: f64) -> Result<Tensor> {
-        let embedding = self.embed(timestep, x.f_kind()?, x)?;
-        let centred = self.config.center_input_sample.then(|| x.f_mul_scalar(2.0)?.f_sub_scalar(1.0)).transpose()?;
-        let mut h = self.conv_in.forward(&channels_last(centred.as_ref().unwrap_or(x))?)?;
-        let mut skips = vec![h.shallow_clone()];
-        for level in &self.down {
-            for (layer, resnet) in level.resnets.iter().enumerate() {
-                h = resnet.forward(&h, &embedding)?;
-                if let Some(attention) = level.attentions.get(layer) {
-                    h = attention.forward(&h)?;
-                }
-                skips.push(h.shallow_clone());
-            }
-            if let Some(conv) = &level.resample {
-                // diffusers pads below and right when the convolution itself has no padding.
-                h = match self.config.downsample_padding {
-                    0 => conv.forward(&h.f_constant_pad_nd([0, 1, 0, 1])?)?,
-                    _ => conv.forward(&h)?,
-                };
-                skips.push(h.shallow_clone());
-            }
-        }
-        h = self.mid_resnets[0].forward(&h, &embedding)?;
-        if let Some(attention) = &self.mid_attention {
-            h = attention.forward(&h)?;
-        }
-        h = self.mid_resnets[1].forward(&h, &embedding)?;
-        for level in &self.up {
-            for (layer, resnet) in level.resnets.iter().enumerate() {
-                if let Some(skip) = skips.pop() {
-                    h = Tensor::f_cat(&[h, skip], 1)?;
-                }
-                h = resnet.forward(&h, &embedding)?;
-                if let Some(attention) = level.attentions.get(layer) {
-                    h = attention.forward(&h)?;
-                }
-            }
-            if let Some(conv) = &level.resample {
-                let (_, _, height, width) = h.size4()?;
-                h = conv.forward(&h.f_upsample_nearest2d([2 * height, 2 * width], None::<f64>, None::<f64>)?)?;
-            }
-        }
-        self.conv_out.forward(&self.conv_norm_out.forward(&h)?.f_silu_()?)
-    }
-
-    /// SiLU of the timestep embedding: every residual block applies it first, so it is applied once here.
-    fn embed(&self, timestep: f64, kind: Kind, like: &Tensor) -> Result<Tensor> {
-        let UNet2dConfig { flip_sin_to_cos, freq_shift, .. } = self.config;
-        let dimension = self.config.block_out_channels[0];
-        let sines = sinusoidal_embedding(timestep, dimension, flip_sin_to_cos, freq_shift, kind, like.device())?;
-        let hidden = self.time_linear_1.forward(&sines)?.f_silu_()?;
-        Ok(self.time_linear_2.forward(&hidden)?.f_silu_()?)
+        self.0.forward(x, timestep, None)
     }
 }

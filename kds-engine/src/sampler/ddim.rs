@@ -21,7 +21,7 @@ pub(super) fn check_eta(eta: f64) -> Result<()> {
     Ok(())
 }
 
-fn step(from: Level, to: Level, eta: f64) -> Step {
+pub(super) fn step(from: Level, to: Level, eta: f64) -> Step {
     if eta == 0.0 || from.sigma == 0.0 {
         return Step::deterministic(from, to);
     }

@@ -24,5 +24,5 @@ pub(super) fn plan(schedule: &NoiseSchedule, spacing: Spacing, steps: usize) -> 
 /// cancels at levels that hold almost no signal.
 fn correction(from: Level, to: Level) -> Step {
     let change = to.alpha * (from.ratio() - to.ratio()) / (2.0 * to.ratio());
-    Step { state: 1.0, clean: 0.0, change, noise: 0.0 }
+    Step { state: 1.0, clean: 0.0, change, ..Step::NONE }
 }

@@ -6,11 +6,13 @@
 //! noise`, and only x0 enters: a steered x0 therefore brings its own noise prediction `(x - alpha · x0) / sigma` along.
 
 mod ddim;
+mod ddpm;
 mod dpm_solver;
 mod euler;
 mod heun;
 mod step;
 mod trajectory;
+mod unipc;
 
 pub use trajectory::Trajectory;
 
@@ -28,13 +30,19 @@ pub enum Sampler {
         /// Fresh noise at each step, in [0, 1]: 0 is deterministic, 1 is ancestral sampling (DDPM).
         eta: f64,
     },
+    /// Denoising diffusion probabilistic models: ancestral sampling (Ho et al., arXiv 2006.11239).
+    Ddpm,
     /// DPM-Solver++ of second order, multistep, midpoint (Lu et al., arXiv 2211.01095).
     DpmSolver2M,
+    /// The same for the differential equation with noise: fresh noise at each step.
+    DpmSolver2MSde,
     /// Euler's method in the noise-to-signal ratio (Karras et al., arXiv 2206.00364).
     Euler,
     /// Heun's method in the noise-to-signal ratio (Karras et al., arXiv 2206.00364, algorithm 1 without churn). Asks the
     /// network twice per step but once in the last.
     Heun,
+    /// Unified predictor-corrector of second order in x0 (Zhao et al., arXiv 2302.04867).
+    UniPc,
 }
 
 impl Sampler {
@@ -42,9 +50,12 @@ impl Sampler {
     pub fn parse(word: &str, eta: f64) -> Result<Self> {
         find("sampler")?.check(word)?;
         match word.trim() {
+            "ddpm" => Ok(Self::Ddpm),
             "dpm++2m" => Ok(Self::DpmSolver2M),
+            "dpm++2m-sde" => Ok(Self::DpmSolver2MSde),
             "euler" => Ok(Self::Euler),
             "heun" => Ok(Self::Heun),
+            "unipc" => Ok(Self::UniPc),
             _ => ddim::check_eta(eta).map(|()| Self::Ddim { eta }),
         }
     }
@@ -56,9 +67,12 @@ impl Sampler {
     pub fn trajectory(&self, schedule: &NoiseSchedule, spacing: Spacing, steps: usize) -> Result<Trajectory> {
         let plan = match *self {
             Self::Ddim { eta } => ddim::plan(schedule, spacing, steps, eta),
-            Self::DpmSolver2M => dpm_solver::plan(schedule, spacing, steps),
+            Self::Ddpm => ddpm::plan(schedule, spacing, steps),
+            Self::DpmSolver2M => dpm_solver::plan(schedule, spacing, steps, false),
+            Self::DpmSolver2MSde => dpm_solver::plan(schedule, spacing, steps, true),
             Self::Euler => euler::plan(schedule, spacing, steps),
             Self::Heun => heun::plan(schedule, spacing, steps),
+            Self::UniPc => unipc::plan(schedule, spacing, steps),
         }?;
         Ok(Trajectory::new(plan))
     }

@@ -5,8 +5,16 @@ use tch::{Kind, Tensor};
 use super::*;
 use crate::schedule::BetaSchedule;
 
-const ALL: [Sampler; 5] =
-    [Sampler::Ddim { eta: 0.0 }, Sampler::Ddim { eta: 1.0 }, Sampler::DpmSolver2M, Sampler::Euler, Sampler::Heun];
+const ALL: [Sampler; 8] = [
+    Sampler::Ddim { eta: 0.0 },
+    Sampler::Ddim { eta: 1.0 },
+    Sampler::Ddpm,
+    Sampler::DpmSolver2M,
+    Sampler::DpmSolver2MSde,
+    Sampler::Euler,
+    Sampler::Heun,
+    Sampler::UniPc,
+];
 const SPACINGS: [Spacing; 4] = [Spacing::Leading { offset: 0 }, Spacing::Trailing, Spacing::Linspace, Spacing::Karras];
 
 fn cosine() -> NoiseSchedule {
@@ -94,21 +102,27 @@ fn ddim_without_noise_is_euler_at_the_same_levels() {
     assert_eq!(plans[0], plans[1]);
 }
 
-/// With eta 1 every step draws from the posterior of the forward process, so the variance of the state stays that of its
-/// level when the data has none.
+/// Noise that is added fills up what is not kept: the variance of the state stays that of its level when the data has none.
 #[test]
-fn ddim_noise_keeps_the_variance() {
+fn fresh_noise_keeps_the_variance() {
     for eta in [0.3, 1.0] {
         let schedule = linear();
         let levels = Spacing::Trailing.levels(&schedule, 25, crate::schedule::Grid::Whole).unwrap();
         let plan = ddim::plan(&schedule, Spacing::Trailing, 25, eta).unwrap();
-        for ((from, to), (_, step)) in pairs(&levels, Level::CLEAN).zip(&plan.steps) {
-            let variance = (step.state * from.sigma).powi(2) + step.noise.powi(2);
-            assert!((variance - to.sigma.powi(2)).abs() < 1e-14, "eta {eta}, {from:?}");
-        }
-        let (_, last) = plan.steps.last().unwrap();
-        assert_eq!((last.noise, last.state, last.clean), (0.0, 0.0, 1.0));
+        check_variance(&levels, &plan);
     }
+    let levels = Spacing::Trailing.levels(&linear(), 25, crate::schedule::Grid::WholeWithEnd).unwrap();
+    check_variance(&levels, &dpm_solver::plan(&linear(), Spacing::Trailing, 25, true).unwrap());
+}
+
+fn check_variance(levels: &[Level], plan: &Plan) {
+    for ((from, to), (_, step)) in pairs(levels, Level::CLEAN).zip(&plan.steps) {
+        // Of the state and of a change of x0 nothing but the noise counts, when the data has no variance.
+        let variance = (step.state * from.sigma).powi(2) + step.noise.powi(2);
+        assert!((variance - to.sigma.powi(2)).abs() < 1e-14, "{from:?}");
+    }
+    let (_, last) = plan.steps.last().unwrap();
+    assert_eq!((last.noise, last.state, last.clean), (0.0, 0.0, 1.0));
 }
 
 #[test]
@@ -118,7 +132,9 @@ fn only_stochastic_steps_need_noise() {
     let message = trajectory.advance(0, &noise(), &noise(), None).unwrap_err().to_string();
     assert!(message.contains("noise"), "{message}");
     let _ = trajectory.advance(0, &noise(), &noise(), Some(&noise())).unwrap();
-    for sampler in [Sampler::Ddim { eta: 0.0 }, Sampler::DpmSolver2M, Sampler::Euler, Sampler::Heun] {
+    let deterministic =
+        [Sampler::Ddim { eta: 0.0 }, Sampler::DpmSolver2M, Sampler::Euler, Sampler::Heun, Sampler::UniPc];
+    for sampler in deterministic {
         let trajectory = sampler.trajectory(&linear(), Spacing::Trailing, 3).unwrap();
         assert!((0..trajectory.evaluations().len()).all(|index| !trajectory.needs_noise(index)));
     }
@@ -147,7 +163,7 @@ fn shapes_that_would_broadcast_are_refused() {
 fn particles_that_are_kept_go_on_as_if_alone() {
     let x0 = |x: &Tensor, level: &Level| x.f_mul_scalar(level.alpha).unwrap().f_sin().unwrap();
     let kept = Tensor::from_slice(&[1i64, 3]);
-    for sampler in [Sampler::DpmSolver2M, Sampler::Heun, Sampler::Euler] {
+    for sampler in [Sampler::DpmSolver2M, Sampler::Heun, Sampler::Euler, Sampler::UniPc] {
         let plan = || sampler.trajectory(&linear(), Spacing::Trailing, 6).unwrap();
         let alone = run(&mut plan(), &noise().f_index_select(0, &kept).unwrap(), usize::MAX, x0);
         let mut trajectory = plan();
@@ -200,6 +216,8 @@ fn second_order_samplers_converge_faster() {
             );
         }
     }
+    // The correction makes the second order better than that of the solver it corrects.
+    assert!(error(Sampler::UniPc, 40) < 0.5 * error(Sampler::DpmSolver2M, 40));
     // As many evaluations of the network for each: Heun has two per step.
     assert!(error(Sampler::Heun, 40) < 0.5 * error(Sampler::Euler, 80));
     assert!(error(Sampler::DpmSolver2M, 40) < 0.5 * error(Sampler::Euler, 40));

@@ -18,14 +18,14 @@ pub struct Trajectory {
     steps: Vec<Step>,
     /// Index of the evaluation whose x0 is awaited.
     next: usize,
-    /// x0 of the evaluation before, where the next step looks back.
-    previous_x0: Option<Tensor>,
+    /// x0 of the evaluations before, the latest first, as far as a coming step looks back.
+    earlier_x0: Vec<Tensor>,
 }
 
 impl Trajectory {
     pub(super) fn new(plan: Plan) -> Self {
         let (levels, steps) = plan.steps.into_iter().unzip();
-        Self { initial_scale: plan.initial_scale, levels, steps, next: 0, previous_x0: None }
+        Self { initial_scale: plan.initial_scale, levels, steps, next: 0, earlier_x0: Vec::new() }
     }
 
     /// The levels at which the network is asked, in order. Heun asks at most levels twice, with different states.
@@ -61,20 +61,18 @@ impl Trajectory {
                 }
             )));
         };
-        let looks_back = self.steps.get(index + 1).is_some_and(|step| step.change != 0.0);
+        // What the step after this looks back to is this x0 and those before it, and so on.
+        let coming = self.steps.iter().skip(index + 1).enumerate();
+        let kept = coming.map(|(later, step)| step.looks_back().saturating_sub(later)).max().unwrap_or(0);
         let noise = noise.filter(|_| step.noise != 0.0);
-        let previous_x0 = self.previous_x0.as_ref().filter(|_| step.change != 0.0);
-        for (name, tensor) in [("x0", Some(x0)), ("noise", noise), ("the previous x0", previous_x0)] {
-            if let Some(tensor) = tensor {
-                same_shape(name, tensor, x)?;
-            }
+        let earlier_x0 = self.earlier_x0.iter().take(step.looks_back()).map(|x0| ("an earlier x0", x0));
+        for (name, tensor) in [("x0", x0)].into_iter().chain(noise.map(|noise| ("noise", noise))).chain(earlier_x0) {
+            same_shape(name, tensor, x)?;
         }
-        let (state, kept) = tch::no_grad(|| -> Result<_> {
-            let state = step.apply(x, x0, previous_x0, noise)?;
-            let kept = if looks_back { Some(x0.f_alias()?) } else { None };
-            Ok((state, kept))
-        })?;
-        self.previous_x0 = kept;
+        let (state, x0) =
+            tch::no_grad(|| -> Result<_> { Ok((step.apply(x, x0, &self.earlier_x0, noise)?, x0.f_alias()?)) })?;
+        self.earlier_x0.insert(0, x0);
+        self.earlier_x0.truncate(kept);
         self.next += 1;
         Ok(state)
     }
@@ -82,9 +80,8 @@ impl Trajectory {
     /// Goes on with some of the particles: `particles` holds their indices (int64, one dimension, on the device of the
     /// latents) along the first dimension of the states. The caller does the same to its state.
     pub fn keep(&mut self, particles: &Tensor) -> Result<()> {
-        if let Some(previous_x0) = &self.previous_x0 {
-            self.previous_x0 = Some(tch::no_grad(|| previous_x0.f_index_select(0, particles))?);
-        }
+        let kept = self.earlier_x0.iter().map(|x0| Ok(tch::no_grad(|| x0.f_index_select(0, particles))?));
+        self.earlier_x0 = kept.collect::<Result<_>>()?;
         Ok(())
     }
 }

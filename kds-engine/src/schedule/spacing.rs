@@ -48,6 +48,14 @@ impl Spacing {
         })
     }
 
+    /// The same spacing; `leading` with this offset.
+    pub fn with_offset(self, offset: usize) -> Self {
+        match self {
+            Self::Leading { .. } => Self::Leading { offset },
+            other => other,
+        }
+    }
+
     /// The `steps` levels at which steps begin, noisiest first. Refuses 0 steps, more than the training had, and as many
     /// as would visit a level twice or leave the training.
     pub(crate) fn levels(self, schedule: &NoiseSchedule, steps: usize, grid: Grid) -> Result<Vec<Level>> {

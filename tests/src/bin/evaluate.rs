@@ -9,14 +9,14 @@ use kds_tests::evaluation::Evaluation;
 use kds_tests::pairs::Pair;
 use kds_tests::restorer::{Options, Restorer};
 
-/// Measure PSNR(Y) and LPIPS of bicubic enlargement, single particles, and ensembles without and with steering
+/// Measure PSNR(Y) and LPIPS of what takes no model (bicubic enlargement, no change, smooth filling), of single particles, and ensembles without and with steering
 #[derive(Parser)]
 #[command(name = "evaluate")]
 struct Arguments {
     /// Folder of the true pictures; left out with --low: the example pictures of the repository
     #[arg(long, requires = "low")]
     truth: Option<PathBuf>,
-    /// Folder of the degraded pictures, a quarter of the size, each with the name of its truth in its own
+    /// Folder of the degraded pictures, of the same size or a quarter of it, each with the name of its truth in its own
     #[arg(long, requires = "truth")]
     low: Option<PathBuf>,
     /// Cut degraded pictures with a side of more than 160 pixels to this size; 0 cuts nothing
@@ -58,17 +58,17 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> Result<()> {
-    let pairs = match (&arguments.truth, &arguments.low) {
-        (Some(truth), Some(low)) => Pair::read_folders(truth, low, arguments.crop),
-        _ => Pair::examples(),
-    }
-    .context("cannot read the picture pairs")?;
     let restorer = Restorer::open(&Options {
         model: arguments.model.as_deref(),
         device: arguments.device.as_deref(),
         dtype: arguments.dtype.as_deref(),
         threads: arguments.threads,
     })?;
+    let pairs = match (&arguments.truth, &arguments.low) {
+        (Some(truth), Some(low)) => Pair::read_folders(truth, low, arguments.crop),
+        _ => Pair::examples_of(&restorer.task()?),
+    }
+    .context("cannot read the picture pairs")?;
     let parameters: Vec<_> = arguments.parameters.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     let evaluation = Evaluation::run(&pairs, &restorer, &parameters, arguments.singles)?;
     let given: String = parameters.iter().map(|(key, value)| format!(", {key}={value}")).collect();

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use kds_engine::backbone::{Backbone, ModelFiles, Residual};
+use kds_engine::nn::Loading;
 use kds_engine::restore::{Picture, restore};
 use kds_engine::settings::Resolved;
 use kds_engine::threads;
@@ -22,7 +23,7 @@ pub fn weights(bytes: &[u8]) {
     tiny_model::write_files(&folder, [&index, &config, &scheduler, weights]).unwrap();
 
     let kind = if bytes.len().is_multiple_of(2) { Kind::Float } else { Kind::BFloat16 };
-    let model = match Residual::load(&ModelFiles::Folder(folder.clone()), Device::Cpu, kind) {
+    let model = match Residual::load(&ModelFiles::Folder(folder.clone()), Loading::new(Device::Cpu, kind)) {
         Ok(model) => model,
         Err(error) => {
             let message = error.to_string();

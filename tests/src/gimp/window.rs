@@ -145,7 +145,7 @@ impl Window {
     pub fn eval(&self, script: &str) -> Result<String> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
         let length = u16::try_from(script.len())?.to_be_bytes();
-        stream.write_all(&[b"G", &length[..], script.as_bytes()].concat())?;
+        stream.write_all(&[&b"G"[..], &length[..], script.as_bytes()].concat())?;
         let mut head = [0; 4];
         stream.read_exact(&mut head)?;
         let mut text = vec![0; usize::from(u16::from_be_bytes([head[2], head[3]]))];

@@ -4,7 +4,7 @@ use std::ptr::{null, null_mut};
 
 use kds::{kds_context, kds_context_new, kds_model, kds_model_open};
 use kds_engine::Result;
-use kds_engine::backbone::{Backbone, Condition, Spec};
+use kds_engine::backbone::{Backbone, Condition, Prompt, Spec};
 use kds_plugin_api::restorer::interface::ModelObject;
 use tch::Tensor;
 
@@ -45,8 +45,8 @@ impl Backbone for Failing {
         &self.spec
     }
 
-    fn condition(&self, image: &Tensor, _mask: Option<&Tensor>) -> Result<Condition> {
-        Ok(Condition { image: image.shallow_clone(), mask: None, network_input: image.shallow_clone() })
+    fn condition(&self, image: &Tensor, _mask: Option<&Tensor>, _prompt: &Prompt) -> Result<Condition> {
+        Ok(Condition::new(image, image.shallow_clone()))
     }
 
     fn predict(&self, x: &Tensor, timestep: f64, _condition: &Condition) -> Result<Tensor> {

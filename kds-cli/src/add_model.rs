@@ -1,0 +1,135 @@
+//! `kds models add`: a folder as diffusers saves it becomes an entry of the user's registry.
+
+use std::{
+    env, fs,
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use anyhow::{Context as _, bail};
+use kds_host::{Context, Library};
+use serde_json::Value;
+
+use crate::{options::Models, output};
+
+/// Checks the model in `folder` and, if it is whole, writes `registry.d/ID.toml` of the user's configuration.
+///
+/// # Errors
+/// When the folder holds no model that is known, the id is taken, or the model is not whole; nothing is written then.
+pub fn add(
+    library: &Arc<Library>,
+    options: &Models,
+    context: &Context,
+    folder: &Path,
+    id: Option<&str>,
+) -> anyhow::Result<bool> {
+    let folder = folder.canonicalize().with_context(|| format!("{} cannot be read", folder.display()))?;
+    let id = match id {
+        Some(id) => id.to_owned(),
+        None => id_of(&folder),
+    };
+    if id.is_empty() || id.contains(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c))) || id.starts_with('.')
+    {
+        bail!("'{id}' cannot be a model's id: letters, digits, '-', '_' and '.' are possible; name one by --id");
+    }
+    if context.models()?.iter().any(|model| model.id == id) {
+        bail!("there is a model '{id}' already; name another id by --id");
+    }
+    let entry = entry(&folder, &id)?;
+    let mut trial = tempfile::Builder::new().suffix(".toml").tempfile()?;
+    trial.write_all(entry.as_bytes())?;
+    let mut trial_options = options.library.context_options(output::say);
+    trial_options.registry = Some(trial.path().to_owned());
+    Context::new(library, &trial_options)?.check_model(&id)?;
+
+    let registry = configuration()?.join("kds/registry.d");
+    fs::create_dir_all(&registry).with_context(|| format!("{} cannot be made", registry.display()))?;
+    let file = registry.join(format!("{id}.toml"));
+    // Never over a file that somebody wrote: its models may have other ids.
+    let mut target = fs::File::create_new(&file).with_context(|| format!("{} cannot be made", file.display()))?;
+    target.write_all(entry.as_bytes()).with_context(|| format!("{} cannot be written", file.display()))?;
+    output::print(&format!("{id}: added by {}\n", file.display()))?;
+    Ok(true)
+}
+
+/// Where the library looks for registries of the user.
+fn configuration() -> anyhow::Result<PathBuf> {
+    let named = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
+    named.or_else(home).context("neither XDG_CONFIG_HOME nor HOME is set; set one to where the registry should be")
+}
+
+/// The folder's name in lower case, with hyphens for what an id cannot have.
+fn id_of(folder: &Path) -> String {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    let words = name.split(|c: char| !(c.is_ascii_alphanumeric() || c == '.')).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-")
+}
+
+/// The registry entry of a model in diffusers' layout.
+fn entry(folder: &Path, id: &str) -> anyhow::Result<String> {
+    let read = |name: &str| -> anyhow::Result<Value> {
+        let path = folder.join(name);
+        let text = fs::read_to_string(&path)
+            .with_context(|| format!("{} cannot be read: is this a folder as diffusers saves it?", path.display()))?;
+        serde_json::from_str(&text).with_context(|| path.display().to_string())
+    };
+    let index = read("model_index.json")?;
+    let class = index["_class_name"].as_str().unwrap_or_default();
+    let (task, scale, backbone, defaults) = match class {
+        "LDMSuperResolutionPipeline" => {
+            let levels = read("vqvae/config.json")?["block_out_channels"].as_array().map_or(1, Vec::len);
+            ("super-resolution", 1u64 << (levels.clamp(1, 16) - 1), "ldm-sr", "steps = 50\nspacing = \"leading\"\n")
+        }
+        "StableDiffusionInpaintPipeline" => ("inpainting", 1, "sd-inpaint", "steps = 30\nspacing = \"leading\"\n"),
+        "KdsResidualPipeline" => {
+            let scale = index["scale"].as_u64().unwrap_or(1);
+            (if scale > 1 { "super-resolution" } else { "restoration" }, scale, "residual", "")
+        }
+        other => bail!(
+            "{}: there is no backbone for '{other}'; known are LDMSuperResolutionPipeline, \
+             StableDiffusionInpaintPipeline and KdsResidualPipeline",
+            folder.join("model_index.json").display()
+        ),
+    };
+    let path = folder.to_str().with_context(|| format!("{} is not UTF-8; rename it", folder.display()))?;
+    let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
+    let (id, path) = (quoted(id), quoted(path));
+    Ok(format!(
+        "[[model]]\nid = {id}\ntitle = {id}\ntask = \"{task}\"\nscale = {scale}\nbackbone = \"{backbone}\"\n\
+         path = {path}\n[model.defaults]\n{defaults}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_gives_its_name() {
+        assert_eq!(id_of(Path::new("/models/LDM Super_Resolution 4x")), "ldm-super-resolution-4x");
+        assert_eq!(id_of(Path::new("/models/sd-2.1")), "sd-2.1");
+        assert_eq!(id_of(Path::new("/")), "");
+    }
+
+    #[test]
+    fn entries_are_made_of_what_the_folder_says() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        assert!(entry(folder.path(), "x").unwrap_err().to_string().contains("model_index.json"));
+        write("model_index.json", r#"{"_class_name": "LDMSuperResolutionPipeline"}"#);
+        write("vqvae/config.json", r#"{"block_out_channels": [128, 256, 512]}"#);
+        let text = entry(folder.path(), "x").unwrap();
+        let parsed: toml::Table = toml::from_str(&text).unwrap();
+        let model = &parsed["model"][0];
+        assert_eq!((model["scale"].as_integer(), model["backbone"].as_str()), (Some(4), Some("ldm-sr")));
+        assert_eq!(model["path"].as_str(), folder.path().to_str());
+        write("model_index.json", r#"{"_class_name": "FluxPipeline"}"#);
+        assert!(entry(folder.path(), "x").unwrap_err().to_string().contains("no backbone for 'FluxPipeline'"));
+    }
+}

@@ -1,0 +1,96 @@
+//! Latent diffusion super-resolution (Rombach et al., arXiv 2112.10752), in the diffusers layout of
+//! `ldm-super-resolution-4x-openimages` (diffusers: pipelines/latent_diffusion/pipeline_latent_diffusion_superresolution.py).
+//!
+//! The latents are those of the large picture, quantised, on the grid of the small one; the network sees them
+//! concatenated with the small picture.
+
+use tch::{Kind, Tensor};
+
+use super::files::{DIFFUSERS_WEIGHTS, both};
+use super::{Backbone, Condition, ModelFiles, Prompt, SCALES, Shared, Spec, bytes_per_number};
+use crate::Result;
+use crate::nn::{Loading, UNet2d, UNet2dConfig, VqModel, VqModelConfig};
+use crate::schedule::SchedulerConfig;
+
+/// The backbone `ldm-sr`: a folder with `unet/`, `vqvae/` and `scheduler/`.
+pub struct LdmSr {
+    unet: Shared<UNet2d>,
+    vqvae: Shared<VqModel>,
+    spec: Spec,
+}
+
+const SCHEDULER: &str = "scheduler/scheduler_config.json";
+
+impl LdmSr {
+    /// Loads the model; the error names the file, and the key or tensor, that does not fit.
+    pub fn load(files: &ModelFiles, loading: Loading) -> Result<Self> {
+        let ((unet_config, unet), (vq_config, vqvae)) = both(
+            files.network::<UNet2dConfig, _>("unet", DIFFUSERS_WEIGHTS, loading, UNet2d::new),
+            files.network::<VqModelConfig, _>("vqvae", DIFFUSERS_WEIGHTS, loading, VqModel::new),
+        )?;
+        let scheduler: SchedulerConfig = files.read_json(SCHEDULER)?;
+        let schedule = scheduler.schedule().map_err(|error| files.error(SCHEDULER, error.to_string()))?;
+
+        let latent_channels = vq_config.entry_channels();
+        let expected = (latent_channels + 3, latent_channels);
+        if (unet_config.in_channels, unet_config.out_channels) != expected {
+            let (inputs, outputs) = expected;
+            let reason =
+                format!("latents of {latent_channels} channels need in_channels {inputs} and out_channels {outputs}");
+            return Err(files.error("unet/config.json", reason));
+        }
+        let scale = vq_config.autoencoder.downscale();
+        let picture_channels = (vq_config.autoencoder.in_channels, vq_config.autoencoder.out_channels);
+        if !SCALES.contains(&scale) || picture_channels != (3, 3) {
+            let reason = "in_channels and out_channels must be 3, and block_out_channels have at most 5 entries";
+            return Err(files.error("vqvae/config.json", reason.to_owned()));
+        }
+
+        let number = bytes_per_number(loading.kind);
+        let spec = Spec {
+            scale,
+            fills_holes: false,
+            takes_prompt: false,
+            latent_channels: latent_channels.unsigned_abs() as usize,
+            downscale: 1,
+            multiple: unet_config.multiple(),
+            // It was trained on 64 pixels, and attention takes time with the square of the area.
+            largest_side: 128,
+            overlap: 16,
+            context: 0,
+            latent_std: 1.0,
+            prediction: scheduler.prediction_type,
+            schedule,
+            steps_offset: scheduler.steps_offset,
+            // At its widest the network holds its skip connections and a few copies of a concatenated feature map.
+            activation_bytes: 16 * unet_config.block_out_channels[0].unsigned_abs() as usize * number,
+            decode_bytes: vq_config.autoencoder.widest() * number * scale * scale,
+            device: loading.device,
+            kind: loading.kind,
+        };
+        Ok(Self { unet: Shared(unet), vqvae: Shared(vqvae), spec })
+    }
+}
+
+impl Backbone for LdmSr {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn condition(&self, image: &Tensor, _mask: Option<&Tensor>, _prompt: &Prompt) -> Result<Condition> {
+        Ok(Condition::new(image, image.f_to_kind(self.spec.kind)?))
+    }
+
+    fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {
+        let (particles, _, height, width) = x.size4()?;
+        let known = condition.network_input.f_expand([particles, 3, height, width], false)?;
+        let input = Tensor::f_cat(&[x.f_to_kind(self.spec.kind)?, known], 1)?;
+        let output = self.unet.0.forward(&input, timestep)?;
+        Ok(output.f_to_kind(Kind::Float)?.f_contiguous()?)
+    }
+
+    fn decode(&self, latents: &Tensor, _condition: &Condition) -> Result<Tensor> {
+        let picture = self.vqvae.0.decode(&latents.f_to_kind(self.spec.kind)?)?;
+        Ok(picture.f_to_kind(Kind::Float)?.f_contiguous()?)
+    }
+}

@@ -1,0 +1,155 @@
+//! Inpainting by Stable Diffusion 1.x and 2.x, in diffusers' layout (diffusers:
+//! pipelines/stable_diffusion/pipeline_stable_diffusion_inpaint.py).
+//!
+//! The network sees the latents concatenated with the mask and with the latents of the picture whose hole is gray.
+//! Two things differ from the reference. A pixel of the latents belongs to the hole if any pixel of the picture under it
+//! does, so that scratches one pixel wide are seen; the reference looks at one pixel in 64. And the picture's latents are
+//! the mean of what the autoencoder gives rather than a sample, so that they depend on no tile and no seed.
+
+use std::sync::{Mutex, PoisonError};
+
+use tch::{Kind, Tensor};
+
+use super::files::{DIFFUSERS_WEIGHTS, both};
+use super::{Backbone, Condition, ModelFiles, Prompt, Shared, Spec, Text, TextEncoder, bytes_per_number};
+use crate::Result;
+use crate::nn::{AutoencoderKl, AutoencoderKlConfig, Loading, UNet2dCondition, UNet2dConditionConfig};
+use crate::schedule::SchedulerConfig;
+
+/// The backbone `sd-inpaint`: a folder with `unet/`, `vae/`, `text_encoder/`, `tokenizer/` and `scheduler/`.
+pub struct SdInpaint {
+    unet: Shared<UNet2dCondition>,
+    vae: Shared<AutoencoderKl>,
+    scaling_factor: f64,
+    text_encoder: Shared<TextEncoder>,
+    /// The last prompt: the text encoder need not run for each tile.
+    last: Mutex<Option<(Prompt, Text)>>,
+    spec: Spec,
+}
+
+const SCHEDULER: &str = "scheduler/scheduler_config.json";
+
+impl SdInpaint {
+    /// Loads the model; the error names the file, and the key or tensor, that does not fit.
+    pub fn load(files: &ModelFiles, loading: Loading) -> Result<Self> {
+        let networks = both(
+            files.network::<UNet2dConditionConfig, _>("unet", DIFFUSERS_WEIGHTS, loading, UNet2dCondition::new),
+            files.network::<AutoencoderKlConfig, _>("vae", DIFFUSERS_WEIGHTS, loading, AutoencoderKl::new),
+        );
+        let (((unet_config, unet), (vae_config, vae)), text_encoder) =
+            both(networks, TextEncoder::load(files, loading))?;
+        let scheduler: SchedulerConfig = files.read_json(SCHEDULER)?;
+        let schedule = scheduler.schedule().map_err(|error| files.error(SCHEDULER, error.to_string()))?;
+
+        let autoencoder = &vae_config.autoencoder;
+        let latent_channels = autoencoder.latent_channels;
+        let expected = (2 * latent_channels + 1, latent_channels);
+        if (unet_config.in_channels, unet_config.out_channels) != expected {
+            let (inputs, outputs) = expected;
+            let reason = format!(
+                "in_channels {} is not that of an inpainting model: latents of {latent_channels} channels need in_channels \
+                 {inputs} and out_channels {outputs}",
+                unet_config.in_channels
+            );
+            return Err(files.error("unet/config.json", reason));
+        }
+        if (autoencoder.in_channels, autoencoder.out_channels) != (3, 3) {
+            return Err(files.error("vae/config.json", "in_channels and out_channels must be 3".to_owned()));
+        }
+        if unet_config.text_channels() != Some(text_encoder.channels()) {
+            let reason =
+                format!("cross_attention_dim is not the hidden_size {} of the text encoder", text_encoder.channels());
+            return Err(files.error("unet/config.json", reason));
+        }
+
+        let downscale = autoencoder.downscale();
+        let number = bytes_per_number(loading.kind);
+        // Twice, for the prompt and the negative prompt.
+        let activation_bytes = 2 * 16 * unet_config.block_out_channels[0].unsigned_abs() as usize * number;
+        let spec = Spec {
+            scale: 1,
+            fills_holes: true,
+            takes_prompt: true,
+            latent_channels: latent_channels.unsigned_abs() as usize,
+            downscale,
+            multiple: downscale * unet_config.multiple(),
+            // What it was trained on; on larger ones it repeats itself.
+            largest_side: 512,
+            overlap: 64,
+            context: 256,
+            latent_std: 1.0,
+            prediction: scheduler.prediction_type,
+            schedule,
+            steps_offset: scheduler.steps_offset,
+            activation_bytes: activation_bytes.div_ceil(downscale * downscale),
+            decode_bytes: autoencoder.widest() * number,
+            device: loading.device,
+            kind: loading.kind,
+        };
+        Ok(Self {
+            unet: Shared(unet),
+            vae: Shared(vae),
+            scaling_factor: vae_config.scaling_factor,
+            text_encoder: Shared(text_encoder),
+            last: Mutex::default(),
+            spec,
+        })
+    }
+
+    fn text(&self, prompt: &Prompt) -> Result<Text> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((known, text)) = &*last
+            && known == prompt
+        {
+            return Ok(text.share());
+        }
+        let Prompt { positive, negative, guidance } = prompt;
+        let texts: &[&str] = if *guidance == 1.0 { &[positive] } else { &[negative, positive] };
+        let text = Text { tokens: self.text_encoder.0.encode(texts)?, guidance: *guidance };
+        let shared = text.share();
+        *last = Some((prompt.clone(), text));
+        Ok(shared)
+    }
+}
+
+impl Backbone for SdInpaint {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn condition(&self, image: &Tensor, mask: Option<&Tensor>, prompt: &Prompt) -> Result<Condition> {
+        let (_, _, height, width) = image.size4()?;
+        let none = || image.f_new_zeros([1, 1, height, width], (image.f_kind()?, image.device()));
+        let mask = mask.map_or_else(none, |mask| Ok(mask.shallow_clone()))?;
+        let known = image.f_mul(&mask.f_rsub_scalar(1.0)?)?.f_to_kind(self.spec.kind)?;
+        let latents = self.vae.0.encode(&known)?.mean.f_mul_scalar(self.scaling_factor)?;
+        let side = self.spec.downscale as i64;
+        let mask = mask.f_max_pool2d([side, side], [side, side], [0, 0], [1, 1], false)?;
+        let network_input = Tensor::f_cat(&[mask.f_to_kind(self.spec.kind)?, latents], 1)?;
+        Ok(Condition { text: Some(self.text(prompt)?), ..Condition::new(image, network_input) })
+    }
+
+    fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {
+        let (particles, _, height, width) = x.size4()?;
+        let known = condition.network_input.f_expand([particles, -1, height, width], false)?;
+        let input = Tensor::f_cat(&[x.f_to_kind(self.spec.kind)?, known], 1)?;
+        let Some(text) = &condition.text else {
+            return Err(crate::Error::Conflict("the tile's condition holds no text".to_owned()));
+        };
+        let (texts, _, _) = text.tokens.size3()?;
+        // The negative prompt with all particles, then the prompt with all particles, in one batch.
+        let inputs = input.f_repeat([texts, 1, 1, 1])?;
+        let tokens = text.tokens.f_repeat_interleave_self_int(particles, 0, None::<i64>)?;
+        let output = self.unet.0.forward(&inputs, timestep, &tokens)?.f_to_kind(Kind::Float)?;
+        if texts == 1 {
+            return Ok(output.f_contiguous()?);
+        }
+        let (without, with) = (output.f_narrow(0, 0, particles)?, output.f_narrow(0, particles, particles)?);
+        Ok(without.f_add(&with.f_sub(&without)?.f_mul_scalar(text.guidance)?)?.f_contiguous()?)
+    }
+
+    fn decode(&self, latents: &Tensor, _condition: &Condition) -> Result<Tensor> {
+        let latents = latents.f_div_scalar(self.scaling_factor)?.f_to_kind(self.spec.kind)?;
+        Ok(self.vae.0.decode(&latents)?.f_to_kind(Kind::Float)?.f_contiguous()?)
+    }
+}

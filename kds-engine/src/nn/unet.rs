@@ -1,0 +1,121 @@
+//! What all U-Nets of diffusers share: the way down, the middle, the way up.
+
+use tch::Tensor;
+
+use super::blocks::{DownBlock, Inputs, MidBlock, Mixing, UpBlock};
+use super::resnet::ResnetShape;
+use super::{Conv2d, GroupNorm, Scope, TimeEmbedding, TimeScaleShift};
+use crate::Result;
+
+/// One resolution of a U-Net.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Level {
+    /// Channels.
+    pub channels: i64,
+    /// Residual blocks on the way down; one more on the way up.
+    pub layers: usize,
+    /// What follows each residual block on the way down.
+    pub down: Mixing,
+    /// What follows each residual block on the way up.
+    pub up: Mixing,
+}
+
+/// A U-Net's configuration, checked.
+#[derive(Debug, Clone)]
+pub(crate) struct UNetShape {
+    pub in_channels: i64,
+    pub out_channels: i64,
+    /// At least one, finest first.
+    pub levels: Vec<Level>,
+    pub middle: Mixing,
+    pub mid_block_scale_factor: f64,
+    pub norm_num_groups: i64,
+    pub norm_eps: f64,
+    pub resnet_time_scale_shift: TimeScaleShift,
+    pub downsample_padding: i64,
+    pub flip_sin_to_cos: bool,
+    pub freq_shift: f64,
+    pub center_input_sample: bool,
+}
+
+/// The network.
+pub(crate) struct UNet {
+    center_input_sample: bool,
+    conv_in: Conv2d,
+    time_embedding: TimeEmbedding,
+    down_blocks: Vec<DownBlock>,
+    mid_block: MidBlock,
+    up_blocks: Vec<UpBlock>,
+    conv_norm_out: GroupNorm,
+    conv_out: Conv2d,
+}
+
+impl UNet {
+    /// Takes all weights from the scope.
+    pub fn new(scope: &Scope, unet: &UNetShape) -> Result<Self> {
+        let levels = &unet.levels;
+        let (first, last) = (levels[0].channels, levels[levels.len() - 1].channels);
+        let shape = ResnetShape {
+            embedding: Some(4 * first),
+            groups: unet.norm_num_groups,
+            eps: unet.norm_eps,
+            time_scale_shift: unet.resnet_time_scale_shift,
+            output_scale_factor: 1.0,
+        };
+
+        let mut down_blocks = Vec::new();
+        // Channels of every feature map that the way up takes from the way down.
+        let mut skips = vec![first];
+        let mut inputs = first;
+        for (index, level) in levels.iter().enumerate() {
+            let scope = scope.child(format_args!("down_blocks.{index}"));
+            let downsample = (index + 1 < levels.len()).then_some(unet.downsample_padding);
+            let channels = (inputs, level.channels);
+            down_blocks.push(DownBlock::new(&scope, channels, level.layers, level.down, shape, downsample)?);
+            skips.extend(std::iter::repeat_n(level.channels, level.layers + usize::from(downsample.is_some())));
+            inputs = level.channels;
+        }
+
+        let mid_shape = ResnetShape { output_scale_factor: unet.mid_block_scale_factor, ..shape };
+        let mid_block = MidBlock::new(&scope.child("mid_block"), last, unet.middle, mid_shape)?;
+
+        let mut up_blocks = Vec::new();
+        for (index, level) in levels.iter().rev().enumerate() {
+            let scope = scope.child(format_args!("up_blocks.{index}"));
+            let mut taken = skips.split_off(skips.len().saturating_sub(level.layers + 1));
+            taken.reverse();
+            let upsample = index + 1 < levels.len();
+            up_blocks.push(UpBlock::new(&scope, (inputs, level.channels), &taken, level.up, shape, upsample)?);
+            inputs = level.channels;
+        }
+
+        let time = scope.child("time_embedding");
+        Ok(Self {
+            center_input_sample: unet.center_input_sample,
+            conv_in: Conv2d::new(&scope.child("conv_in"), unet.in_channels, first, 3, 1, 1)?,
+            time_embedding: TimeEmbedding::new(&time, first, unet.flip_sin_to_cos, unet.freq_shift)?,
+            down_blocks,
+            mid_block,
+            up_blocks,
+            conv_norm_out: GroupNorm::new(&scope.child("conv_norm_out"), first, shape.groups, shape.eps)?,
+            conv_out: Conv2d::new(&scope.child("conv_out"), first, unet.out_channels, 3, 1, 1)?,
+        })
+    }
+
+    /// `x`: `N x in_channels x H x W`; `context`: `N x S x cross_attention_dim`, for networks that see one.
+    pub fn forward(&self, x: &Tensor, timestep: f64, context: Option<&Tensor>) -> Result<Tensor> {
+        let embedding = self.time_embedding.forward(timestep, x.f_kind()?, x.device())?;
+        let inputs = Inputs { embedding: Some(&embedding), context };
+        let centred = self.center_input_sample.then(|| x.f_mul_scalar(2.0)?.f_sub_scalar(1.0)).transpose()?;
+        let mut h = self.conv_in.forward_first(centred.as_ref().unwrap_or(x))?;
+        let mut skips = vec![h.shallow_clone()];
+        for block in &self.down_blocks {
+            h = block.forward(h, inputs, |skip| skips.push(skip.shallow_clone()))?;
+        }
+        h = self.mid_block.forward(&h, inputs)?;
+        for block in &self.up_blocks {
+            h = block.forward(h, inputs, &mut skips)?;
+        }
+        self.conv_out.forward(&self.conv_norm_out.forward(&h)?.f_silu_()?)
+    }
+}

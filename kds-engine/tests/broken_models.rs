@@ -1,0 +1,219 @@
+//! What is wrong with a model's files is said before anything is computed: which file, which key or tensor, what to do.
+
+mod reference;
+
+use kds_engine::backbone::{LdmSr, ModelFiles, SdInpaint};
+use kds_engine::nn::Loading;
+use reference::model::case;
+use reference::{Described, Folder, weights};
+use serde_json::{Value, json};
+use tch::{Device, Kind};
+
+/// Opens a folder both ways: the errors of loading and of checking.
+fn errors(model: &str, folder: &Folder) -> [Option<String>; 2] {
+    [Loading::new(Device::Cpu, Kind::Float), Loading::check()].map(|loading| {
+        let files = ModelFiles::Folder(folder.path());
+        let error = match model {
+            "ldm_sr_leading" => LdmSr::load(&files, loading).err(),
+            _ => SdInpaint::load(&files, loading).err(),
+        };
+        error.map(|error| error.to_string())
+    })
+}
+
+/// Each breaks one file of a whole model; the error holds all of the words.
+#[test]
+fn broken_models_are_refused_with_file_and_reason() {
+    type Break = fn(&Folder);
+    fn edit(folder: &Folder, name: &str, key: &str, value: Value) {
+        let path = folder.path().join(name);
+        let mut config: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        config[key] = value;
+        folder.write_json(name, &config);
+    }
+    fn retain(folder: &Folder, model: &str, component: &str, change: impl Fn(&mut Vec<Described>)) {
+        let mut described = case(model).components[component].weights.clone();
+        change(&mut described);
+        let file = if component == "text_encoder" { "model" } else { "diffusion_pytorch_model" };
+        folder.write(&format!("{component}/{file}.safetensors"), &weights(&described));
+    }
+    const LDM: &str = "ldm_sr_leading";
+    const SD: &str = "sd_inpaint_2";
+    const WEIGHTS: &str = "unet/diffusion_pytorch_model.safetensors";
+    let table: &[(&str, Break, &[&str])] = &[
+        (
+            LDM,
+            |f| std::fs::remove_file(f.path().join("unet/config.json")).unwrap(),
+            &["unet/config.json", "cannot be read"],
+        ),
+        (
+            LDM,
+            |f| std::fs::remove_file(f.path().join(WEIGHTS)).unwrap(),
+            &["no weights", "diffusion_pytorch_model.bin"],
+        ),
+        (LDM, |f| std::fs::remove_dir_all(f.path().join("vqvae")).unwrap(), &["vqvae/config.json"]),
+        (LDM, |f| std::fs::remove_dir_all(f.path().join("scheduler")).unwrap(), &["scheduler/scheduler_config.json"]),
+        (LDM, |f| f.write("unet/config.json", b"{"), &["unet/config.json", "EOF"]),
+        (LDM, |f| f.write("unet/config.json", b"[]"), &["unet/config.json"]),
+        (LDM, |f| f.write(WEIGHTS, b""), &[WEIGHTS]),
+        (LDM, |f| f.write(WEIGHTS, &[0xff; 64]), &[WEIGHTS, "not a safetensors file"]),
+        (
+            LDM,
+            |f| {
+                let path = f.path().join(WEIGHTS);
+                let bytes = std::fs::read(&path).unwrap();
+                std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+            },
+            &[WEIGHTS, "not all of one"],
+        ),
+        (
+            LDM,
+            |f| {
+                // A header that declares a tensor of exabytes.
+                let header =
+                    br#"{"conv_in.weight":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,4]}}"#;
+                let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+                bytes.extend(header);
+                bytes.extend([0; 4]);
+                f.write(WEIGHTS, &bytes);
+            },
+            &[WEIGHTS],
+        ),
+        (
+            LDM,
+            |f| {
+                // Whole numbers where the architecture needs floats.
+                let header =
+                    br#"{"down_blocks.0.resnets.0.norm1.weight":{"dtype":"I32","shape":[1],"data_offsets":[0,4]}}"#;
+                let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
+                bytes.extend(header);
+                bytes.extend([0; 4]);
+                f.write(WEIGHTS, &bytes);
+            },
+            &[WEIGHTS, "'down_blocks.0.resnets.0.norm1.weight' has dtype I32"],
+        ),
+        (
+            LDM,
+            |f| retain(f, LDM, "unet", |all| all.retain(|t| t.0 != "mid_block.resnets.1.conv2.bias")),
+            &[WEIGHTS, "'mid_block.resnets.1.conv2.bias' is missing"],
+        ),
+        (
+            LDM,
+            |f| retain(f, LDM, "vqvae", |all| all.push(("decoder.odd".into(), vec![2], 1.0, 0.0))),
+            &["vqvae/diffusion_pytorch_model.safetensors", "'decoder.odd'"],
+        ),
+        (LDM, |f| retain(f, LDM, "unet", |all| all[0].1.push(1)), &[WEIGHTS, "has shape"]),
+        (LDM, |f| edit(f, "unet/config.json", "in_channels", json!(7)), &["'conv_in.weight'", "[8, 7, 3, 3]"]),
+        (LDM, |f| edit(f, "unet/config.json", "in_channels", json!(0)), &["unet/config.json", "channel counts"]),
+        (LDM, |f| edit(f, "unet/config.json", "in_channels", json!(-6)), &["unet/config.json", "channel counts"]),
+        (
+            LDM,
+            |f| edit(f, "unet/config.json", "block_out_channels", json!([8, 16, 16, 1u64 << 40])),
+            &["channel counts"],
+        ),
+        (LDM, |f| edit(f, "unet/config.json", "block_out_channels", json!([8, 16])), &["need 2 entries"]),
+        (LDM, |f| edit(f, "unet/config.json", "layers_per_block", json!(1u64 << 60)), &["layers_per_block"]),
+        (LDM, |f| edit(f, "unet/config.json", "norm_num_groups", json!(0)), &["norm_num_groups 0"]),
+        (LDM, |f| edit(f, "unet/config.json", "attention_head_dim", json!(5)), &["attention_head_dim 5"]),
+        (LDM, |f| edit(f, "unet/config.json", "act_fn", json!("gelu")), &["unet/config.json", "`gelu`"]),
+        (
+            LDM,
+            |f| edit(f, "unet/config.json", "class_embed_type", json!("timestep")),
+            &["unet/config.json", "`timestep`"],
+        ),
+        (LDM, |f| edit(f, "unet/config.json", "time_embedding_type", json!("fourier")), &["`fourier`"]),
+        (LDM, |f| edit(f, "unet/config.json", "down_block_types", json!(["SkipDownBlock2D"])), &["SkipDownBlock2D"]),
+        (
+            LDM,
+            |f| edit(f, "vqvae/config.json", "num_vq_embeddings", json!(-1)),
+            &["vqvae/config.json", "num_vq_embeddings"],
+        ),
+        (LDM, |f| edit(f, "vqvae/config.json", "norm_type", json!("spatial")), &["vqvae/config.json", "`spatial`"]),
+        (
+            LDM,
+            |f| edit(f, "scheduler/scheduler_config.json", "beta_end", json!(2)),
+            &["scheduler_config.json", "betas"],
+        ),
+        (
+            LDM,
+            |f| edit(f, "scheduler/scheduler_config.json", "prediction_type", json!("flow")),
+            &["scheduler_config.json"],
+        ),
+        (SD, |f| edit(f, "unet/config.json", "cross_attention_dim", json!(16)), &["'down_blocks.0.attentions.0"]),
+        (
+            SD,
+            |f| edit(f, "unet/config.json", "attention_head_dim", json!([2, 4, 8])),
+            &["attention_head_dim has 3 entries"],
+        ),
+        (SD, |f| edit(f, "unet/config.json", "attention_head_dim", json!(3)), &["attention_head_dim 3"]),
+        (SD, |f| edit(f, "unet/config.json", "only_cross_attention", json!(true)), &["only_cross_attention"]),
+        (SD, |f| edit(f, "unet/config.json", "addition_embed_type", json!("text")), &["unet/config.json", "`text`"]),
+        (SD, |f| edit(f, "vae/config.json", "scaling_factor", json!(0)), &["vae/config.json", "scaling_factor"]),
+        (
+            SD,
+            |f| edit(f, "text_encoder/config.json", "hidden_act", json!("relu")),
+            &["text_encoder/config.json", "`relu`"],
+        ),
+        (SD, |f| edit(f, "text_encoder/config.json", "num_attention_heads", json!(0)), &["num_attention_heads 0"]),
+        (SD, |f| std::fs::remove_file(f.path().join("tokenizer/vocab.json")).unwrap(), &["tokenizer/vocab.json"]),
+        (SD, |f| f.write("tokenizer/vocab.json", b"{\"a\": 0}"), &["tokenizer/vocab.json", "<|startoftext|>"]),
+        (SD, |f| f.write("tokenizer/merges.txt", b"x y z"), &["tokenizer/vocab.json", "byte-pair"]),
+        (SD, |f| f.write("tokenizer/merges.txt", &[0xff]), &["tokenizer/merges.txt", "utf-8"]),
+        (SD, |f| f.write("tokenizer/tokenizer.json", b"{}"), &["tokenizer/tokenizer.json"]),
+    ];
+    for (model, damage, expected) in table {
+        let folder = case(model).folder();
+        assert_eq!(errors(model, &folder), [None, None], "the model is whole");
+        damage(&folder);
+        for message in errors(model, &folder) {
+            let message = message.unwrap_or_else(|| panic!("nothing is wrong, but {expected:?} is"));
+            assert!(expected.iter().all(|word| message.contains(word)), "{expected:?}: {message}");
+            assert!(!message.contains('\n') && message.contains(folder.path().to_str().unwrap()), "{message}");
+        }
+    }
+}
+
+#[test]
+fn a_check_tells_all_that_is_wrong_in_all_files() {
+    let case = case("ldm_sr_leading");
+    let folder = case.folder();
+    for (component, gone) in
+        [("unet", ["conv_in.bias", "conv_out.bias"]), ("vqvae", ["quant_conv.bias", "encoder.conv_in.bias"])]
+    {
+        let mut described = case.components[component].weights.clone();
+        described.retain(|tensor| !gone.contains(&tensor.0.as_str()));
+        folder.write(&format!("{component}/diffusion_pytorch_model.safetensors"), &weights(&described));
+    }
+    let [_, Some(message)] = errors("ldm_sr_leading", &folder) else { panic!("nothing is wrong") };
+    for name in ["'conv_in.bias'", "'conv_out.bias'", "'quant_conv.bias'", "'encoder.conv_in.bias'"] {
+        assert!(message.contains(&format!("tensor {name} is missing")), "{message}");
+    }
+}
+
+#[test]
+fn old_names_of_the_attention_and_of_the_text_encoder_are_read() {
+    let names = [("to_q.", "query."), ("to_k.", "key."), ("to_v.", "value."), ("to_out.0.", "proj_attn.")];
+    let case = case("sd_inpaint_1");
+    let folder = case.folder();
+    let rename = |component: &str, rename: &dyn Fn(&str) -> String, file: &str| {
+        let described = &case.components[component].weights;
+        let mut changed = 0;
+        let bytes = reference::weights_as(described, |name| {
+            let new = rename(name);
+            changed += usize::from(new != name);
+            new
+        });
+        assert!(changed > 0, "{component}");
+        folder.write(&format!("{component}/{file}.safetensors"), &bytes);
+    };
+    rename(
+        "vae",
+        &|name| names.iter().fold(name.to_owned(), |n, (new, old)| n.replace(new, old)),
+        "diffusion_pytorch_model",
+    );
+    let prefix = |name: &str| {
+        if name.starts_with("text_model.") { name.replacen("text_model.", "", 1) } else { format!("text_model.{name}") }
+    };
+    rename("text_encoder", &prefix, "model");
+    assert_eq!(errors("sd_inpaint_1", &folder), [None, None]);
+}

@@ -1,0 +1,116 @@
+//! A registry entry that points at a folder in diffusers' layout is all it takes: any size, tiled.
+
+mod reference;
+
+use kds_engine::backbone::Backbone;
+use kds_engine::registry::{ModelEntry, Registry};
+use kds_engine::restore::{Picture, Restored, Source, restore};
+use kds_engine::settings::Settings;
+use reference::Folder;
+use reference::model::case;
+use tch::{Device, Kind};
+
+/// The registry entry of a small golden model.
+fn entry(model: &str, rest: &str) -> (Folder, ModelEntry) {
+    let folder = case(model).folder();
+    let text = format!("[[model]]\nid = \"own\"\ntitle = \"My own\"\npath = \".\"\n{rest}\n");
+    folder.write("registry.toml", text.as_bytes());
+    let mut registry = Registry::built_in().unwrap();
+    registry.add_file(&folder.path().join("registry.toml")).unwrap();
+    let entry = registry.find("own").unwrap().clone();
+    (folder, entry)
+}
+
+fn picture(width: usize, height: usize) -> Picture {
+    let values = (0..3 * width * height).map(|index| (index % 251) as f32 / 250.0).collect();
+    Picture { width, height, values }
+}
+
+fn run(
+    backbone: &dyn Backbone,
+    entry: &ModelEntry,
+    source: Source,
+    settings: &[(&str, &str)],
+) -> kds_engine::Result<Restored> {
+    let mut all = Settings::new(&entry.defaults);
+    for (name, value) in settings {
+        all.set(name, value).unwrap();
+    }
+    restore(backbone, &all.resolve().unwrap(), source, true, &mut |_| Ok(()))
+}
+
+const LDM_SR: &str =
+    "task = \"super-resolution\"\nscale = 4\nbackbone = \"ldm-sr\"\n[model.defaults]\nspacing = \"leading\"\nsteps = 2";
+const SD_INPAINT: &str =
+    "task = \"inpainting\"\nscale = 1\nbackbone = \"sd-inpaint\"\n[model.defaults]\nsteps = 2\nparticles = 2";
+
+#[test]
+fn ldm_sr_enlarges_any_size_in_tiles() {
+    let (_folder, entry) = entry("ldm_sr_leading", LDM_SR);
+    entry.check().unwrap();
+    let backbone = entry.load(Device::Cpu, Kind::Float).unwrap();
+    for (width, height, tile) in [(1, 1, "0"), (13, 30, "0"), (75, 41, "32")] {
+        let picture = picture(width, height);
+        let restored = run(&*backbone, &entry, Source::from(&picture), &[("tile", tile)]).unwrap();
+        assert_eq!((restored.picture.width, restored.picture.height), (4 * width, 4 * height));
+        assert!(restored.picture.values.iter().all(|value| (0.0..=1.0).contains(value)));
+        let mean = restored.picture.values.iter().sum::<f32>() / restored.picture.values.len() as f32;
+        assert!(restored.picture.values.iter().any(|value| (value - mean).abs() > 1e-3), "{width} x {height}");
+    }
+    let picture = picture(8, 8);
+    let error = run(&*backbone, &entry, Source::from(&picture), &[("prompt", "a kitten")]).unwrap_err().to_string();
+    assert!(error.contains("takes no prompt"), "{error}");
+}
+
+#[test]
+fn sd_inpaint_fills_the_hole_and_keeps_every_bit_around_it() {
+    let (_folder, entry) = entry("sd_inpaint_2", SD_INPAINT);
+    entry.check().unwrap();
+    let backbone = entry.load(Device::Cpu, Kind::Float).unwrap();
+    let picture = picture(77, 90);
+    let inside = |index: usize| (20..45).contains(&(index % 77)) && (30..31).contains(&(index / 77));
+    let mask: Vec<f32> = (0..77 * 90).map(|index| f32::from(inside(index))).collect();
+    let source = Source { picture: &picture, alpha: None, mask: Some(&mask) };
+    let fill = |settings: &[(&str, &str)]| run(&*backbone, &entry, source, settings).unwrap().picture.values;
+    let filled = fill(&[("prompt", "a kitten")]);
+    let mut changed = 0;
+    for (index, (new, old)) in filled.iter().zip(&picture.values).enumerate() {
+        match inside(index % (77 * 90)) {
+            true => changed += usize::from((new - old).abs() > 1e-3),
+            false => assert_eq!(new.to_bits(), old.to_bits()),
+        }
+    }
+    assert!(changed > 60, "{changed} of 75 values were filled");
+    // All that is said in words counts, and nothing is remembered from the run before.
+    assert_ne!(filled, fill(&[("prompt", "the blurry photo")]));
+    assert_ne!(filled, fill(&[("prompt", "a kitten"), ("negative", "the blurry photo")]));
+    assert_ne!(filled, fill(&[("prompt", "a kitten"), ("guidance", "2")]));
+    assert_eq!(filled, fill(&[("prompt", "a kitten")]));
+    // Without guidance the negative prompt has no say.
+    let unguided = |negative| fill(&[("prompt", "a kitten"), ("guidance", "1"), ("negative", negative)]);
+    assert_eq!(unguided(""), unguided("the blurry photo"));
+}
+
+#[test]
+fn weights_saved_by_torch_are_read_too() {
+    let (folder, entry) = entry("ldm_sr_leading", LDM_SR);
+    let safetensors = folder.path().join("vqvae/diffusion_pytorch_model.safetensors");
+    let expected = entry.load(Device::Cpu, Kind::Float).unwrap();
+    let picture = picture(8, 8);
+    let expected = run(&*expected, &entry, Source::from(&picture), &[]).unwrap();
+    std::fs::remove_file(safetensors).unwrap();
+    let pickle = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/ldm_sr_vqvae.bin");
+    folder.write("vqvae/diffusion_pytorch_model.bin", &std::fs::read(pickle).unwrap());
+    entry.check().unwrap();
+    let found = run(&*entry.load(Device::Cpu, Kind::Float).unwrap(), &entry, Source::from(&picture), &[]).unwrap();
+    assert_eq!(found, expected);
+    let ordered = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/ordered.bin");
+    for broken in [&b"PK\x03\x04"[..], b"", b"\x80\x02}q\x00.", &std::fs::read(ordered).unwrap()] {
+        folder.write("vqvae/diffusion_pytorch_model.bin", broken);
+        let error = entry.check().unwrap_err().to_string();
+        assert!(
+            error.contains("diffusion_pytorch_model.bin") && error.contains("convert it to safetensors"),
+            "{error}"
+        );
+    }
+}

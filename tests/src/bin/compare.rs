@@ -1,0 +1,176 @@
+//! `cargo xtask compare`: the models of others at their true sizes with random weights, beside diffusers with the same
+//! steering. Says how far the results agree, and time and memory as ratios.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use kds_engine::backbone::{Backbone, LdmSr, ModelFiles, Prompt, SdInpaint};
+use kds_engine::nn::Loading;
+use kds_engine::sampler::Sampler;
+use kds_engine::schedule::Spacing;
+use kds_engine::steering::Steering;
+use kds_engine::threads;
+use kds_parameters::Bandwidth;
+use safetensors::SafeTensors;
+use serde_json::Value;
+use tch::{Device, Kind, Tensor};
+
+/// Runs a model of others beside diffusers, at its true size with random weights.
+#[derive(Parser)]
+#[command(name = "cargo xtask compare", bin_name = "cargo xtask compare")]
+struct Arguments {
+    /// Which model: ldm-sr or sd-inpaint
+    #[arg(value_parser = ["ldm-sr", "sd-inpaint"])]
+    model: String,
+    /// Python that has what tools/golden/requirements.txt names
+    #[arg(long, default_value = "python3")]
+    python: PathBuf,
+    /// Where the model is kept, several gigabytes; one that is there is used again
+    #[arg(long)]
+    folder: Option<PathBuf>,
+    /// Particles
+    #[arg(long, default_value_t = 2)]
+    particles: usize,
+    /// Sampling steps
+    #[arg(long, default_value_t = 2)]
+    steps: usize,
+    /// Side of the picture in pixels, a multiple of 64
+    #[arg(long, default_value_t = 64)]
+    side: usize,
+    /// Threads of both
+    #[arg(long, default_value_t = std::thread::available_parallelism().map_or(1, usize::from))]
+    threads: usize,
+    /// The result of a reference that has run already: for the process that this one starts
+    #[arg(long, hide = true)]
+    reference: Option<PathBuf>,
+}
+
+fn main() -> Result<()> {
+    let arguments = Arguments::parse();
+    if let Some(reference) = &arguments.reference {
+        return run(&arguments, reference);
+    }
+    let scratch = tempfile::tempdir()?;
+    let folder = arguments.folder.clone().unwrap_or_else(|| scratch.path().join("model"));
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/golden/side_by_side.py");
+    let python = |action: &str| {
+        let mut command = Command::new(&arguments.python);
+        command.arg(&script).args([action, &arguments.model]).arg(&folder);
+        command
+    };
+    let finish = |mut command: Command| -> Result<()> {
+        let status = command.status().with_context(|| format!("{command:?} does not start"))?;
+        ensure!(
+            status.success(),
+            "{command:?} failed: does this Python have what tools/golden/requirements.txt names?"
+        );
+        Ok(())
+    };
+    if !folder.join("unet").is_dir() {
+        println!("writing {} with random weights to {}", arguments.model, folder.display());
+        finish(python("save"))?;
+    }
+    let reference = scratch.path().join("reference.safetensors");
+    let mut command = python("run");
+    command.arg(&reference);
+    let mut own = Command::new(std::env::current_exe()?);
+    own.arg(&arguments.model).arg("--folder").arg(&folder).arg("--reference").arg(&reference);
+    for command in [&mut command, &mut own] {
+        for (option, value) in [
+            ("--particles", arguments.particles),
+            ("--steps", arguments.steps),
+            ("--side", arguments.side),
+            ("--threads", arguments.threads),
+        ] {
+            command.arg(option).arg(value.to_string());
+        }
+    }
+    finish(command)?;
+    // A process of its own, so that its peak of memory is its own.
+    finish(own)
+}
+
+/// Repeats what the reference did, and prints the comparison.
+fn run(arguments: &Arguments, reference: &Path) -> Result<()> {
+    let _guard = tch::no_grad_guard();
+    threads::use_threads(arguments.threads);
+    let bytes = std::fs::read(reference)?;
+    let (_, header) = SafeTensors::read_metadata(&bytes)?;
+    let description = header.metadata().as_ref().and_then(|all| all.get("description")).context("no description")?;
+    let description: Value = serde_json::from_str(description)?;
+    let tensors: std::collections::HashMap<String, Tensor> = Tensor::read_safetensors(reference)?.into_iter().collect();
+    let get = |name: &str| tensors.get(name).with_context(|| format!("the reference has no {name}"));
+    let number = |value: &Value| value.as_f64().context("the reference's description lacks a number");
+    let text = |key: &str| description[key].as_str().unwrap_or_default().to_owned();
+
+    let start = Instant::now();
+    let files = ModelFiles::Folder(arguments.folder.clone().context("--folder")?);
+    let loading = Loading::new(Device::Cpu, Kind::Float);
+    let backbone: Box<dyn Backbone> = match arguments.model.as_str() {
+        "ldm-sr" => Box::new(LdmSr::load(&files, loading)?),
+        _ => Box::new(SdInpaint::load(&files, loading)?),
+    };
+    let load = start.elapsed().as_secs_f64();
+
+    let spec = backbone.spec();
+    let prompt =
+        Prompt { positive: text("prompt"), negative: text("negative"), guidance: number(&description["guidance"])? };
+    let mask = spec.fills_holes.then(|| get("mask")).transpose()?;
+    let condition = backbone.condition(get("image")?, mask, &prompt)?;
+    let steering = Steering {
+        bandwidth: Bandwidth::Fixed(number(&description["bandwidth"])?),
+        strength: number(&description["strength"])?,
+        patch: 1,
+        stride: 1,
+        from: 1.0,
+        to: 0.0,
+        ..Steering::default()
+    };
+    let spacing = Spacing::Leading { offset: spec.steps_offset };
+    let mut trajectory = Sampler::Ddim { eta: 0.0 }.trajectory(&spec.schedule, spacing, arguments.steps)?;
+    let mut x = trajectory.initial(get("noise")?)?;
+    let mut step = f64::INFINITY;
+    for (index, level) in trajectory.evaluations().to_vec().iter().enumerate() {
+        let start = Instant::now();
+        let output = backbone.predict(&x, level.timestep, &condition)?;
+        let x0 = spec.prediction.x0(&output, &x, level)?;
+        let x0 = steering.apply(&x0, level.timestep / spec.schedule.train_timesteps() as f64)?;
+        x = trajectory.advance(index, &x, &x0, None)?;
+        step = step.min(start.elapsed().as_secs_f64());
+    }
+    let start = Instant::now();
+    let picture = backbone.decode(&x.f_narrow(0, 0, 1)?, &condition)?;
+    let decode = start.elapsed().as_secs_f64();
+
+    println!(
+        "{}: {} particles, {} x {} pixels, {} threads, f32",
+        arguments.model, arguments.particles, arguments.side, arguments.side, arguments.threads
+    );
+    println!("{:<22}{:>12}{:>12}{:>10}", "", "KDS", "diffusers", "ratio");
+    let times = &description["times"];
+    for (name, own) in [("load", load), ("step", step), ("decode", decode)] {
+        let other = number(&times[name])?;
+        println!("{:<22}{own:>12.2}{other:>12.2}{:>10.2}", format!("{name}, seconds"), own / other);
+    }
+    let (own, other) = (peak()? / 1e9, number(&description["peak"])? / 1e9);
+    println!("{:<22}{own:>12.2}{other:>12.2}{:>10.2}", "peak memory, GB", own / other);
+    for (name, found) in [("latents", &x), ("picture", &picture)] {
+        let expected = get(name)?;
+        let largest = |tensor: &Tensor| -> Result<f64> { Ok(tensor.f_abs()?.f_max()?.f_double_value(&[])?) };
+        let error = largest(&found.f_sub(expected)?)? / largest(expected)?;
+        println!("{name} differ by {error:.1e} of their largest value");
+        ensure!(error < 1e-3, "the {name} do not agree");
+    }
+    Ok(())
+}
+
+/// The most memory that this process held, in bytes.
+fn peak() -> Result<f64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
+    let kibibytes: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
+    Ok(kibibytes * 1024.0)
+}
