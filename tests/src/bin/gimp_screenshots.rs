@@ -43,9 +43,9 @@ fn shoot(version: Version, file: &dyn Fn(&str) -> PathBuf) -> Result<()> {
     window.shoot(Some(&dialog), &file("dialog"))?;
     window.press(&["alt+a"])?;
     window.shoot(Some(&dialog), &file("advanced"))?;
-    window.press(&["alt+q", "Home", "Down", "Down", "alt+r"])?;
+    window.press(&["alt+t", "ctrl+a", "6", "0", "Tab", "alt+r"])?;
     window.wait_until("the restoration to begin", |window| window.plug_in_runs())?;
-    std::thread::sleep(std::time::Duration::from_millis(2500));
+    std::thread::sleep(std::time::Duration::from_millis(3500));
     window.shoot(None, &file("progress"))?;
     window.wait_until("the restoration to end", |window| Ok(!window.plug_in_runs()?))?;
     std::thread::sleep(std::time::Duration::from_secs(1));

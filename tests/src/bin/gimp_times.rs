@@ -53,6 +53,6 @@ fn time(session: &Session, script: &str) -> Result<Duration> {
     let start = Instant::now();
     let output = command.output().context("cannot start GIMP")?;
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(output.status.success() && !said.contains("Error: "), "{script}: {said}");
+    ensure!(output.status.success() && !said.contains("execution error"), "{script}: {said}");
     Ok(start.elapsed())
 }
