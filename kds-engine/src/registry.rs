@@ -7,7 +7,7 @@ use kds_parameters::plain;
 use serde::Deserialize;
 use tch::{Device, Kind};
 
-use crate::backbone::{Backbone, BuiltInFile, LdmSr, ModelFiles, Residual, SCALES, SdInpaint};
+use crate::backbone::{Backbone, BuiltInFile, LdmSr, ModelFiles, Plugin, Residual, SCALES, SdInpaint, TorchScript};
 use crate::nn::Loading;
 use crate::{Error, Result};
 
@@ -71,6 +71,11 @@ pub enum BackboneKind {
     LdmSr,
     /// [`SdInpaint`].
     SdInpaint,
+    /// [`TorchScript`]: the path is that of a file.
+    #[serde(rename = "torchscript")]
+    TorchScript,
+    /// [`Plugin`]: the path is that of a shared library.
+    Plugin,
 }
 
 impl BackboneKind {
@@ -80,6 +85,8 @@ impl BackboneKind {
             Self::Residual => "residual",
             Self::LdmSr => "ldm-sr",
             Self::SdInpaint => "sd-inpaint",
+            Self::TorchScript => "torchscript",
+            Self::Plugin => "plugin",
         }
     }
 }
@@ -266,6 +273,14 @@ impl ModelEntry {
             BackboneKind::Residual => Box::new(Residual::load(&self.files, loading)?),
             BackboneKind::LdmSr => Box::new(LdmSr::load(&self.files, loading)?),
             BackboneKind::SdInpaint => Box::new(SdInpaint::load(&self.files, loading)?),
+            BackboneKind::TorchScript => match &self.files {
+                ModelFiles::Folder(file) => Box::new(TorchScript::load(file, loading)?),
+                ModelFiles::BuiltIn(_) => return Err(Error::Conflict(format!("model '{}' is no file", self.id))),
+            },
+            BackboneKind::Plugin => match &self.files {
+                ModelFiles::Folder(library) => Box::new(Plugin::load(library, loading.device)?),
+                ModelFiles::BuiltIn(_) => return Err(Error::Conflict(format!("model '{}' is no library", self.id))),
+            },
         };
         if self.task == Task::Inpainting && !backbone.spec().fills_holes {
             return Err(Error::Conflict(format!(

@@ -1,4 +1,5 @@
-//! The stable Rust interface of KDS: a program in Rust loads `libkds.so` at run time and restores pictures with it.
+//! The stable Rust interface of KDS, to both of its sides: a program in Rust loads `libkds.so` at run time and restores
+//! pictures with it, as shown here; and `libkds.so` loads models that others wrote, see [`backbone`].
 //!
 //! Program and library may come from different Rust compilers: what crosses between them are the types of `abi_stable`,
 //! whose layout is fixed and is compared when the library is loaded. Neither libtorch nor anything else of KDS is built
@@ -45,18 +46,25 @@
 //! The version of this crate is that of the interface. A library works for every program that was built with the same
 //! major version of this crate and the same or an older minor one; for any other, [`load`] gives an error.
 
+pub mod backbone;
 mod error;
 mod image;
+mod load;
 pub mod restorer;
 
 pub use error::{Error, Status};
 pub use image::{Alpha, Format, Image, ImageMut, Sample};
+pub use load::LoadError;
 pub use restorer::{
-    CancelHandle, Context, DeviceInfo, Estimate, Images, Job, Library, LoadError, Model, ModelInfo, ParameterInfo,
-    ParameterKind, Progress, Size, Stage, load,
+    CancelHandle, Context, DeviceInfo, Estimate, Images, Job, Library, Model, ModelInfo, ParameterInfo, ParameterKind,
+    Progress, Size, Stage, load,
 };
 
 /// Compiles the example of the guide.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/rust-hosts.md")]
 struct Guide;
+
+/// What [`export_backbone`] needs.
+#[doc(hidden)]
+pub use abi_stable;

@@ -10,22 +10,31 @@ use xtask::packages;
 use xtask::partial::{Partial, sibling};
 use xtask::setup::Setup;
 
-/// A Debian of this name with its essential packages and apt, nothing else; it is made once and kept beside libtorch,
-/// in the user's cache folder. That takes root, `mmdebstrap` and a network.
+/// A Debian of this name with its essential packages, apt, and what else was asked for; it is made once and kept beside
+/// libtorch, in the user's cache folder. That takes root, `mmdebstrap` and a network.
 pub struct DebianRoot(PathBuf);
 
 impl DebianRoot {
     /// The Debian of this release, such as `trixie`.
     pub fn new(release: &str) -> Result<Self> {
+        Self::make_once(release, None)
+    }
+
+    /// The same with a package, such as `gimp`, and all that it needs.
+    pub fn with(release: &str, package: &str) -> Result<Self> {
+        Self::make_once(release, Some(package))
+    }
+
+    fn make_once(release: &str, package: Option<&str>) -> Result<Self> {
         let cache = Setup::from_environment()?.cache;
         fs::create_dir_all(&cache).with_context(|| format!("cannot create {}", cache.display()))?;
-        let root = cache.join(format!("debian-{release}-minbase"));
+        let root = cache.join(format!("debian-{release}-{}", package.unwrap_or("minbase")));
         // Another test may be making it.
         let lock = sibling(&root, "lock");
         let lock = File::create(&lock).with_context(|| format!("cannot create {}", lock.display()))?;
         lock.lock().context("cannot lock the folder of the Debian root")?;
         if !root.exists() {
-            make(release, &root)
+            make(release, package, &root)
                 .with_context(|| format!("cannot make a Debian {release} root, which takes root and a network"))?;
         }
         Ok(Self(root))
@@ -49,7 +58,7 @@ impl DebianRoot {
     }
 }
 
-fn make(release: &str, root: &Path) -> Result<()> {
+fn make(release: &str, package: Option<&str>, root: &Path) -> Result<()> {
     packages::ensure(&[("mmdebstrap", "mmdebstrap")])?;
     let partial = Partial::new(sibling(root, "partial"))?;
     let made = partial.path().join("root");
@@ -58,6 +67,7 @@ fn make(release: &str, root: &Path) -> Result<()> {
     for left_out in ["doc", "locale", "man"] {
         command.arg(format!("--dpkgopt=path-exclude=/usr/share/{left_out}/*"));
     }
+    command.args(package.map(|package| format!("--include={package}")));
     let output = command.arg(release).arg(&made).args(mirror()).output().context("cannot start mmdebstrap")?;
     if !output.status.success() {
         bail!("mmdebstrap failed ({}):\n{}", output.status, String::from_utf8_lossy(&output.stderr));

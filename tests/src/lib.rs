@@ -6,6 +6,7 @@ pub mod command;
 pub mod debian_root;
 pub mod evaluation;
 pub mod fuzz;
+pub mod gimp;
 pub mod lpips;
 pub mod pairs;
 pub mod psnr;

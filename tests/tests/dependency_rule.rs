@@ -111,9 +111,10 @@ fn hosts_use_the_library_through_kds_host_only() {
 }
 
 #[test]
-fn rust_hosts_need_the_interface_only() {
+fn rust_hosts_and_backbones_of_others_need_the_interface_only() {
     let dependencies = Dependencies::read();
     assert_eq!(dependencies.direct_ours("kds-plugin-api"), BTreeSet::new());
     assert_eq!(dependencies.direct_ours("rust-host-example"), BTreeSet::from(["kds-plugin-api"]));
+    assert_eq!(dependencies.direct_ours("mixture-backbone"), BTreeSet::from(["kds-plugin-api"]));
     assert!(dependencies.reaches("kds-plugin-ffi", "kds-plugin-api"), "libkds.so has no Rust interface");
 }

@@ -4,8 +4,8 @@ It is kds-photo-x4 one storey up. The latents are again a residual under pixel_u
 every fourth pixel), here against the degraded photograph itself. Holes are first filled from what is around them
 (`fill`), and their residual is divided by a standard deviation of its own, since it is several times as large.
 
-The network sees the latents, of the cell means what kds-photo-x4 sees of its low-resolution photograph (so training
-starts from those weights), the deviations from the cell means, amplified for the same reason, and the hole.
+The network sees the latents, of the cell means what kds-photo-x4 sees of its low-resolution photograph, the deviations
+from the cell means, amplified for the same reason, and the hole.
 """
 
 import cv2
@@ -21,7 +21,12 @@ SCALE = 1
 CELL = 4  # pixels of the photograph along a side of a pixel of the latents
 RESIDUAL_STD = 0.085
 HOLE_STD = 0.2
-UNET_CONFIG = photo_x4.UNET_CONFIG | dict(in_channels=48 + 6 + 48 + 16)
+UNET_CONFIG = photo_x4.UNET_CONFIG | dict(
+    in_channels=48 + 6 + 48 + 16,
+    # A photograph at its size has sixteen times the pixels of one that is to be enlarged, so this network is lighter.
+    block_out_channels=(64, 96, 128),
+    layers_per_block=1,
+)
 
 CLEAN_SHARE = 0.25
 WHOLE_SHARE = 0.4  # share of crops without a hole
@@ -30,22 +35,13 @@ alphas_cumprod = photo_x4.alphas_cumprod
 
 
 def build() -> UNet2DModel:
-    return UNet2DModel(**UNET_CONFIG)
-
-
-def start(weights: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """The weights of kds-photo-x4 as ones of this model.
-
-    The weakest of the first features see nothing but the photograph from here on: where all of them see the noise too,
-    the network takes thousands of iterations to look past it.
-    """
-    first = weights["conv_in.weight"]
-    old, new = first.shape[1], UNET_CONFIG["in_channels"]
-    first = F.pad(first, (0, 0, 0, 0, 0, new - old))
-    weakest = first[:, :48].square().sum((1, 2, 3)).argsort()[: len(first) * 3 // 8]
-    first[weakest] = torch.randn_like(first[weakest]) / (3 * (new - 48) ** 0.5)
-    first[weakest, :48] = 0
-    return weights | {"conv_in.weight": first}
+    """Three eighths of the first features see nothing but the photograph at the start: where all of them see the noise
+    too, the network takes thousands of iterations to look past it."""
+    model = UNet2DModel(**UNET_CONFIG)
+    with torch.no_grad():
+        first = model.conv_in.weight
+        first[: len(first) * 3 // 8, :48] = 0
+    return model
 
 
 def fill(picture: torch.Tensor, hole: torch.Tensor) -> torch.Tensor:

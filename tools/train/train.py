@@ -55,8 +55,6 @@ def main() -> None:
         from safetensors.torch import load_file
 
         weights = {name: value.float() for name, value in load_file(options.start).items()}
-        if weights["conv_in.weight"].shape != model.conv_in.weight.shape:
-            weights = kind.start(weights)
         model.load_state_dict(weights)
     model = model.to(device, memory_format=torch.channels_last)
     average = copy.deepcopy(model).requires_grad_(False)

@@ -23,6 +23,10 @@ pub const NEEDED: &[Requirement] = &[
     ("abidw", "abigail-tools"),
     ("abidiff", "abigail-tools"),
     ("mmdebstrap", "mmdebstrap"),
+    ("gimp-2.10", "gimp"),
+    ("Xvfb", "xvfb"),
+    ("xdotool", "xdotool"),
+    ("import", "imagemagick"),
 ];
 
 /// Runs all checks and stops at the first that fails.

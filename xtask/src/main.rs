@@ -1,14 +1,15 @@
 //! `cargo xtask …`: set up, run, test and install KDS from a fresh clone.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use xtask::cargo::Profile;
 use xtask::install::Tree;
+use xtask::install::gimp::Home;
 use xtask::setup::{Setup, Variant};
-use xtask::{abi, cargo, checks, dist, fuzz, header, install};
+use xtask::{abi, cargo, checks, dist, fuzz, header, install, packages};
 
 /// Set up, run, test and install KDS. Every command that needs libtorch fetches it first, once.
 #[derive(Parser)]
@@ -32,9 +33,12 @@ enum Command {
     Test,
     /// Build KDS and install the library, headers, command and libtorch below a prefix, which may be moved afterwards
     Install {
-        /// Folder to install into, such as /usr/local or ~/kds
-        #[arg(long, value_name = "FOLDER")]
-        prefix: PathBuf,
+        /// Folder to install into, such as /usr/local or ~/kds [default with --gimp: ~/.local/share/kds]
+        #[arg(long, value_name = "FOLDER", required_unless_present = "gimp")]
+        prefix: Option<PathBuf>,
+        /// Put the plug-in where the GIMPs of this user look for it, too
+        #[arg(long)]
+        gimp: bool,
         #[command(flatten)]
         build: BuildArguments,
         /// Remove what was installed there instead
@@ -72,6 +76,10 @@ enum Command {
         #[arg(long, value_enum, default_value_t = fuzz::Sanitizer::Address)]
         sanitizer: fuzz::Sanitizer,
     },
+    /// Write the screenshots of docs/gimp.md, with both GIMPs on a screen in memory
+    Screenshots(PassedOn),
+    /// Measure what the plug-in adds to GIMP's start, and a call to a restoration
+    GimpTimes,
     /// Build and run the measurements behind the numbers in the README
     #[command(disable_help_flag = true)]
     Evaluate(PassedOn),
@@ -79,6 +87,9 @@ enum Command {
     #[command(disable_help_flag = true)]
     Compare(PassedOn),
 }
+
+/// What is built to drive GIMP: an installation, and the programs that do.
+const GIMP_MEASUREMENTS: &[&str] = &["kds-plugin-ffi", "kds-cli", "kds-plugin-gimp", "kds-tests"];
 
 #[derive(Args)]
 struct SetupArguments {
@@ -156,6 +167,16 @@ fn run(command: Command) -> Result<()> {
             setup.run(None)?;
             cargo::run_release(&setup.root, &["kds-tests"], "compare", &passed_on.arguments)
         }
+        Command::Screenshots(passed_on) => {
+            setup.run(None)?;
+            packages::ensure(checks::NEEDED)?;
+            cargo::run_release(&setup.root, GIMP_MEASUREMENTS, "gimp_screenshots", &passed_on.arguments)
+        }
+        Command::GimpTimes => {
+            setup.run(None)?;
+            packages::ensure(checks::NEEDED)?;
+            cargo::run_release(&setup.root, GIMP_MEASUREMENTS, "gimp_times", &[])
+        }
         Command::Fuzz { target, minutes, sanitizer } => {
             setup.run(None)?;
             fuzz::run(&setup.root, &target, minutes, sanitizer)
@@ -164,16 +185,14 @@ fn run(command: Command) -> Result<()> {
             setup.run(None)?;
             checks::run(&setup.root)
         }
-        Command::Install { prefix, uninstall: true, .. } => {
-            install::uninstall(&prefix)?;
-            println!("KDS is removed from {}.", prefix.display());
-            Ok(())
-        }
-        Command::Install { prefix, build, uninstall: false } => {
-            let tree = build.tree(&setup)?;
-            install::install(&tree, &prefix)?;
-            println!("KDS {} is installed in {} ({}).", install::VERSION, prefix.display(), megabytes(tree.size()?));
-            Ok(())
+        Command::Install { prefix, gimp, build, uninstall } => {
+            // Without --gimp a prefix was given.
+            let home = gimp.then(Home::from_environment).transpose()?;
+            let prefix = prefix.or_else(|| home.as_ref().map(Home::prefix)).context("--prefix is missing")?;
+            match uninstall {
+                true => uninstall_from(&prefix, home.as_ref()),
+                false => install_into(&prefix, home.as_ref(), &build.tree(&setup)?),
+            }
         }
         Command::Dist { build, output } => {
             let tree = build.tree(&setup)?;
@@ -191,6 +210,34 @@ fn run(command: Command) -> Result<()> {
         Command::Abi { check: true } => abi::check(&setup.root),
         Command::Abi { check: false } => abi::write(&setup.root),
     }
+}
+
+/// Installs, and links the plug-in into the GIMPs of a home.
+fn install_into(prefix: &Path, home: Option<&Home>, tree: &Tree) -> Result<()> {
+    let gimps = home.map(Home::gimps).unwrap_or_default();
+    if home.is_some() && gimps.is_empty() {
+        bail!(
+            "found no GIMP 2.10 or 3, neither a command on the PATH nor its settings: install GIMP, or start it once"
+        );
+    }
+    install::install(tree, prefix)?;
+    println!("KDS {} is installed in {} ({}).", install::VERSION, prefix.display(), megabytes(tree.size()?));
+    for gimp in gimps {
+        println!("GIMP {} finds its plug-in as {}.", gimp.version, gimp.link(prefix)?.display());
+    }
+    Ok(())
+}
+
+/// Undoes [`install_into`].
+fn uninstall_from(prefix: &Path, home: Option<&Home>) -> Result<()> {
+    for gimp in home.map(Home::gimps).unwrap_or_default() {
+        if gimp.unlink()? {
+            println!("The plug-in is removed from GIMP {}.", gimp.version);
+        }
+    }
+    install::uninstall(prefix)?;
+    println!("KDS is removed from {}.", prefix.display());
+    Ok(())
 }
 
 fn megabytes(bytes: u64) -> String {

@@ -2,15 +2,20 @@
 
 mod files;
 mod ldm_sr;
+mod plugin;
 mod residual;
 mod sd_inpaint;
 mod text_encoder;
+mod told;
+mod torchscript;
 
 pub use files::{BuiltInFile, ModelFiles};
 pub use ldm_sr::LdmSr;
+pub use plugin::Plugin;
 pub use residual::Residual;
 pub use sd_inpaint::SdInpaint;
 pub use text_encoder::{ClipTokenizer, TextEncoder};
+pub use torchscript::TorchScript;
 
 use tch::{Device, Kind, Tensor};
 
@@ -49,12 +54,14 @@ pub struct Condition {
     pub network_input: Tensor,
     /// The prompt, as the network reads it.
     pub text: Option<Text>,
+    /// What the backbone of a library has made of the tile.
+    pub tile: Option<kds_plugin_api::backbone::OpenTile>,
 }
 
 impl Condition {
     /// Of a model without mask and prompt.
     pub fn new(image: &Tensor, network_input: Tensor) -> Self {
-        Self { image: image.shallow_clone(), mask: None, network_input, text: None }
+        Self { image: image.shallow_clone(), mask: None, network_input, text: None, tile: None }
     }
 }
 

@@ -3,19 +3,28 @@
 mod info;
 pub mod interface;
 mod job;
-mod load;
 
 use std::path::Path;
 
 pub use info::{DeviceInfo, Estimate, ModelInfo, ParameterInfo, ParameterKind, Progress, Size, Stage};
 pub use job::{CancelHandle, Images, Job};
-pub use load::{LoadError, load};
 
 use abi_stable::sabi_types::RRef;
 use abi_stable::std_types::ROption;
 
+use crate::LoadError;
 use crate::error::{Error, Status};
 use interface::{ContextObject, ContextOptions, ModelObject, RestorerModule_Ref};
+
+/// Loads a `libkds.so` from this very file: no search path is asked. With it comes libtorch, so load it when it is first
+/// needed. It is never unloaded; loading it again gives the same library.
+///
+/// # Errors
+/// [`LoadError`] says what the file is instead. Nothing of the file is called before it has proven to be a `libkds.so`
+/// of this interface, except that the system's loader runs the initialisers of any library.
+pub fn load(file: impl AsRef<Path>) -> Result<Library, LoadError> {
+    Ok(Library { module: crate::load::load(file.as_ref())? })
+}
 
 /// A loaded `libkds.so`, which stays loaded until the process ends. May be copied and used by any thread.
 #[derive(Clone, Copy)]

@@ -1,6 +1,7 @@
 //! `cargo xtask install`: the library, its headers, the command and what they need, below a prefix that may be moved.
 
 mod elf;
+pub mod gimp;
 mod libtorch;
 mod prefix;
 mod tree;
@@ -14,7 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The packages that an installation is built of.
-pub const PACKAGES: [&str; 2] = ["kds-plugin-ffi", "kds-cli"];
+pub const PACKAGES: [&str; 3] = ["kds-plugin-ffi", "kds-cli", gimp::PACKAGE];
 /// Version of the library and of the command.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -34,6 +35,9 @@ impl Source<'_> {
         let mut tree = Tree::default();
         self.add_library(&mut tree)?;
         tree.add("bin/kds", Entry::Program(elf::stripped(&self.built.join("kds"))?));
+        for (_, program) in gimp::PROGRAMS {
+            tree.add(Path::new("libexec").join(program), Entry::Program(elf::stripped(&self.built.join(program))?));
+        }
         for header in ["kds.h", "kds.hpp"] {
             tree.add(Path::new("include").join(header), Entry::Copy(self.root.join("include").join(header)));
         }

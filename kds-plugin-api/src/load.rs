@@ -1,21 +1,14 @@
-//! Loading `libkds.so`, and saying why it cannot be.
+//! Loading a library of this interface, and saying why it cannot be.
 
 use std::path::{Path, PathBuf};
 
 use abi_stable::library::{AbiHeader, LibHeader, LibraryError, RawLibrary, RootModule, lib_header_from_raw_library};
 use abi_stable::sabi_types::VersionNumber;
 
-use super::Library;
-use super::interface::RestorerModule_Ref;
-
-/// Loads a `libkds.so` from this very file: no search path is asked. With it comes libtorch, so load it when it is first
-/// needed. It is never unloaded; loading it again gives the same library.
-///
-/// # Errors
-/// [`LoadError`] says what the file is instead. Nothing of the file is called before it has proven to be a `libkds.so`
-/// of this interface, except that the system's loader runs the initialisers of any library.
-pub fn load(file: impl AsRef<Path>) -> Result<Library, LoadError> {
-    let file = file.as_ref();
+/// The root module of the library in this very file: no search path is asked. The library is never unloaded; loading it
+/// again gives the same one. Nothing of the file is called before it has proven to be of this interface, except that the
+/// system's loader runs the initialisers of any library.
+pub(crate) fn load<M: RootModule>(file: &Path) -> Result<M, LoadError> {
     // A bare name would let the loader search the system.
     let file = &std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     if !file.exists() {
@@ -26,21 +19,20 @@ pub fn load(file: impl AsRef<Path>) -> Result<Library, LoadError> {
     let raw: &'static RawLibrary = Box::leak(Box::new(raw));
     // SAFETY: the library lives as long as the process.
     let header = unsafe { lib_header_from_raw_library(raw) }.map_err(|error| LoadError::new(file, error))?;
-    check(file, header)?;
+    check::<M>(file, header)?;
     // `RootModule::load_from_file` would do it too, but it remembers the first file for good, even a wrong one.
-    let module = header.init_root_module::<RestorerModule_Ref>().map_err(|error| LoadError::new(file, error))?;
-    Ok(Library { module })
+    header.init_root_module::<M>().map_err(|error| LoadError::new(file, error))
 }
 
 /// What `init_root_module` leaves open: whose root module it is, minor versions, and whether a layout can be checked.
-fn check(file: &Path, header: &'static LibHeader) -> Result<(), LoadError> {
+fn check<M: RootModule>(file: &Path, header: &'static LibHeader) -> Result<(), LoadError> {
     let name = header.root_mod_consts().name();
-    if name != RestorerModule_Ref::NAME {
-        let reason = format!("it offers '{name}' and not '{}'", RestorerModule_Ref::NAME);
+    if name != M::NAME {
+        let reason = format!("it offers '{name}' and not '{}'", M::NAME);
         return Err(LoadError::NotKds { file: file.to_owned(), reason });
     }
     let version = |strings| VersionNumber::new(strings).map_err(|error| LoadError::new(file, error.into()));
-    let (library, program) = (version(header.version_strings())?, version(RestorerModule_Ref::VERSION_STRINGS)?);
+    let (library, program) = (version(header.version_strings())?, version(M::VERSION_STRINGS)?);
     if !program.is_compatible(library) {
         let (library, program) = (library.to_string(), program.to_string());
         return Err(LoadError::OtherVersion { file: file.to_owned(), library, program });
@@ -52,12 +44,12 @@ fn check(file: &Path, header: &'static LibHeader) -> Result<(), LoadError> {
     Ok(())
 }
 
-/// Why a file cannot be used as `libkds.so`. The messages are of one line.
+/// Why a file cannot be used as `libkds.so`, or as a backbone. The messages are of one line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
     /// There is nothing at that path.
-    #[error("{}: there is no such file; give the path of libkds.so", file.display())]
+    #[error("{}: there is no such file; give the path of the library", file.display())]
     NoSuchFile {
         /// The absolute path.
         file: PathBuf,
@@ -70,7 +62,7 @@ pub enum LoadError {
         /// What the loader says.
         reason: String,
     },
-    /// It is a library, but not `libkds.so`.
+    /// It is a library, but not of this interface, or for the other side of it.
     #[error("{}: is not a KDS library: {reason}", file.display())]
     NotKds {
         /// The absolute path.
@@ -78,7 +70,7 @@ pub enum LoadError {
         /// How one sees it.
         reason: String,
     },
-    /// It is a `libkds.so` whose interface has another major version, or an older minor one.
+    /// Its interface has another major version, or an older minor one.
     #[error("{}: has version {library} of the interface, and this program needs {program}; {REBUILD}", file.display())]
     OtherVersion {
         /// The absolute path.
@@ -88,7 +80,7 @@ pub enum LoadError {
         /// The version of this crate.
         program: String,
     },
-    /// It calls itself a `libkds.so` of the same version, but its types differ.
+    /// It names the same version, but its types differ.
     #[error("{}: has an interface of another layout than this program; {REBUILD}", file.display())]
     OtherLayout {
         /// The absolute path.
@@ -106,7 +98,7 @@ pub enum LoadError {
     },
 }
 
-const REBUILD: &str = "use a libkds.so and a program that were built with the same version of kds-plugin-api";
+const REBUILD: &str = "use files that were built with the same version of kds-plugin-api";
 
 impl LoadError {
     fn new(file: &Path, error: LibraryError) -> Self {

@@ -1,0 +1,147 @@
+//! Any denoiser that was exported by `tools/export_torchscript.py`, whose text defines the methods of the file.
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use tch::{CModule, Device, IValue, Kind, Tensor};
+
+use super::told::Told;
+use super::{Backbone, Condition, Prompt, Shared, Spec};
+use crate::nn::Loading;
+use crate::schedule::SchedulerConfig;
+use crate::{Error, Result};
+
+/// The backbone `torchscript`: one file.
+pub struct TorchScript {
+    module: Shared<CModule>,
+    path: PathBuf,
+    spec: Spec,
+}
+
+/// What the method `spec` tells, as JSON.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Description {
+    scale: usize,
+    latent_channels: usize,
+    #[serde(default = "one")]
+    downscale: usize,
+    multiple: Option<usize>,
+    #[serde(default = "usual_side")]
+    largest_side: usize,
+    #[serde(default = "usual_overlap")]
+    overlap: usize,
+    #[serde(default)]
+    fills_holes: bool,
+    #[serde(default = "unit")]
+    latent_std: f64,
+    scheduler: SchedulerConfig,
+    #[serde(default = "usual_activations")]
+    activation_bytes: usize,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn unit() -> f64 {
+    1.0
+}
+
+fn usual_side() -> usize {
+    512
+}
+
+fn usual_overlap() -> usize {
+    32
+}
+
+fn usual_activations() -> usize {
+    4096
+}
+
+impl TorchScript {
+    /// Loads the file, and asks it what it is.
+    ///
+    /// # Errors
+    /// [`Error::Model`] for a file that is none, that lacks a method, or that says impossible things of itself.
+    pub fn load(path: &Path, loading: Loading) -> Result<Self> {
+        let wrong = |reason: String| Error::Model { path: path.to_owned(), reason };
+        let from_torch = |error: tch::TchError| wrong(first_line(&error));
+        let mut module = CModule::load_on_device(path, loading.device).map_err(from_torch)?;
+        module.f_set_eval().map_err(from_torch)?;
+        let told = module.method_is::<IValue>("spec", &[]).map_err(from_torch)?;
+        let IValue::String(told) = told else { return Err(wrong("its method 'spec' gives no text".to_owned())) };
+        let described: Description =
+            serde_json::from_str(&told).map_err(|error| wrong(format!("its spec: {error}")))?;
+        let told = described.told(loading.device).map_err(|error| wrong(format!("its spec: {error}")))?;
+        let spec = told.check().map_err(wrong)?;
+        Ok(Self { module: Shared(module), path: path.to_owned(), spec })
+    }
+
+    /// What a method gives: f32, of this shape where one is asked for.
+    fn call(&self, method: &str, arguments: &[&Tensor], shape: Option<&[i64]>) -> Result<Tensor> {
+        let wrong = |reason: String| Error::Model { path: self.path.clone(), reason: format!("{method}: {reason}") };
+        let output = self.module.0.method_ts(method, arguments).map_err(|error| match first_line(&error) {
+            // Lack of memory is for the caller, who may ask for less.
+            text if text.contains("memory") => Error::Torch(error),
+            text => wrong(text),
+        })?;
+        if let Some(shape) = shape.filter(|shape| output.size() != **shape) {
+            return Err(wrong(format!("gave a tensor of {:?}, not {shape:?}", output.size())));
+        }
+        Ok(output.f_to_kind(Kind::Float)?.f_contiguous()?)
+    }
+}
+
+/// libtorch tells where in the exported code it was, which helps nobody who did not write it.
+fn first_line(error: &tch::TchError) -> String {
+    let text = error.to_string();
+    let says_something = |line: &&str| !line.trim().is_empty() && !line.contains("TorchScript interpreter");
+    // The message itself comes last, after the trace of the exported code, where there is one.
+    let last = text.lines().rev().find(|line| line.contains("Error: ")).or_else(|| text.lines().find(says_something));
+    last.unwrap_or("libtorch failed without a message").trim().to_owned()
+}
+
+impl Description {
+    fn told(self, device: Device) -> Result<Told> {
+        Ok(Told {
+            scale: self.scale,
+            fills_holes: self.fills_holes,
+            latent_channels: self.latent_channels,
+            downscale: self.downscale,
+            multiple: self.multiple.unwrap_or(self.downscale),
+            largest_side: self.largest_side,
+            overlap: self.overlap,
+            latent_std: self.latent_std,
+            prediction: self.scheduler.prediction_type,
+            schedule: self.scheduler.schedule()?,
+            steps_offset: self.scheduler.steps_offset,
+            activation_bytes: self.activation_bytes,
+            device,
+        })
+    }
+}
+
+impl Backbone for TorchScript {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn condition(&self, image: &Tensor, mask: Option<&Tensor>, _prompt: &Prompt) -> Result<Condition> {
+        let no_mask = image.f_narrow(1, 0, 1)?.f_zeros_like()?;
+        let known = self.call("condition", &[image, mask.unwrap_or(&no_mask)], None)?;
+        Ok(Condition { mask: mask.map(Tensor::shallow_clone), ..Condition::new(image, known) })
+    }
+
+    fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {
+        let timestep = Tensor::f_from_slice(&[timestep as f32])?.f_to_device(self.spec.device)?.f_reshape([0i64; 0])?;
+        self.call("predict", &[x, &timestep, &condition.network_input], Some(&x.size()))
+    }
+
+    fn decode(&self, latents: &Tensor, condition: &Condition) -> Result<Tensor> {
+        let (_, _, height, width) = condition.image.size4()?;
+        let scale = self.spec.scale as i64;
+        self.call("decode", &[latents, &condition.network_input], Some(&[1, 3, scale * height, scale * width]))
+    }
+}

@@ -1,0 +1,59 @@
+//! The values of the last time. GIMP 2.10 keeps them in its own file of parasites, so they outlive the session.
+
+use std::ffi::{c_char, c_int, c_void};
+
+use kds_plugin_gimp::functions;
+use kds_plugin_gimp::gimp::text;
+use kds_plugin_gimp::settings::Settings;
+use kds_plugin_gimp::task::Task;
+
+/// `GimpParasite`
+#[repr(C)]
+pub struct Parasite {
+    name: *mut c_char,
+    flags: u32,
+    size: u32,
+    data: *mut c_void,
+}
+
+const PERSISTENT: u32 = 1;
+
+functions! {
+    /// Parasites that belong to GIMP itself.
+    Functions {
+        gimp_get_parasite(*const c_char) -> *mut Parasite;
+        gimp_attach_parasite(*const Parasite) -> c_int;
+        gimp_parasite_free(*mut Parasite);
+    }
+}
+
+impl Functions {
+    /// What was remembered, or what nobody has changed yet.
+    pub fn recall(&self, task: Task) -> Settings {
+        // SAFETY: the text lives through the call; what is returned is null or ours to free, with that many bytes.
+        unsafe {
+            let parasite = (self.gimp_get_parasite)(text(task.procedure()).as_ptr());
+            if parasite.is_null() {
+                return Settings::default();
+            }
+            let Parasite { size, data, .. } = *parasite;
+            let bytes = if data.is_null() { &[] } else { std::slice::from_raw_parts(data.cast::<u8>(), size as usize) };
+            let settings = Settings::recall(String::from_utf8_lossy(bytes).trim_end_matches('\0'));
+            (self.gimp_parasite_free)(parasite);
+            settings
+        }
+    }
+
+    /// Remembers these.
+    pub fn remember(&self, task: Task, settings: &Settings) {
+        let (name, data) = (text(task.procedure()), text(&settings.remember()));
+        let parasite = Parasite {
+            name: name.as_ptr().cast_mut(),
+            flags: PERSISTENT,
+            size: data.as_bytes_with_nul().len() as u32,
+            data: data.as_ptr().cast_mut().cast(),
+        };
+        // SAFETY: GIMP copies the parasite, which lives through the call.
+        unsafe { (self.gimp_attach_parasite)(&parasite) };
+    }
+}

@@ -1,0 +1,429 @@
+//! GIMP, whichever version: images, layers, progress and messages.
+
+use std::ffi::{CStr, CString, c_char, c_double, c_int, c_void};
+
+use crate::failure::Failure;
+use crate::functions;
+use crate::gegl::{Buffer, Gegl, Rectangle};
+use crate::symbols::Library;
+
+/// What stands for an image or a layer: a number in GIMP 2.10, an object in GIMP 3.
+pub trait Handle: Copy + PartialEq {
+    /// No image, no layer.
+    const NONE: Self;
+}
+
+impl Handle for i32 {
+    const NONE: Self = -1;
+}
+
+impl Handle for *mut c_void {
+    const NONE: Self = std::ptr::null_mut();
+}
+
+type Text = *const c_char;
+type Flag = c_int;
+
+functions! {
+    /// Functions of libgimp.
+    Functions<H> {
+        gimp_image_get_width ["gimp_image_get_width", "gimp_image_width"] (H) -> c_int;
+        gimp_image_get_height ["gimp_image_get_height", "gimp_image_height"] (H) -> c_int;
+        gimp_image_get_precision(H) -> c_int;
+        gimp_image_new_with_precision(c_int, c_int, c_int, c_int) -> H;
+        gimp_image_get_color_profile(H) -> *mut c_void;
+        gimp_image_set_color_profile(H, *mut c_void) -> Flag;
+        gimp_image_get_resolution(H, *mut c_double, *mut c_double) -> Flag;
+        gimp_image_set_resolution(H, c_double, c_double) -> Flag;
+        gimp_image_get_selection(H) -> H;
+        gimp_selection_is_empty(H) -> Flag;
+        gimp_image_scale(H, c_int, c_int) -> Flag;
+        gimp_image_insert_layer(H, H, H, c_int) -> Flag;
+        gimp_image_get_item_position(H, H) -> c_int;
+        gimp_image_undo_group_start(H) -> Flag;
+        gimp_image_undo_group_end(H) -> Flag;
+        gimp_image_undo_disable(H) -> Flag;
+        gimp_image_undo_enable(H) -> Flag;
+        gimp_image_clean_all(H) -> Flag;
+        gimp_image_delete(H) -> Flag;
+        gimp_context_push() -> Flag;
+        gimp_context_pop() -> Flag;
+        gimp_context_set_interpolation(c_int) -> Flag;
+        gimp_item_get_image(H) -> H;
+        gimp_item_get_parent(H) -> H;
+        gimp_item_get_name(H) -> *mut c_char;
+        gimp_item_is_layer(H) -> Flag;
+        gimp_item_is_group(H) -> Flag;
+        gimp_item_get_lock_content(H) -> Flag;
+        gimp_item_set_visible(H, Flag) -> Flag;
+        gimp_layer_new(H, Text, c_int, c_int, c_int, c_double, c_int) -> H;
+        gimp_layer_set_offsets(H, c_int, c_int) -> Flag;
+        gimp_drawable_get_width ["gimp_drawable_get_width", "gimp_drawable_width"] (H) -> c_int;
+        gimp_drawable_get_height ["gimp_drawable_get_height", "gimp_drawable_height"] (H) -> c_int;
+        gimp_drawable_get_offsets ["gimp_drawable_get_offsets", "gimp_drawable_offsets"]
+            (H, *mut c_int, *mut c_int) -> Flag;
+        gimp_drawable_has_alpha(H) -> Flag;
+        gimp_drawable_is_gray(H) -> Flag;
+        gimp_drawable_is_indexed(H) -> Flag;
+        gimp_drawable_mask_intersect(H, *mut c_int, *mut c_int, *mut c_int, *mut c_int) -> Flag;
+        gimp_drawable_get_buffer(H) -> *mut c_void;
+        gimp_drawable_get_shadow_buffer(H) -> *mut c_void;
+        gimp_drawable_merge_shadow(H, Flag) -> Flag;
+        gimp_drawable_update(H, c_int, c_int, c_int, c_int) -> Flag;
+        gimp_progress_init(Text) -> Flag;
+        gimp_progress_set_text(Text) -> Flag;
+        gimp_progress_update(c_double) -> Flag;
+        gimp_message(Text) -> Flag;
+        gimp_display_new(H) -> H;
+        gimp_displays_flush() -> Flag;
+        g_object_unref(*mut c_void);
+        g_free(*mut c_void);
+    }
+}
+
+/// What can be restored, and what cannot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A layer with pixels.
+    Layer,
+    /// A group of layers.
+    Group,
+    /// A layer mask, a channel or the selection.
+    Mask,
+}
+
+/// The libgimp that this process was started by. `H` stands for images, layers and all other items.
+pub struct Gimp<H> {
+    functions: Functions<H>,
+    gegl: Gegl,
+}
+
+// SAFETY (of all calls below): libgimp checks the handles that it gets, and a handle of something that is gone is an
+// error that it reports; out-parameters are writable; texts live through the call. A plug-in has one thread that calls it.
+impl<H: Handle> Gimp<H> {
+    /// Looks up what is needed of libgimp, and starts GEGL.
+    ///
+    /// # Errors
+    /// When a function is missing.
+    pub fn new(library: &Library) -> Result<Self, Failure> {
+        Ok(Self { functions: Functions::load(library)?, gegl: Gegl::start(library)? })
+    }
+
+    /// What kind of item this is.
+    pub fn kind(&self, item: H) -> Kind {
+        let functions = &self.functions;
+        // SAFETY: see above.
+        unsafe {
+            if (functions.gimp_item_is_group)(item) != 0 {
+                Kind::Group
+            } else if (functions.gimp_item_is_layer)(item) != 0 {
+                Kind::Layer
+            } else {
+                Kind::Mask
+            }
+        }
+    }
+
+    /// The name that a person knows it by.
+    pub fn name(&self, item: H) -> String {
+        // SAFETY: see above; the text is ours to free.
+        unsafe {
+            let name = (self.functions.gimp_item_get_name)(item);
+            if name.is_null() {
+                return String::new();
+            }
+            let copy = CStr::from_ptr(name).to_string_lossy().into_owned();
+            (self.functions.g_free)(name.cast());
+            copy
+        }
+    }
+
+    /// The image that it belongs to.
+    pub fn image_of(&self, item: H) -> H {
+        // SAFETY: see above.
+        unsafe { (self.functions.gimp_item_get_image)(item) }
+    }
+
+    /// Whether it has grey pixels.
+    pub fn is_gray(&self, layer: H) -> bool {
+        // SAFETY: see above.
+        unsafe { (self.functions.gimp_drawable_is_gray)(layer) != 0 }
+    }
+
+    /// Whether its pixels are numbers of colours in a palette.
+    pub fn is_indexed(&self, layer: H) -> bool {
+        // SAFETY: see above.
+        unsafe { (self.functions.gimp_drawable_is_indexed)(layer) != 0 }
+    }
+
+    /// Whether it has an alpha channel.
+    pub fn has_alpha(&self, layer: H) -> bool {
+        // SAFETY: see above.
+        unsafe { (self.functions.gimp_drawable_has_alpha)(layer) != 0 }
+    }
+
+    /// Whether the person has locked its pixels.
+    pub fn is_locked(&self, layer: H) -> bool {
+        // SAFETY: see above.
+        unsafe { (self.functions.gimp_item_get_lock_content)(layer) != 0 }
+    }
+
+    /// All of it, in its own coordinates.
+    pub fn bounds(&self, layer: H) -> Rectangle {
+        let functions = &self.functions;
+        // SAFETY: see above.
+        let (width, height) =
+            unsafe { ((functions.gimp_drawable_get_width)(layer), (functions.gimp_drawable_get_height)(layer)) };
+        Rectangle { x: 0, y: 0, width, height }
+    }
+
+    /// Where it lies in the image.
+    pub fn offsets(&self, layer: H) -> (i32, i32) {
+        let (mut x, mut y) = (0, 0);
+        // SAFETY: see above.
+        unsafe { (self.functions.gimp_drawable_get_offsets)(layer, &mut x, &mut y) };
+        (x, y)
+    }
+
+    /// The part of it that the selection touches, in its own coordinates: all of it without a selection.
+    pub fn selected(&self, layer: H) -> Option<Rectangle> {
+        let mut part = Rectangle { x: 0, y: 0, width: 0, height: 0 };
+        // SAFETY: see above.
+        let touches = unsafe {
+            (self.functions.gimp_drawable_mask_intersect)(
+                layer,
+                &mut part.x,
+                &mut part.y,
+                &mut part.width,
+                &mut part.height,
+            )
+        };
+        (touches != 0 && part.width > 0 && part.height > 0).then_some(part)
+    }
+
+    /// The selection, as an item with one channel; nothing if nothing is selected.
+    pub fn selection(&self, image: H) -> Option<H> {
+        let functions = &self.functions;
+        // SAFETY: see above.
+        unsafe {
+            ((functions.gimp_selection_is_empty)(image) == 0).then(|| (functions.gimp_image_get_selection)(image))
+        }
+    }
+
+    /// Its pixels.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn buffer(&self, item: H) -> Result<Buffer<'_>, Failure> {
+        // SAFETY: see above; the reference is ours.
+        unsafe { self.gegl.adopt((self.functions.gimp_drawable_get_buffer)(item)) }
+    }
+
+    /// Lets `write` fill what is then merged into a part of the layer, through the selection, as one step to undo.
+    ///
+    /// # Errors
+    /// Those of `write`, and when the layer is gone.
+    pub fn change(
+        &self,
+        layer: H,
+        part: Rectangle,
+        write: impl FnOnce(&Buffer<'_>) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let functions = &self.functions;
+        // SAFETY: see above; the reference is ours. It is given back before the merge, which so sees all of it.
+        unsafe {
+            write(&self.gegl.adopt((functions.gimp_drawable_get_shadow_buffer)(layer))?)?;
+            if (functions.gimp_drawable_merge_shadow)(layer, 1) == 0 {
+                return Err(Failure::new("GIMP did not take the result; was the image closed?"));
+            }
+            (functions.gimp_drawable_update)(layer, part.x, part.y, part.width, part.height);
+        }
+        Ok(())
+    }
+
+    /// Size of an image.
+    pub fn image_size(&self, image: H) -> (i32, i32) {
+        // SAFETY: see above.
+        unsafe { ((self.functions.gimp_image_get_width)(image), (self.functions.gimp_image_get_height)(image)) }
+    }
+
+    /// GIMP's number for depth and encoding of its samples, such as 150 for 8 bits of sRGB.
+    pub fn precision(&self, image: H) -> i32 {
+        // SAFETY: see above.
+        unsafe { (self.functions.gimp_image_get_precision)(image) }
+    }
+
+    /// Enlarges an image with all that is in it, by cubic interpolation.
+    ///
+    /// # Errors
+    /// When it gets too large for GIMP.
+    pub fn scale(&self, image: H, width: i32, height: i32) -> Result<(), Failure> {
+        const CUBIC: c_int = 2;
+        let functions = &self.functions;
+        // SAFETY: see above.
+        let scaled = unsafe {
+            (functions.gimp_context_push)();
+            (functions.gimp_context_set_interpolation)(CUBIC);
+            let scaled = (functions.gimp_image_scale)(image, width, height);
+            (functions.gimp_context_pop)();
+            scaled != 0
+        };
+        scaled.then_some(()).ok_or_else(|| {
+            Failure::new(format!(
+                "GIMP cannot enlarge the image to {width}x{height} pixels; crop it, or enlarge a part"
+            ))
+        })
+    }
+
+    /// A new image with depth, encoding, colour profile and resolution of this one. It is deleted again if `fill`, which
+    /// returns a layer, fails.
+    ///
+    /// # Errors
+    /// Those of `fill`, and when there is no memory.
+    pub fn new_image_like(
+        &self,
+        image: H,
+        gray: bool,
+        (width, height): (i32, i32),
+        fill: impl FnOnce(H) -> Result<H, Failure>,
+    ) -> Result<(H, H), Failure> {
+        let functions = &self.functions;
+        let (mut x, mut y) = (0.0, 0.0);
+        // SAFETY: see above; the profile is ours to give back.
+        let new = unsafe {
+            let precision = (functions.gimp_image_get_precision)(image);
+            let new = (functions.gimp_image_new_with_precision)(width, height, c_int::from(gray), precision);
+            if new == H::NONE {
+                return Err(Failure::new(format!(
+                    "GIMP makes no image of {width}x{height} pixels; select a smaller part"
+                )));
+            }
+            (functions.gimp_image_undo_disable)(new);
+            let profile = (functions.gimp_image_get_color_profile)(image);
+            if !profile.is_null() {
+                (functions.gimp_image_set_color_profile)(new, profile);
+                (functions.g_object_unref)(profile);
+            }
+            if (functions.gimp_image_get_resolution)(image, &mut x, &mut y) != 0 {
+                (functions.gimp_image_set_resolution)(new, x, y);
+            }
+            new
+        };
+        let filled = fill(new);
+        // SAFETY: see above.
+        unsafe {
+            match filled {
+                Ok(_) => (functions.gimp_image_undo_enable)(new),
+                Err(_) => (functions.gimp_image_delete)(new),
+            };
+        }
+        Ok((new, filled?))
+    }
+
+    /// Adds a layer above another, or as the only one, at these coordinates of the image, and lets `write` fill it.
+    ///
+    /// # Errors
+    /// Those of `write`, and when there is no memory.
+    pub fn add_layer(
+        &self,
+        image: H,
+        layer: &NewLayer<'_>,
+        above: Option<H>,
+        write: impl FnOnce(&Buffer<'_>) -> Result<(), Failure>,
+    ) -> Result<H, Failure> {
+        const NORMAL: c_int = 28;
+        let functions = &self.functions;
+        let NewLayer { name, place, gray, alpha, visible } = *layer;
+        let kind = 2 * c_int::from(gray) + c_int::from(alpha);
+        // SAFETY: see above.
+        unsafe {
+            let name = text(name);
+            let new = (functions.gimp_layer_new)(image, name.as_ptr(), place.width, place.height, kind, 100.0, NORMAL);
+            if new == H::NONE {
+                let size = format!("{}x{}", place.width, place.height);
+                return Err(Failure::new(format!("GIMP makes no layer of {size} pixels; select a smaller part")));
+            }
+            (functions.gimp_item_set_visible)(new, Flag::from(visible));
+            let (parent, position) = match above {
+                Some(other) => {
+                    ((functions.gimp_item_get_parent)(other), (functions.gimp_image_get_item_position)(image, other))
+                }
+                None => (H::NONE, 0),
+            };
+            (functions.gimp_image_insert_layer)(image, new, parent, position);
+            (functions.gimp_layer_set_offsets)(new, place.x, place.y);
+            write(&self.buffer(new)?)?;
+            (functions.gimp_drawable_update)(new, 0, 0, place.width, place.height);
+            Ok(new)
+        }
+    }
+
+    /// Makes all that `change` does to the image one step to undo.
+    ///
+    /// # Errors
+    /// Those of `change`.
+    pub fn as_one_step<T>(&self, image: H, change: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+        // SAFETY: see above.
+        unsafe { (self.functions.gimp_image_undo_group_start)(image) };
+        let result = change();
+        // SAFETY: see above.
+        unsafe { (self.functions.gimp_image_undo_group_end)(image) };
+        result
+    }
+
+    /// Says at the progress bar what happens, and shows the bar if it is not there.
+    pub fn begin_progress(&self, what: &str) {
+        // SAFETY: see above.
+        unsafe { (self.functions.gimp_progress_init)(text(what).as_ptr()) };
+    }
+
+    /// Moves the progress bar, to 1 at the end.
+    pub fn progress(&self, what: &str, share: f64) {
+        // SAFETY: see above.
+        unsafe {
+            (self.functions.gimp_progress_set_text)(text(what).as_ptr());
+            (self.functions.gimp_progress_update)(share);
+        }
+    }
+
+    /// Tells the person something.
+    pub fn message(&self, message: &str) {
+        // SAFETY: see above.
+        unsafe { (self.functions.gimp_message)(text(message).as_ptr()) };
+    }
+
+    /// Opens a window for an image that has none.
+    pub fn show(&self, image: H) {
+        // SAFETY: see above.
+        unsafe {
+            (self.functions.gimp_image_clean_all)(image);
+            (self.functions.gimp_display_new)(image);
+        }
+    }
+
+    /// Redraws what has changed.
+    pub fn redraw(&self) {
+        // SAFETY: see above.
+        unsafe { (self.functions.gimp_displays_flush)() };
+    }
+}
+
+/// A layer to add.
+#[derive(Debug, Clone, Copy)]
+pub struct NewLayer<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its size, and where it lies in the image.
+    pub place: Rectangle,
+    /// Whether it has grey pixels.
+    pub gray: bool,
+    /// Whether it has an alpha channel.
+    pub alpha: bool,
+    /// Whether it is seen.
+    pub visible: bool,
+}
+
+/// A text for libgimp, which ends at a NUL should it hold one.
+pub fn text(text: &str) -> CString {
+    CString::new(text.split('\0').next().unwrap_or_default()).unwrap_or_default()
+}

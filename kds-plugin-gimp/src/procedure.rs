@@ -1,0 +1,111 @@
+//! What a call of a procedure does, from the layer to the result.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use kds_host::Progress;
+
+use crate::dialog;
+use crate::failure::Failure;
+use crate::gimp::{Gimp, Handle};
+use crate::gtk::Gtk;
+use crate::output::{self, Placed};
+use crate::pixels::Pixels;
+use crate::region::{self, Region};
+use crate::restorer::{Models, Restorer, stage};
+use crate::settings::Settings;
+use crate::task::Task;
+
+/// How GIMP calls a procedure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunMode {
+    /// From the menu: ask for the settings.
+    Interactive,
+    /// From a script, with its settings.
+    NonInteractive,
+    /// "Repeat": as last time.
+    WithLastValues,
+}
+
+impl RunMode {
+    /// From GIMP's number.
+    pub fn of(number: i32) -> Self {
+        match number {
+            0 => Self::Interactive,
+            2 => Self::WithLastValues,
+            _ => Self::NonInteractive,
+        }
+    }
+}
+
+/// Restores a layer. For [`RunMode::Interactive`] the settings are those that the dialog begins with, and become those
+/// that it ended with; `gtk` is what it is drawn with.
+///
+/// # Errors
+/// [`Failure::Cancelled`] when the person did not want it after all; otherwise what happened and what to do. The image is
+/// as it was then.
+pub fn run<H: Handle>(
+    gimp: &Gimp<H>,
+    gtk: impl FnOnce() -> Result<Gtk, Failure>,
+    task: Task,
+    mode: RunMode,
+    layer: H,
+    settings: &mut Settings,
+) -> Result<Placed<H>, Failure> {
+    let region = Region::new(gimp, task, layer)?;
+    gimp.begin_progress(&format!("{}: loading the library", task.title()));
+    let models = Models::open(task)?;
+    let restorer = if mode == RunMode::Interactive {
+        dialog::ask(
+            &gtk()?,
+            task,
+            &models,
+            (region.seen.width.unsigned_abs(), region.seen.height.unsigned_abs()),
+            settings,
+        )?
+    } else {
+        Arc::new(models.load(settings)?)
+    };
+    // Asked before, so that nobody waits for a result that has no place.
+    let output = settings.output()?;
+    let restored = restore(gimp, task, &region, &restorer, settings)?;
+    let placed = output::put(gimp, task, output, &region, restored)?;
+    if mode != RunMode::NonInteractive {
+        if placed.new_image {
+            gimp.show(placed.image);
+        }
+        gimp.redraw();
+    }
+    Ok(placed)
+}
+
+fn restore<H: Handle>(
+    gimp: &Gimp<H>,
+    task: Task,
+    region: &Region<H>,
+    restorer: &Restorer,
+    settings: &Settings,
+) -> Result<crate::restorer::Restored, Failure> {
+    let pixels = region.pixels(gimp)?;
+    let mask = (task == Task::Inpaint).then(|| mask(gimp, region)).transpose()?;
+    let mut progress = |progress: Progress| {
+        let share = progress.done as f64 / progress.total.max(1) as f64;
+        gimp.progress(&format!("{}: {}", task.title(), stage(progress)), share);
+        ControlFlow::Continue(())
+    };
+    // "Cancel" beside GIMP's progress bar ends this process, in the middle of a step; the image is not touched before
+    // the last one.
+    restorer.run(settings, &pixels, mask.as_ref(), settings.switch("confidence"), &mut progress)
+}
+
+/// 1 where anything is selected: what is only half selected is filled whole, and blends where it is put into the layer.
+fn mask<H: Handle>(gimp: &Gimp<H>, region: &Region<H>) -> Result<Pixels, Failure> {
+    let (x, y) = region.offsets;
+    let mut mask = region::selection(gimp, region.image, region.seen.moved(x, y))?;
+    for sample in mask.bytes.chunks_exact_mut(4) {
+        if sample.iter().any(|byte| *byte != 0) {
+            sample.copy_from_slice(&1f32.to_ne_bytes());
+        }
+    }
+    Ok(mask)
+}

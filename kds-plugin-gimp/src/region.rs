@@ -1,0 +1,176 @@
+//! The part of a layer that is restored: which pixels are read, and in what format.
+
+use std::ffi::CString;
+
+use kds_host::{Channels, Depth, Format};
+
+use crate::failure::Failure;
+use crate::gegl::Rectangle;
+use crate::gimp::{Gimp, Handle, Kind};
+use crate::pixels::Pixels;
+use crate::task::Task;
+
+/// Pixels beyond the selection that the model sees too, so that what it makes fits what is around it. For inpainting it
+/// is at least this much, and as much as the selection is large.
+const MARGIN: i32 = 64;
+
+/// What is to be restored.
+pub struct Region<H> {
+    /// The layer.
+    pub layer: H,
+    /// Its image.
+    pub image: H,
+    /// What changes, in the layer's coordinates: where the selection is.
+    pub area: Rectangle,
+    /// What the model sees: the area and what is around it.
+    pub seen: Rectangle,
+    /// Where the layer lies in the image.
+    pub offsets: (i32, i32),
+    /// How its pixels are read and written.
+    pub format: Format,
+    precision: i32,
+}
+
+impl<H: Handle> Region<H> {
+    /// Looks at the layer and at the selection.
+    ///
+    /// # Errors
+    /// For what cannot be restored, with what to do instead.
+    pub fn new(gimp: &Gimp<H>, task: Task, layer: H) -> Result<Self, Failure> {
+        let image = gimp.image_of(layer);
+        check(gimp, layer)?;
+        if task == Task::Inpaint && gimp.selection(image).is_none() {
+            return Err(Failure::new(
+                "nothing is selected: select what is to be filled, for example by the free select tool",
+            ));
+        }
+        let area = gimp.selected(layer).ok_or_else(|| {
+            Failure::new(format!(
+                "the selection does not touch the layer '{}': select a part of it, or nothing to restore all of it",
+                gimp.name(layer)
+            ))
+        })?;
+        let margin = if task == Task::Inpaint { MARGIN.max(area.width).max(area.height) } else { MARGIN };
+        let precision = gimp.precision(image);
+        let channels = match (gimp.is_gray(layer), gimp.has_alpha(layer)) {
+            (true, false) => Channels::Gray,
+            (true, true) => Channels::GrayAlpha,
+            (false, false) => Channels::Rgb,
+            (false, true) => Channels::RgbAlpha,
+        };
+        let format = Format { channels, depth: depth(precision) };
+        Ok(Self {
+            layer,
+            image,
+            area,
+            seen: area.grown(margin, gimp.bounds(layer)),
+            offsets: gimp.offsets(layer),
+            format,
+            precision,
+        })
+    }
+
+    /// How its pixels, or others of this layout, are encoded while we have them.
+    pub fn encoding(&self, format: Format) -> CString {
+        encoding(format, self.precision)
+    }
+
+    /// Whether the pixels are grey.
+    pub fn gray(&self) -> bool {
+        matches!(self.format.channels, Channels::Gray | Channels::GrayAlpha)
+    }
+
+    /// The pixels that the model sees.
+    ///
+    /// # Errors
+    /// Without memory, or when the layer is gone.
+    pub fn pixels(&self, gimp: &Gimp<H>) -> Result<Pixels, Failure> {
+        let mut pixels = Pixels::new(self.format, self.seen.width, self.seen.height)?;
+        gimp.buffer(self.layer)?.read(self.seen, &self.encoding(self.format), &mut pixels.rows())?;
+        Ok(pixels)
+    }
+}
+
+/// How much of each pixel in a part of the image is selected, from 0 to 1: all of them without a selection.
+///
+/// # Errors
+/// Without memory.
+pub fn selection<H: Handle>(gimp: &Gimp<H>, image: H, part: Rectangle) -> Result<Pixels, Failure> {
+    let gray = Format { channels: Channels::Gray, depth: Depth::F32 };
+    let mut mask = Pixels::new(gray, part.width, part.height)?;
+    match gimp.selection(image) {
+        Some(selection) => gimp.buffer(selection)?.read(part, c"Y float", &mut mask.rows())?,
+        None => mask.bytes.chunks_exact_mut(4).for_each(|sample| sample.copy_from_slice(&1f32.to_ne_bytes())),
+    }
+    Ok(mask)
+}
+
+fn check<H: Handle>(gimp: &Gimp<H>, layer: H) -> Result<(), Failure> {
+    let name = gimp.name(layer);
+    let refuse = |message: String| Err(Failure::new(message));
+    match gimp.kind(layer) {
+        Kind::Group => refuse(format!(
+            "'{name}' is a layer group: select one of the layers in it, or a merged copy of it (Layer ▸ New from Visible)"
+        )),
+        Kind::Mask => refuse(format!(
+            "'{name}' is no layer but a mask or a channel: select the picture of a layer in the layers dialog"
+        )),
+        Kind::Layer if gimp.is_indexed(layer) => {
+            refuse("an image of indexed colours cannot be restored: convert it first, by Image ▸ Mode ▸ RGB".into())
+        }
+        Kind::Layer if gimp.is_locked(layer) => {
+            refuse(format!("the pixels of the layer '{name}' are locked: unlock them in the layers dialog"))
+        }
+        Kind::Layer => Ok(()),
+    }
+}
+
+/// The depth that loses nothing that a person could see: 8 bits only for 8 bits of the same encoding, because linear
+/// samples have other steps.
+fn depth(precision: i32) -> Depth {
+    match precision {
+        150 => Depth::U8,
+        100..300 => Depth::U16,
+        _ => Depth::F32,
+    }
+}
+
+/// The babl format for this layout. Samples are encoded as in the file (R'G'B', with the curve of the image's profile),
+/// since that is what the models know; where GIMP keeps them linear, or perceptual by its own curve, with that of sRGB.
+fn encoding(format: Format, precision: i32) -> CString {
+    let as_in_the_file = precision % 100 == 50;
+    let colours = match (format.channels, as_in_the_file) {
+        (Channels::Gray, true) => "Y'",
+        (Channels::Gray, false) => "Y~",
+        (Channels::GrayAlpha, true) => "Y'A",
+        (Channels::GrayAlpha, false) => "Y~A",
+        (Channels::Rgb, true) => "R'G'B'",
+        (Channels::Rgb, false) => "R~G~B~",
+        (Channels::RgbAlpha, true) => "R'G'B'A",
+        (Channels::RgbAlpha, false) => "R~G~B~A",
+    };
+    let samples = match format.depth {
+        Depth::U8 => "u8",
+        Depth::U16 => "u16",
+        Depth::F32 => "float",
+    };
+    crate::gimp::text(&format!("{colours} {samples}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn formats_lose_nothing() {
+        let encoded = |channels, precision| {
+            let format = Format { channels, depth: depth(precision) };
+            encoding(format, precision).into_string().unwrap()
+        };
+        assert_eq!(encoded(Channels::Rgb, 150), "R'G'B' u8");
+        assert_eq!(encoded(Channels::RgbAlpha, 100), "R~G~B~A u16");
+        assert_eq!(encoded(Channels::Gray, 250), "Y' u16");
+        assert_eq!(encoded(Channels::GrayAlpha, 600), "Y~A float");
+        assert_eq!(encoded(Channels::Rgb, 675), "R~G~B~ float");
+    }
+}

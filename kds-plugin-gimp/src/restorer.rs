@@ -1,0 +1,207 @@
+//! The library's side: models of a task, what a restoration will cost, and the restoration.
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use kds_host::{
+    Channels, Context, ContextOptions, Depth, Estimate, Format, Job, Library, Model, ModelInfo, Progress, ProgressFn,
+};
+
+use crate::argument::OF_THE_JOB;
+use crate::failure::Failure;
+use crate::pixels::Pixels;
+use crate::settings::{Settings, Value};
+use crate::task::Task;
+
+/// The models that can do a task. Here `libkds.so` and libtorch are loaded.
+pub struct Models {
+    context: Context,
+    task: Task,
+    list: Vec<ModelInfo>,
+}
+
+impl Models {
+    /// Loads the library and reads the registries.
+    ///
+    /// # Errors
+    /// When the library is not found, a registry is damaged, or no model can do this.
+    pub fn open(task: Task) -> Result<Self, Failure> {
+        let context = Context::new(&Library::open()?, &ContextOptions::default())?;
+        let mut list = context.models()?;
+        list.retain(|model| model.task == task.of_models());
+        if list.is_empty() {
+            return Err(Failure::new(format!(
+                "there is no model for {}: add one of that task to ~/.config/kds/registry.toml, or install a KDS that \
+                 brings one",
+                task.of_models()
+            )));
+        }
+        Ok(Self { context, task, list })
+    }
+
+    /// All of them; there is at least one.
+    pub fn list(&self) -> &[ModelInfo] {
+        &self.list
+    }
+
+    /// The model that was chosen, or the first if none was.
+    ///
+    /// # Errors
+    /// When there is no such model for this task.
+    pub fn chosen(&self, settings: &Settings) -> Result<&ModelInfo, Failure> {
+        let id = settings.text("model");
+        self.list.iter().find(|model| id.is_empty() || model.id == id).ok_or_else(|| {
+            let known: Vec<_> = self.list.iter().map(|model| model.id.as_str()).collect();
+            let (task, known) = (self.task.of_models(), known.join(", "));
+            Failure::new(format!("there is no model '{id}' for {task}; choose one of these: {known}"))
+        })
+    }
+
+    /// Names of the devices that can compute.
+    pub fn devices(&self) -> Vec<String> {
+        self.context.devices().unwrap_or_default().into_iter().map(|device| device.name).collect()
+    }
+
+    /// How many bytes are free on a device; 0 where not known.
+    pub fn free_memory(&self, device: &str) -> u64 {
+        let devices = self.context.devices().unwrap_or_default();
+        devices.iter().find(|found| found.name == device).map_or(0, |found| found.memory_free)
+    }
+
+    /// Loads the model that was chosen.
+    ///
+    /// # Errors
+    /// When its files or the device cannot be used.
+    pub fn load(&self, settings: &Settings) -> Result<Restorer, Failure> {
+        let info = self.chosen(settings)?.clone();
+        let model = self.context.open_model(&info.id, settings.parameter("device").as_deref(), None)?;
+        Ok(Restorer { model, info, task: self.task })
+    }
+}
+
+/// A loaded model.
+pub struct Restorer {
+    model: Model,
+    info: ModelInfo,
+    task: Task,
+}
+
+/// The result.
+pub struct Restored {
+    /// The picture, `scale` times as large as what went in.
+    pub picture: Pixels,
+    /// Where the particles agree, if it was asked for: grey, of the picture's size.
+    pub confidence: Option<Pixels>,
+    /// Output pixels per input pixel and side.
+    pub scale: i32,
+}
+
+impl Restorer {
+    /// The device that it is loaded on.
+    pub fn device(&self) -> String {
+        self.model.device().map(|(device, _)| device).unwrap_or_default()
+    }
+
+    /// A job with these settings.
+    ///
+    /// # Errors
+    /// For a value that a parameter does not take.
+    pub fn job(&self, settings: &Settings) -> Result<Job, Failure> {
+        let mut job = self.model.new_job()?;
+        for name in OF_THE_JOB {
+            if let Some(value) = settings.parameter(name) {
+                job.set(name, &value)?;
+            }
+        }
+        if self.task == Task::Restore {
+            job.set("scale", "1")?;
+        }
+        Ok(job)
+    }
+
+    /// The value of a parameter when nothing is chosen; nothing for what is no parameter of a job.
+    pub fn own_text(&self, name: &str) -> Option<String> {
+        self.job(&Settings::default()).ok()?.get(name).ok()
+    }
+
+    /// The same, of a parameter that takes a whole number.
+    pub fn own_value(&self, name: &str) -> i32 {
+        self.own_text(name).and_then(|value| value.parse().ok()).unwrap_or(1)
+    }
+
+    /// What a restoration of so many pixels will need.
+    ///
+    /// # Errors
+    /// When it will not fit the memory, and for values that parameters do not take.
+    pub fn estimate(&self, settings: &Settings, width: u32, height: u32) -> Result<Estimate, Failure> {
+        Ok(self.job(settings)?.estimate(width, height)?)
+    }
+
+    /// How long one particle takes for one step of one pixel, in seconds, measured; it ends early when `stop` gets true.
+    ///
+    /// # Errors
+    /// When the model cannot run, and [`Failure::Cancelled`].
+    pub fn seconds_per_pixel(&self, stop: &AtomicBool) -> Result<f64, Failure> {
+        const SIDE: i32 = 64;
+        const STEPS: i32 = 1;
+        let format = Format { channels: Channels::Rgb, depth: Depth::U8 };
+        let picture = Pixels::new(format, SIDE, SIDE)?;
+        let gray = Format { channels: Channels::Gray, depth: Depth::U8 };
+        let mut mask = Pixels::new(gray, SIDE, SIDE)?;
+        mask.bytes.fill(255);
+        let mut settings = Settings::default();
+        settings.set("particles", Value::Integer(1));
+        settings.set("steps", Value::Integer(STEPS));
+        let mut took = Duration::ZERO;
+        // The first run prepares the network; it is the second that counts.
+        for _ in 0..2 {
+            let start = Instant::now();
+            self.run(&settings, &picture, Some(&mask), false, &mut |_| match stop.load(Ordering::Relaxed) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            })?;
+            took = start.elapsed();
+        }
+        Ok(took.as_secs_f64() / f64::from(STEPS * SIDE * SIDE))
+    }
+
+    /// Restores. The mask counts for models that need one: what is not 0 is filled.
+    ///
+    /// # Errors
+    /// [`Failure::Cancelled`] when `progress` says so, and what goes wrong.
+    pub fn run(
+        &self,
+        settings: &Settings,
+        picture: &Pixels,
+        mask: Option<&Pixels>,
+        confidence: bool,
+        progress: &mut ProgressFn<'_>,
+    ) -> Result<Restored, Failure> {
+        let mut job = self.job(settings)?;
+        let (width, height) = job.output_size(picture.width, picture.height)?;
+        let scale = i32::try_from(width / picture.width).unwrap_or(i32::MAX);
+        let side = |pixels: u32| i32::try_from(pixels).unwrap_or(i32::MAX);
+        let mut output = Pixels::new(picture.format, side(width), side(height))?;
+        let gray = Format { channels: Channels::Gray, depth: Depth::U8 };
+        let mut map = confidence.then(|| Pixels::new(gray, side(width), side(height))).transpose()?;
+        job.run(
+            picture.view()?,
+            mask.filter(|_| self.info.needs_mask).map(Pixels::view).transpose()?,
+            output.view_mut()?,
+            map.as_mut().map(Pixels::view_mut).transpose()?,
+            Some(progress),
+        )?;
+        Ok(Restored { picture: output, confidence: map, scale })
+    }
+}
+
+/// What a restoration does now, in words.
+pub fn stage(progress: Progress) -> String {
+    match progress.stage {
+        kds_host::Stage::Prepare => "preparing".into(),
+        kds_host::Stage::Sample => format!("step {} of {}", progress.done, progress.total),
+        kds_host::Stage::Decode => format!("decoding, step {} of {}", progress.done, progress.total),
+        kds_host::Stage::Finish => "finishing".into(),
+    }
+}

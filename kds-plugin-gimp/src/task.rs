@@ -1,0 +1,110 @@
+//! The three things that the plug-in does, each a procedure of GIMP.
+
+/// What a procedure does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Better pixels, as many as before.
+    Restore,
+    /// More pixels.
+    Upscale,
+    /// New pixels in the selection.
+    Inpaint,
+}
+
+/// Where all of them are in the menus.
+pub const MENU: &str = "<Image>/Filters/Enhance";
+/// The images that they work with; GIMP greys the entries out for others.
+pub const IMAGE_TYPES: &str = "RGB*, GRAY*";
+/// Who wrote it, for the procedure browser.
+pub const AUTHORS: &str = "The KDS authors";
+/// Under what terms, for the procedure browser.
+pub const COPYRIGHT: &str = "The KDS authors, MIT or Apache-2.0";
+/// When, for the procedure browser.
+pub const DATE: &str = "2026";
+
+impl Task {
+    /// All of them, in the order of the menu.
+    pub const ALL: [Self; 3] = [Self::Restore, Self::Upscale, Self::Inpaint];
+
+    /// The task of this procedure.
+    pub fn of_procedure(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|task| task.procedure() == name)
+    }
+
+    /// Name of the procedure.
+    pub fn procedure(self) -> &'static str {
+        match self {
+            Self::Restore => "plug-in-kds-restore",
+            Self::Upscale => "plug-in-kds-upscale",
+            Self::Inpaint => "plug-in-kds-inpaint",
+        }
+    }
+
+    /// What registries call it.
+    pub fn of_models(self) -> &'static str {
+        match self {
+            Self::Restore => "restoration",
+            Self::Upscale => "super-resolution",
+            Self::Inpaint => "inpainting",
+        }
+    }
+
+    /// The entry in the menu.
+    pub fn menu_label(self) -> &'static str {
+        match self {
+            Self::Restore => "Rest_ore (KDS)…",
+            Self::Upscale => "_Upscale 4× (KDS)…",
+            Self::Inpaint => "_Inpaint Selection (KDS)…",
+        }
+    }
+
+    /// The title of the dialog, and the beginning of progress.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Restore => "Restore",
+            Self::Upscale => "Upscale",
+            Self::Inpaint => "Inpaint",
+        }
+    }
+
+    /// What it adds to the name of the layer that it was called for.
+    pub fn result(self) -> &'static str {
+        match self {
+            Self::Restore => "restored",
+            Self::Upscale => "upscaled",
+            Self::Inpaint => "inpainted",
+        }
+    }
+
+    /// One sentence for the procedure browser and the menu's tooltip.
+    pub fn blurb(self) -> &'static str {
+        match self {
+            Self::Restore => "Remove noise, blur and compression artefacts from a photograph",
+            Self::Upscale => "Enlarge a photograph and make up for the missing detail",
+            Self::Inpaint => "Fill the selection with what could be there",
+        }
+    }
+
+    /// The rest of the documentation.
+    pub fn help(self) -> &'static str {
+        match self {
+            Self::Restore => {
+                "Samples several restorations of the layer side by side with a diffusion model and steers them to where \
+                 they agree (Kernel Density Steering). With a selection only that changes, and its feathered edges \
+                 blend. Size, alpha channel and colour profile stay. Returns the image and the layer that hold the \
+                 result."
+            }
+            Self::Upscale => {
+                "Samples several enlargements of the layer side by side with a diffusion model and steers them to where \
+                 they agree (Kernel Density Steering). The image grows with all its layers, or the result becomes a new \
+                 image. With a selection only that gets new detail; what is outside is enlarged by interpolation. \
+                 Returns the image and the layer that hold the result."
+            }
+            Self::Inpaint => {
+                "Samples several fillings of the selection side by side with a diffusion model and steers them to where \
+                 they agree (Kernel Density Steering). Pixels outside of the selection stay as they are; feathered \
+                 edges blend. Returns the image and the layer that hold the result."
+            }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The way of a person: menu, dialog, progress, undo, repeat and cancel, by keyboard as far as GIMP allows.
+
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+
+use super::pixels::{difference, same};
+use super::window::Window;
+use super::{Session, Version};
+use crate::command::kds;
+use crate::pairs::small_picture;
+
+const SCREEN: (u32, u32) = (1000, 640);
+
+fn open(version: Version, name: &str) -> Result<Window> {
+    let session = Session::new(version, name)?;
+    session.write("photo.png", small_picture()?)?;
+    let window = Window::open(session, "photo.png", SCREEN)?;
+    window.eval("(save-layer (top-layer (opened-image)) \"before.png\")")?;
+    window.eval("(gimp-image-clean-all (opened-image))")?;
+    Ok(window)
+}
+
+/// Opens the dialog of Filters ▸ Enhance ▸ Restore (KDS)…
+fn open_dialog(window: &Window) -> Result<()> {
+    window.focus(window.main())?;
+    window.press(&["alt+r", "h", "o"])?;
+    let dialog = window.wait_for("Restore .KDS")?;
+    window.focus(&dialog)
+}
+
+/// The menu opens the dialog, that restores as the command would, one Ctrl+Z undoes all of it, and "Repeat" does the same
+/// again.
+pub fn restoring_undoing_and_repeating(version: Version) -> Result<()> {
+    let window = open(version, "by-keyboard")?;
+    open_dialog(&window)?;
+    // The quality "Fast": two particles, half of eight steps.
+    window.press(&["alt+q", "Home", "alt+r"])?;
+    window.wait_until("the restoration", Window::is_changed)?;
+    window.eval("(save-layer (top-layer (opened-image)) \"after.png\")")?;
+
+    window.focus(window.main())?;
+    window.press(&["ctrl+z"])?;
+    window.wait_until("one step of undo to undo all", |window| Ok(!window.is_changed()?))?;
+    window.eval("(save-layer (top-layer (opened-image)) \"undone.png\")")?;
+
+    window.press(&["ctrl+f"])?;
+    window.wait_until("the repetition", Window::is_changed)?;
+    window.eval("(save-layer (top-layer (opened-image)) \"repeated.png\")")?;
+
+    let session = window.session();
+    let (before, after) = (session.read("before.png")?, session.read("after.png")?);
+    ensure!(session.read("undone.png")? == before, "undo leaves other pixels");
+    ensure!(session.read("repeated.png")? == after, "the repetition is another picture");
+    let mut command = kds()?;
+    command.args(["restore", "before.png", "-o", "expected.png", "--model", "kds-photo-x1"]);
+    let output = command.args(["--particles", "2", "--steps", "4"]).current_dir(session.folder()).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    ensure!(difference(&before, &after)? > 2.0, "nothing has changed");
+    same("restored by keyboard", &after, &session.read("expected.png")?)
+}
+
+/// The button beside the progress bar, at the right end of the status bar, where the docks begin.
+const CANCEL: (u32, u32) = (SCREEN.0 - 250, SCREEN.1 - 18);
+
+/// "Cancel" ends a restoration that would take long, at once and without a trace.
+pub fn cancelling(version: Version) -> Result<()> {
+    let window = open(version, "cancelling")?;
+    open_dialog(&window)?;
+    window.press(&["alt+a", "alt+t", "ctrl+a", "1", "0", "0", "0", "Tab", "alt+r"])?;
+    // Longer than loading takes, so that it is sampling.
+    sleep(Duration::from_secs(4));
+    ensure!(window.plug_in_runs()?, "a thousand steps are done already");
+    let start = Instant::now();
+    window.click(CANCEL)?;
+    window.wait_until("the plug-in to end", |window| Ok(!window.plug_in_runs()?))?;
+    ensure!(start.elapsed() < Duration::from_secs(20), "cancelling took {:?}", start.elapsed());
+    ensure!(!window.is_changed()?, "the image has changed");
+    window.eval("(save-layer (top-layer (opened-image)) \"after.png\")")?;
+    let session = window.session();
+    ensure!(session.read("before.png")? == session.read("after.png")?, "the pixels have changed");
+    Ok(())
+}

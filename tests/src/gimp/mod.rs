@@ -1,0 +1,231 @@
+//! GIMP without a window, driven by Script-Fu: version 2.10 of this machine, and version 3 in a Debian of its own.
+//!
+//! Both versions have procedures of other names and arguments, so `two.scm` and `three.scm` define the words that tests
+//! use, and `words.scm` builds on them. A script tells what it finds by `(tell "name" value)`.
+
+pub mod by_keyboard;
+pub mod pixels;
+pub mod places;
+pub mod refusals;
+pub mod window;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, ensure};
+use image::DynamicImage;
+use xtask::install;
+use xtask::install::gimp::{Gimp, Home};
+
+use crate::command::build_folder;
+use crate::debian_root::DebianRoot;
+
+/// Which GIMP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Version {
+    /// 2.10
+    Two,
+    /// 3
+    Three,
+}
+
+/// A GIMP with a profile and a folder of its own, and the plug-in installed as a person would.
+pub struct Session {
+    version: Version,
+    debian: Option<DebianRoot>,
+    name: String,
+    home: &'static Path,
+}
+
+/// The home folder, which belongs to the tests, with an installation below `.local/share/kds`. Where GIMP 3 runs it is
+/// `/mnt`.
+fn home() -> Result<&'static Path> {
+    static HOME: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
+    let home = HOME.get_or_init(|| install_once().map_err(|error| format!("{error:#}")));
+    home.as_deref().map_err(|error| anyhow::anyhow!("{error}"))
+}
+
+fn install_once() -> Result<PathBuf> {
+    let built = build_folder()?;
+    let home = built.join("gimp-home");
+    fs::create_dir_all(&home)?;
+    // Tests of the other version may be installing it.
+    let lock = File::create(home.join("lock"))?;
+    lock.lock()?;
+    let prefix = home.join(".local/share/kds");
+    if is_current(&built, &prefix).unwrap_or(false) {
+        return Ok(home);
+    }
+    let root = fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))?;
+    let libtorch = std::env::var_os("LIBTORCH").map_or_else(|| root.join(".libtorch"), PathBuf::from);
+    let tree = install::Source { root: &root, built: &built, libtorch: &libtorch }.tree()?;
+    install::install(&tree, &prefix)?;
+    Ok(home)
+}
+
+/// Whether nothing was built since the installation, which copies half a gigabyte.
+fn is_current(built: &Path, prefix: &Path) -> std::io::Result<bool> {
+    let installed = fs::metadata(prefix.join("share/kds/installed.txt"))?.modified()?;
+    let programs = install::gimp::PROGRAMS.map(|(_, program)| program);
+    for file in programs.iter().chain(&["kds", "libkds.so"]) {
+        if fs::metadata(built.join(file))?.modified()? >= installed {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+impl Session {
+    /// A GIMP for the test of this name.
+    pub fn new(version: Version, name: &str) -> Result<Self> {
+        let home = home()?;
+        let debian = match version {
+            Version::Two => None,
+            Version::Three => Some(DebianRoot::with("trixie", "gimp")?),
+        };
+        let name = format!("{name}-{version:?}");
+        let session = Self { version, debian, name, home };
+        let folder = session.folder();
+        match fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            _ => fs::create_dir_all(&folder)?,
+        }
+        session.gimp().link(&home.join(".local/share/kds"))?;
+        Ok(session)
+    }
+
+    /// Which it is.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// As `cargo xtask install` sees it.
+    pub fn gimp(&self) -> Gimp {
+        let profile = Some(self.folder().join("profile"));
+        let (configuration, data) = (self.home.join(".config"), self.home.join(".local/share"));
+        let version = match self.version {
+            Version::Two => "2.10",
+            Version::Three => "3.0",
+        };
+        Home { configuration, data, elsewhere: [profile.clone(), profile] }.gimp(version)
+    }
+
+    /// The session's folder.
+    pub fn folder(&self) -> PathBuf {
+        self.home.join(&self.name)
+    }
+
+    /// The same as GIMP sees it.
+    pub fn folder_inside(&self) -> PathBuf {
+        match self.version {
+            Version::Two => self.folder(),
+            Version::Three => Path::new("/mnt").join(&self.name),
+        }
+    }
+
+    /// A command of this GIMP's system.
+    pub fn command(&self, program: &str) -> Command {
+        let profile = self.folder_inside().join("profile");
+        let mut command = match &self.debian {
+            None => {
+                let mut command = Command::new("env");
+                command.args(["-i", "PATH=/usr/bin:/bin"]).arg(format!("HOME={}", self.home.display()));
+                command
+            }
+            Some(debian) => {
+                let mut command = debian.command(self.home, "env");
+                command.arg("HOME=/mnt");
+                command
+            }
+        };
+        command.args(["LANG=C.UTF-8", "NO_AT_BRIDGE=1"]);
+        command.arg(format!("GIMP2_DIRECTORY={}", profile.display()));
+        command.arg(format!("GIMP3_DIRECTORY={}", profile.display()));
+        for variable in ["KDS_REGISTRY", "KDS_LIBRARY", "DISPLAY"] {
+            if let Some(value) = self.variable(variable) {
+                command.arg(format!("{variable}={value}"));
+            }
+        }
+        command.arg(program);
+        command
+    }
+
+    fn variable(&self, name: &str) -> Option<String> {
+        fs::read_to_string(self.folder().join(name)).ok()
+    }
+
+    /// Sets an environment variable of the plug-in from now on.
+    pub fn set(&self, variable: &str, value: &str) -> Result<()> {
+        Ok(fs::write(self.folder().join(variable), value)?)
+    }
+
+    /// A GIMP without a window that evaluates these scripts, one after the other.
+    pub fn console(&self, scripts: &[&str]) -> Command {
+        let mut command = match self.version {
+            Version::Two => self.command("gimp-console-2.10"),
+            Version::Three => self.command("gimp-console-3.0"),
+        };
+        command.args(["-i", "-d", "-f"]);
+        if self.version == Version::Three {
+            command.args(["--quit", "--batch-interpreter=plug-in-script-fu-eval"]);
+        }
+        for script in scripts {
+            command.arg("-b").arg(script);
+        }
+        if self.version == Version::Two {
+            command.args(["-b", "(gimp-quit 1)"]);
+        }
+        command
+    }
+
+    /// Writes the words into the folder, and returns the file as GIMP sees it.
+    pub fn write_words(&self) -> Result<PathBuf> {
+        let words = match self.version {
+            Version::Two => include_str!("two.scm"),
+            Version::Three => include_str!("three.scm"),
+        };
+        let inside = self.folder_inside();
+        let folder = inside.display();
+        let places = format!("(define folder \"{folder}\")\n(define facts-file \"{folder}/facts\")\n");
+        fs::write(self.folder().join("words.scm"), [&places, words, include_str!("words.scm")].concat())?;
+        Ok(inside.join("words.scm"))
+    }
+
+    /// Evaluates a script of the words above, and returns what it tells.
+    pub fn run(&self, script: &str) -> Result<BTreeMap<String, String>> {
+        let folder = self.folder_inside();
+        let folder = folder.display();
+        let words = self.write_words()?.display().to_string();
+        let whole = format!("(load \"{words}\")\n{script}\n(tell \"finished\" 1)\n(close-output-port facts)\n");
+        fs::write(self.folder().join("test.scm"), whole)?;
+        let output = self.console(&[&format!("(load \"{folder}/test.scm\")")]).output().context("cannot start GIMP")?;
+        let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let facts = fs::read_to_string(self.folder().join("facts")).unwrap_or_default();
+        let facts: BTreeMap<_, _> = facts.lines().filter_map(fact).collect();
+        ensure!(
+            facts.contains_key("finished"),
+            "the script did not come to its end; it told {facts:?}, GIMP said:\n{said}"
+        );
+        Ok(facts)
+    }
+
+    /// Writes a picture into the folder.
+    pub fn write(&self, file: &str, picture: impl Into<DynamicImage>) -> Result<()> {
+        Ok(picture.into().save(self.folder().join(file))?)
+    }
+
+    /// Reads a picture from the folder.
+    pub fn read(&self, file: &str) -> Result<DynamicImage> {
+        let path = self.folder().join(file);
+        image::open(&path).with_context(|| format!("cannot read {}", path.display()))
+    }
+}
+
+/// From `("name" value)` to its two parts; texts lose their quotation marks.
+fn fact(line: &str) -> Option<(String, String)> {
+    let (name, value) = line.strip_prefix("(\"")?.strip_suffix(')')?.split_once("\" ")?;
+    Some((name.to_owned(), value.trim_matches('"').to_owned()))
+}

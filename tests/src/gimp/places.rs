@@ -1,0 +1,196 @@
+//! Where the result goes: selections, offsets, layer masks, new layers, new images, and what stays as it was.
+
+use std::fs;
+
+use anyhow::{Result, ensure};
+use image::{DynamicImage, GrayImage, RgbaImage};
+
+use super::pixels::{difference, expected, same, write_pictures};
+use super::{Session, Version};
+
+const RESTORE: &[&str] = &["--model", "kds-photo-x1"];
+const UPSCALE: &[&str] = &["--model", "kds-photo-x4"];
+
+/// An `image` of 30 x 22 pixels with a `layer` of the photograph at 7, 5 over another one.
+const OFFSET: &str = "
+    (define image (load-image (in-folder \"rgb.png\")))
+    (define layer (top-layer image))
+    (gimp-image-resize image 30 22 7 5)
+    (define other (new-layer image 30 22 RGB-IMAGE))
+    (gimp-image-insert-layer image other 0 1)
+    (gimp-drawable-fill other FILL-WHITE)";
+
+fn session(version: Version, name: &str) -> Result<Session> {
+    let session = Session::new(version, name)?;
+    write_pictures(&session)?;
+    Ok(session)
+}
+
+/// Nothing but the selection changes, its edges blend, and a layer mask stays.
+pub fn only_the_selection_changes(version: Version) -> Result<()> {
+    let session = session(version, "selection")?;
+    let facts = session.run(&format!(
+        "{OFFSET}
+         (gimp-layer-add-mask layer (car (gimp-layer-create-mask layer ADD-MASK-WHITE)))
+         (gimp-context-set-feather TRUE)
+         (gimp-context-set-feather-radius 3 3)
+         (gimp-image-select-rectangle image CHANNEL-OP-REPLACE 12 8 10 8)
+         (save-layer layer \"before.png\")
+         (kds plug-in-kds-restore image layer)
+         (save-layer layer \"after.png\")
+         (gimp-selection-layer image \"selected.png\")
+         (tell \"mask\" (< 0 (car (gimp-layer-get-mask layer))))
+         (tell \"offsets\" (offsets-of layer))"
+    ))?;
+    ensure!(facts["offsets"] == "(7 5)" && facts["mask"] == "#t", "{facts:?}");
+    let (before, after) = (session.read("before.png")?.to_rgb8(), session.read("after.png")?.to_rgb8());
+    let restored = expected(&session, "before.png", RESTORE)?.to_rgb8();
+    let selected = session.read("selected.png")?.to_luma8();
+    let (mut blended, mut inside) = (0, 0);
+    for (x, y, pixel) in after.enumerate_pixels() {
+        let share = selected.get_pixel(x + 7, y + 5).0[0];
+        for (channel, sample) in pixel.0.into_iter().enumerate() {
+            let (old, new) = (before.get_pixel(x, y).0[channel], restored.get_pixel(x, y).0[channel]);
+            match share {
+                0 => ensure!(sample == old, "{x}, {y} is not selected and has changed"),
+                255 => ensure!(sample.abs_diff(new) <= 1, "{x}, {y} is selected, and {sample} is not {new}"),
+                _ => {
+                    let between = old.min(new).saturating_sub(1)..=old.max(new).saturating_add(1);
+                    ensure!(between.contains(&sample), "{x}, {y}: {sample} is not between {old} and {new}");
+                    blended += usize::from(sample.abs_diff(old) > 1 && sample.abs_diff(new) > 1);
+                }
+            }
+            inside += usize::from(share == 255);
+        }
+    }
+    ensure!(blended > 20 && inside > 20, "{blended} samples blend, {inside} are inside");
+    Ok(())
+}
+
+/// New layers and new images leave what was there alone, and carry what belongs to the image.
+pub fn results_go_where_they_should(version: Version) -> Result<()> {
+    let session = session(version, "outputs")?;
+    fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/data/srgb.icc"), session.folder().join("profile.icc"))?;
+    let facts = session.run(&format!(
+        "{OFFSET}
+         (gimp-image-set-resolution image 123 123)
+         (attach-profile image (in-folder \"profile.icc\"))
+         (save-layer layer \"before.png\")
+         (let ((result (kds plug-in-kds-restore image layer '(output \"new-layer\") '(confidence TRUE))))
+           (tell \"same image\" (= (car result) image))
+           (tell \"layers\" (layer-count image))
+           (tell \"confidence\" (car (gimp-item-get-name (layer-at image 0))))
+           (tell \"confidence visible\" (car (gimp-item-get-visible (layer-at image 0))))
+           (tell \"result below\" (= (layer-at image 1) (cadr result)))
+           (tell \"name\" (car (gimp-item-get-name (cadr result))))
+           (tell \"offsets\" (offsets-of (cadr result)))
+           (save-layer (cadr result) \"new-layer.png\")
+           (save-layer (layer-at image 0) \"confidence.png\"))
+         (let ((result (kds plug-in-kds-upscale image layer '(output \"new-image\"))))
+           (tell \"new image\" (not (= (car result) image)))
+           (tell \"new size\" (list (image-width (car result)) (image-height (car result))))
+           (tell \"profile\" (equal? (profile-of image) (profile-of (car result))))
+           (tell \"resolution\" (car (gimp-image-get-resolution (car result))))
+           (save-layer (cadr result) \"new-image.png\"))
+         (gimp-image-select-rectangle image CHANNEL-OP-REPLACE 9 8 10 8)
+         (let ((result (kds plug-in-kds-restore image layer '(output \"new-layer\"))))
+           (tell \"part\" (list (width-of (cadr result)) (height-of (cadr result))))
+           (tell \"part offsets\" (offsets-of (cadr result)))
+           (save-layer (cadr result) \"part.png\"))
+         (save-layer layer \"after.png\")"
+    ))?;
+    let told = |name: &str, value: &str| -> Result<()> {
+        ensure!(facts.get(name).map(String::as_str) == Some(value), "{name} should be {value}: {facts:?}");
+        Ok(())
+    };
+    told("same image", "#t")?;
+    told("layers", "4")?;
+    told("confidence", "Confidence (KDS)")?;
+    ensure!(["0", "#f"].contains(&facts["confidence visible"].as_str()), "{facts:?}");
+    told("result below", "#t")?;
+    ensure!(facts["name"].ends_with(" (restored)"), "{facts:?}");
+    told("offsets", "(7 5)")?;
+    told("new image", "#t")?;
+    told("new size", "(80 56)")?;
+    told("profile", "#t")?;
+    ensure!(facts["resolution"].starts_with("123"), "{facts:?}");
+    told("part", "(10 8)")?;
+    told("part offsets", "(9 8)")?;
+    let before = session.read("before.png")?;
+    ensure!(before == session.read("after.png")?, "the layer has changed");
+    let restored = expected(&session, "before.png", RESTORE)?;
+    same("new layer", &session.read("new-layer.png")?, &restored)?;
+    same("new image", &session.read("new-image.png")?, &expected(&session, "before.png", UPSCALE)?)?;
+    // Without feathering all of the part is opaque.
+    let part = session.read("part.png")?;
+    ensure!(part.to_rgba8().pixels().all(|pixel| pixel.0[3] == 255));
+    same("part", &part, &restored.crop_imm(2, 3, 10, 8))?;
+    expected(&session, "before.png", &[RESTORE, &["--confidence", "map.png"]].concat())?;
+    same("confidence", &session.read("confidence.png")?, &session.read("map.png")?)
+}
+
+/// Upscaling scales the canvas and every layer on it; a selection says where detail is made up.
+pub fn the_image_grows_with_all_its_layers(version: Version) -> Result<()> {
+    let session = session(version, "growth")?;
+    let facts = session.run(&format!(
+        "{OFFSET}
+         (save-layer layer \"before.png\")
+         (kds plug-in-kds-upscale image layer '(confidence TRUE))
+         (tell \"canvas\" (list (image-width image) (image-height image)))
+         (tell \"offsets\" (offsets-of layer))
+         (tell \"other\" (list (width-of other) (height-of other)))
+         (tell \"confidence\" (offsets-of (layer-at image 0)))
+         (save-layer layer \"after.png\")
+         (define part (load-image (in-folder \"rgb.png\")))
+         (gimp-image-select-rectangle part CHANNEL-OP-REPLACE 4 4 8 6)
+         (kds plug-in-kds-upscale part (top-layer part))
+         (save-layer (top-layer part) \"part.png\")
+         (define scaled (load-image (in-folder \"rgb.png\")))
+         (gimp-context-set-interpolation INTERPOLATION-CUBIC)
+         (gimp-image-scale scaled 80 56)
+         (save-layer (top-layer scaled) \"scaled.png\")"
+    ))?;
+    for (name, value) in
+        [("canvas", "(120 88)"), ("offsets", "(28 20)"), ("other", "(120 88)"), ("confidence", "(28 20)")]
+    {
+        ensure!(facts[name] == value, "{name} should be {value}: {facts:?}");
+    }
+    let restored = expected(&session, "before.png", UPSCALE)?;
+    same("upscaled layer", &session.read("after.png")?, &restored)?;
+    let (part, scaled) = (session.read("part.png")?, session.read("scaled.png")?);
+    // GIMP interpolates the edges of the selection, so they blend over a few pixels.
+    let cut = |picture: &DynamicImage| picture.crop_imm(20, 20, 24, 16);
+    same("inside the selection", &cut(&part), &cut(&restored))?;
+    let mut outside = (part.to_rgb8(), scaled.to_rgb8());
+    for picture in [&mut outside.0, &mut outside.1] {
+        image::imageops::replace(picture, &image::RgbImage::new(40, 32), 12, 12);
+    }
+    ensure!(outside.0 == outside.1, "what is outside of the selection is not just scaled");
+    Ok(())
+}
+
+/// Inpainting fills the selection as the command fills a mask, and nothing else changes.
+pub fn the_selection_is_filled(version: Version) -> Result<()> {
+    let session = session(version, "inpainting")?;
+    session.run(&format!(
+        "{OFFSET}
+         (gimp-image-select-rectangle image CHANNEL-OP-REPLACE 13 9 6 5)
+         (save-layer layer \"before.png\")
+         (kds plug-in-kds-inpaint image layer)
+         (save-layer layer \"after.png\")"
+    ))?;
+    let hole = |x: u32, y: u32| (6..12).contains(&x) && (4..9).contains(&y);
+    let (before, after) = (session.read("before.png")?, session.read("after.png")?);
+    let mask = GrayImage::from_fn(20, 14, |x, y| image::Luma([if hole(x, y) { 255 } else { 0 }]));
+    session.write("mask.png", mask)?;
+    let filled = expected(&session, "before.png", &["--model", "kds-inpaint", "--mask", "mask.png"])?;
+    same("inpainted", &after, &filled)?;
+    ensure!(difference(&before, &after)? > 2.0, "nothing was filled");
+    let outside = |picture: DynamicImage| {
+        let mut picture: RgbaImage = picture.to_rgba8();
+        picture.enumerate_pixels_mut().filter(|(x, y, _)| hole(*x, *y)).for_each(|(_, _, pixel)| pixel.0 = [0; 4]);
+        picture
+    };
+    ensure!(outside(before) == outside(after), "what is not selected has changed");
+    Ok(())
+}

@@ -1,0 +1,200 @@
+//! A GIMP with a window, on a screen that exists in memory only, driven by keyboard.
+//!
+//! What the keyboard cannot ask is asked by GIMP's own Script-Fu server. There is no window manager, so windows are
+//! placed and given the keyboard here.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::{Session, Version};
+
+/// Builds on a busy machine are slow; what is waited for longer than this does not come.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A running GIMP and its screen. Both end with it.
+pub struct Window {
+    screen: Child,
+    gimp: Child,
+    session: Session,
+    port: u16,
+    main: String,
+}
+
+impl Window {
+    /// Opens GIMP with a picture of the session's folder on a screen of this size.
+    pub fn open(session: Session, picture: &str, (width, height): (u32, u32)) -> Result<Self> {
+        let mut screen = Command::new("Xvfb")
+            .args(["-displayfd", "1", "-screen", "0", &format!("{width}x{height}x24")])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("cannot start Xvfb; `cargo xtask test` installs it")?;
+        let mut number = String::new();
+        BufReader::new(screen.stdout.take().context("Xvfb has no output")?).read_line(&mut number)?;
+        session.set("DISPLAY", &format!(":{}", number.trim()))?;
+        // Nobody else takes the port in the moment between.
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut command = match session.version() {
+            Version::Two => session.command("gimp-2.10"),
+            Version::Three => session.command("gimp-3.0"),
+        };
+        command.args(["-s", "-n"]);
+        if session.version() == Version::Three {
+            command.arg("--batch-interpreter=plug-in-script-fu-eval");
+        }
+        let server = format!("(plug-in-script-fu-server RUN-NONINTERACTIVE \"127.0.0.1\" {port} \"\")");
+        command.args(["-b", &server]).arg(session.folder_inside().join(picture));
+        let log = fs::File::create(session.folder().join("window.log"))?;
+        let gimp = command.stdout(log.try_clone()?).stderr(log).spawn().context("cannot start GIMP")?;
+        let mut window = Self { screen, gimp, session, port, main: String::new() };
+        window.main = window.wait_for(picture.rsplit_once('.').map_or(picture, |(name, _)| name))?;
+        window.wait_until("GIMP to answer", |window| Ok(window.eval("(+ 1 1)").is_ok()))?;
+        let words = window.session.write_words()?;
+        window.eval(&format!("(load \"{}\")", words.display()))?;
+        let (width, height, main) = (width.to_string(), height.to_string(), window.main.clone());
+        window.xdotool(&["windowmove", &main, "0", "0", "windowsize", &main, &width, &height])?;
+        // Where it causes no help text to appear.
+        window.xdotool(&["mousemove", "2", "2"])?;
+        sleep(Duration::from_secs(1));
+        window.focus(&main)?;
+        Ok(window)
+    }
+
+    /// The session that it was opened with.
+    pub fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// GIMP's main window.
+    pub fn main(&self) -> &str {
+        &self.main
+    }
+
+    /// Waits for a window with this in its title.
+    pub fn wait_for(&self, title: &str) -> Result<String> {
+        let mut found = None;
+        self.wait_until(&format!("a window '{title}'"), |window| {
+            let list = window.xdotool(&["search", "--onlyvisible", "--name", title]).unwrap_or_default();
+            found = list.lines().next().map(str::to_owned);
+            Ok(found.is_some())
+        })?;
+        // It is there, but may not be drawn yet.
+        sleep(Duration::from_millis(1500));
+        found.with_context(|| format!("there is no window '{title}'"))
+    }
+
+    /// Waits for something to become true.
+    pub fn wait_until(&self, what: &str, mut ready: impl FnMut(&Self) -> Result<bool>) -> Result<()> {
+        let start = Instant::now();
+        while !ready(self)? {
+            if start.elapsed() > PATIENCE {
+                let log = fs::read_to_string(self.session.folder().join("window.log")).unwrap_or_default();
+                bail!("waited in vain for {what}; GIMP said:\n{log}");
+            }
+            sleep(Duration::from_millis(100));
+        }
+        Ok(())
+    }
+
+    /// Gives a window the keyboard.
+    pub fn focus(&self, window: &str) -> Result<()> {
+        self.xdotool(&["windowfocus", "--sync", window])?;
+        sleep(Duration::from_millis(300));
+        Ok(())
+    }
+
+    /// Presses keys, one after the other, in the window that has the keyboard.
+    pub fn press(&self, keys: &[&str]) -> Result<()> {
+        for key in keys {
+            self.xdotool(&["key", key])?;
+            sleep(Duration::from_millis(700));
+        }
+        Ok(())
+    }
+
+    /// Clicks at a place of the screen.
+    pub fn click(&self, (x, y): (u32, u32)) -> Result<()> {
+        self.xdotool(&["mousemove", &x.to_string(), &y.to_string(), "click", "1"])?;
+        Ok(())
+    }
+
+    /// Moves a window.
+    pub fn place(&self, window: &str, x: u32, y: u32) -> Result<()> {
+        self.xdotool(&["windowmove", window, &x.to_string(), &y.to_string()])?;
+        sleep(Duration::from_millis(700));
+        Ok(())
+    }
+
+    /// Writes what the screen shows into a file, or a window alone.
+    pub fn shoot(&self, window: Option<&str>, file: &Path) -> Result<()> {
+        let mut command = Command::new("import");
+        let status =
+            command.env("DISPLAY", self.display()?).args(["-window", window.unwrap_or("root")]).arg(file).status();
+        ensure!(status.context("cannot start import; `cargo xtask test` installs it")?.success(), "import failed");
+        Ok(())
+    }
+
+    /// Evaluates Script-Fu in the running GIMP, and returns what it is, as text.
+    pub fn eval(&self, script: &str) -> Result<String> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port))?;
+        let length = u16::try_from(script.len())?.to_be_bytes();
+        stream.write_all(&[&b"G"[..], &length[..], script.as_bytes()].concat())?;
+        let mut head = [0; 4];
+        stream.read_exact(&mut head)?;
+        let mut text = vec![0; usize::from(u16::from_be_bytes([head[2], head[3]]))];
+        stream.read_exact(&mut text)?;
+        let text = String::from_utf8_lossy(&text).into_owned();
+        ensure!(head[1] == 0, "{script}: {text}");
+        Ok(text)
+    }
+
+    /// Whether the image that was opened differs from what it was when it was last marked as clean.
+    pub fn is_changed(&self) -> Result<bool> {
+        let answer =
+            self.eval("(if (memv (car (gimp-image-is-dirty (opened-image))) (list 1 #t)) \"dirty\" \"clean\")")?;
+        Ok(answer.contains("dirty"))
+    }
+
+    /// Whether the plug-in is at work.
+    pub fn plug_in_runs(&self) -> Result<bool> {
+        let ours = format!("GIMP3_DIRECTORY={}", self.session.folder_inside().join("profile").display());
+        for process in fs::read_dir("/proc")?.flatten() {
+            let program = fs::read_link(process.path().join("exe")).unwrap_or_default();
+            let environment = fs::read(process.path().join("environ")).unwrap_or_default();
+            let is_plug_in = program.file_name().is_some_and(|name| name.to_string_lossy().starts_with("kds-gimp"));
+            if is_plug_in && String::from_utf8_lossy(&environment).split('\0').any(|variable| variable == ours) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn display(&self) -> Result<String> {
+        Ok(fs::read_to_string(self.session.folder().join("DISPLAY"))?)
+    }
+
+    fn xdotool(&self, arguments: &[&str]) -> Result<String> {
+        let output = Command::new("xdotool").env("DISPLAY", self.display()?).args(arguments).output();
+        let output = output.context("cannot start xdotool; `cargo xtask test` installs it")?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(output.status.success(), "xdotool {}: {said}", arguments.join(" "));
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        for process in [&mut self.gimp, &mut self.screen] {
+            // Whatever goes wrong here, the test has its result.
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}

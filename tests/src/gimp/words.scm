@@ -1,0 +1,32 @@
+; What the tests of both versions say, after the words of either. See mod.rs.
+(define facts (open-output-file facts-file))
+(define (tell name value) (write (list name value) facts) (newline facts))
+(define (settings . changes)
+  (map (lambda (setting) (let ((changed (assoc (car setting) changes))) (cadr (or changed setting))))
+       '((model "") (particles 3) (steps 2) (strength -1) (bandwidth "") (seed 5) (device "cpu") (output "replace")
+         (confidence FALSE))))
+(define (value setting) (if (eq? setting 'FALSE) FALSE (if (eq? setting 'TRUE) TRUE setting)))
+; Restores a layer; changes are lists such as '(output "new-layer"). Returns image and layer of the result.
+(define (kds procedure image layer . changes)
+  (apply call-kds (append (list procedure RUN-NONINTERACTIVE image layer) (map value (apply settings changes)))))
+; Tells the message with which a call fails, or that it did not.
+(define error-text "")
+(define *error-hook* (lambda message (set! error-text (car message)) (apply throw message)))
+(define-macro (tell-failure name . call)
+  `(tell ,name (catch error-text ,@call "no failure")))
+; The pixels of a layer as they are, in 8 or 16 bits.
+(define (save-layer layer file)
+  (let* ((image (car (gimp-item-get-image layer)))
+         (precision (car (gimp-image-get-precision image)))
+         (new (car (gimp-image-new-with-precision (width-of layer) (height-of layer) (base-type image) precision)))
+         (copy (car (gimp-layer-new-from-drawable layer new))))
+    (gimp-image-insert-layer new copy 0 0)
+    (if (< 0 (car (gimp-layer-get-mask copy))) (gimp-layer-remove-mask copy MASK-DISCARD))
+    (gimp-layer-set-offsets copy 0 0)
+    (gimp-item-set-visible copy TRUE)
+    (if (not (or (= precision U8) (= precision U16))) (gimp-image-convert-precision new U16))
+    (write-png new (in-folder file))
+    (gimp-image-delete new)))
+(define (in-folder file) (string-append folder "/" file))
+; Fails where there is none.
+(define (profile-of image) (gimp-image-get-parasite image "icc-profile"))

@@ -1,0 +1,46 @@
+//! The plug-in in GIMP 3, without a window.
+
+use kds_tests::gimp::Version::Three;
+use kds_tests::gimp::pixels::{FEW, PIXELS, every_kind};
+use kds_tests::gimp::{places, refusals};
+
+#[test]
+fn restoring_does_what_the_command_does_with_every_kind_of_pixels() {
+    let all: Vec<_> = (0..PIXELS.len()).collect();
+    every_kind(Three, "plug-in-kds-restore", "kds-photo-x1", &all).unwrap();
+}
+
+#[test]
+fn upscaling_does_what_the_command_does_with_several_kinds_of_pixels() {
+    every_kind(Three, "plug-in-kds-upscale", "kds-photo-x4", &FEW).unwrap();
+}
+
+#[test]
+fn only_the_selection_changes() {
+    places::only_the_selection_changes(Three).unwrap();
+}
+
+#[test]
+fn results_go_where_they_should() {
+    places::results_go_where_they_should(Three).unwrap();
+}
+
+#[test]
+fn the_image_grows_with_all_its_layers() {
+    places::the_image_grows_with_all_its_layers(Three).unwrap();
+}
+
+#[test]
+fn the_selection_is_filled() {
+    places::the_selection_is_filled(Three).unwrap();
+}
+
+#[test]
+fn refusals_say_what_to_do() {
+    refusals::refusals_say_what_to_do(Three).unwrap();
+}
+
+#[test]
+fn gimp_starts_without_the_library() {
+    refusals::gimp_starts_without_the_library(Three).unwrap();
+}
