@@ -1,8 +1,9 @@
 //! The list of models: built-in, then registry files, a later entry replacing an earlier one of the same id.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
+use kds_parameters::plain;
 use serde::Deserialize;
 use tch::{Device, Kind};
 
@@ -33,6 +34,8 @@ pub struct ModelEntry {
     pub files: ModelFiles,
     /// Its own defaults of job parameters, as text.
     pub defaults: BTreeMap<String, String>,
+    /// SHA-256 that files of the model must have, by their names in its folder.
+    pub sha256: BTreeMap<String, String>,
 }
 
 /// What a model does.
@@ -212,6 +215,15 @@ impl Registry {
                 kds_parameters::find(name).and_then(|p| p.check(&text)).map_err(|error| wrong(error.to_string()))?;
                 defaults.insert(name.clone(), text.trim().to_owned());
             }
+            for (name, digits) in &model.sha256 {
+                let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
+                if !inside || name.is_empty() || name.contains(char::is_control) {
+                    return Err(wrong(format!("sha256: '{}' is no file in the model's folder", plain(name))));
+                }
+                if digits.len() != 64 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+                    return Err(wrong(format!("sha256 of '{name}' must be 64 hexadecimal digits")));
+                }
+            }
             let files = files(&model.path).ok_or_else(|| wrong(format!("there are no files '{}'", model.path)))?;
             added.push(ModelEntry {
                 id: model.id,
@@ -221,6 +233,7 @@ impl Registry {
                 backbone: model.backbone,
                 files,
                 defaults,
+                sha256: model.sha256,
             });
         }
         tracing::debug!("registry {}: {} models", path.display(), added.len());
@@ -240,10 +253,19 @@ impl ModelEntry {
         self.open(Loading::new(device, kind))
     }
 
-    /// Compares its files with the architecture: that they are there, and name, shape and number format of every tensor.
-    /// Loads and computes nothing; the error tells all that is wrong with the weights.
+    /// Compares its files with the architecture: that they are there, and name, shape and number format of every tensor;
+    /// then with the sums that its registry entry names. Loads and computes nothing; the error tells all that is wrong with
+    /// the weights.
     pub fn check(&self) -> Result<()> {
-        self.open(Loading::check()).map(drop)
+        self.open(Loading::check())?;
+        for (name, expected) in &self.sha256 {
+            let found = self.files.sha256(name)?;
+            if !found.eq_ignore_ascii_case(expected) {
+                let reason = format!("its sha256 is {found}, the registry says {expected}; fetch it again");
+                return Err(Error::Model { path: self.files.path(name), reason });
+            }
+        }
+        Ok(())
     }
 
     fn open(&self, loading: Loading) -> Result<Box<dyn Backbone>> {
@@ -303,6 +325,8 @@ struct ModelText {
     backbone: BackboneKind,
     path: String,
     #[serde(default)]
+    sha256: BTreeMap<String, String>,
+    #[serde(default)]
     defaults: BTreeMap<String, toml::Value>,
 }
 
@@ -359,6 +383,13 @@ bandwidth = "auto*2"
             (GOOD.replace("\"mine\"", "\"a\\u0000b\""), "id must be"),
             (GOOD.replace("\"My model\"", "\" \""), "title must be"),
             (GOOD.replace("scale = 4", "scale = 4294967297"), "1 to 16 are possible"),
+            (GOOD.replace("scale = 4", "scale = 4\nsha256 = {'a' = '0'}"), "64 hexadecimal digits"),
+            (
+                GOOD.replace("scale = 4", "scale = 4\nsha256 = {'../a' = '0'}"),
+                "'../a' is no file in the model's folder",
+            ),
+            (GOOD.replace("scale = 4", "scale = 4\nsha256 = {'/etc/passwd' = '0'}"), "'/etc/passwd' is no file"),
+            (GOOD.replace("scale = 4", "scale = 4\nsha256 = {'' = '0'}"), "'' is no file"),
         ];
         for (text, expected) in table {
             let message = read(&text).unwrap_err().to_string();
@@ -379,6 +410,20 @@ bandwidth = "auto*2"
         let registry = read(&text).unwrap();
         let message = registry.find("mine").unwrap().load(Device::Cpu, Kind::Float).err().unwrap().to_string();
         assert!(message.contains("fills no holes"), "{message}");
+    }
+
+    #[test]
+    fn a_check_compares_sums() {
+        let mut model = Registry::built_in().unwrap().find("kds-photo-x4").unwrap().clone();
+        let name = "model_index.json";
+        let sum = model.files.sha256(name).unwrap();
+        model.sha256.insert(name.to_owned(), sum.to_uppercase());
+        model.check().unwrap();
+        model.sha256.insert(name.to_owned(), "0".repeat(64));
+        let message = model.check().unwrap_err().to_string();
+        assert!(message.contains(&sum) && message.contains(name) && message.contains("fetch it again"), "{message}");
+        model.sha256 = BTreeMap::from([("unet/odd.bin".to_owned(), "0".repeat(64))]);
+        assert!(model.check().unwrap_err().to_string().contains("unet/odd.bin"));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 
 use crate::nn::{Loading, NetworkConfig, Scope, Weights};
 use crate::{Error, Result};
@@ -87,6 +88,23 @@ impl ModelFiles {
         file.map(|(_, content)| *content).ok_or_else(|| self.error(name, "no such file".to_owned()))
     }
 
+    /// SHA-256 of a file of any size, in lower-case hexadecimal digits.
+    pub fn sha256(&self, name: &str) -> Result<String> {
+        let mut hash = Sha256::new();
+        match self {
+            Self::BuiltIn(_) => hash.update(self.built_in(name)?),
+            Self::Folder(folder) => {
+                let wrong = |error: std::io::Error| self.error(name, format!("cannot be read: {error}"));
+                let path = folder.join(name);
+                if !path.is_file() {
+                    return Err(self.error(name, "there is no such file".to_owned()));
+                }
+                std::io::copy(&mut File::open(path).map_err(wrong)?, &mut hash).map_err(wrong)?;
+            }
+        }
+        Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
     /// The content of a JSON file.
     pub fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
         serde_json::from_slice(&self.read(name)?).map_err(|error| self.error(name, error.to_string()))
@@ -138,6 +156,28 @@ impl ModelFiles {
                 let mapped = unsafe { Mmap::map(&file) }.map_err(wrong)?;
                 take(Weights::mapped(&mapped, &path, loading)?)
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sums_are_those_of_the_standard() {
+        const FILES: &[BuiltInFile] = &[("abc", b"abc"), ("nothing", b"")];
+        let folder = tempfile::tempdir().unwrap();
+        for (name, content) in FILES {
+            std::fs::write(folder.path().join(name), content).unwrap();
+        }
+        for files in [ModelFiles::BuiltIn(FILES), ModelFiles::Folder(folder.path().to_owned())] {
+            // FIPS 180-4, examples.
+            let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+            assert_eq!(files.sha256("abc").unwrap(), abc);
+            let nothing = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+            assert_eq!(files.sha256("nothing").unwrap(), nothing);
+            assert!(files.sha256("missing").unwrap_err().to_string().contains("missing: "));
         }
     }
 }
