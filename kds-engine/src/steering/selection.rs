@@ -107,13 +107,17 @@ impl Distances {
         })
     }
 
-    /// The particle whose distances have the smallest sum; the first of equal ones.
+    /// The particle whose distances have the smallest sum; the first of equal ones. Two particles are always equally far
+    /// from their mean, so what only rounding tells apart counts as equal.
     fn nearest(&self) -> i64 {
-        let sums = self.squared.iter().map(|squared| squared.iter().map(|value| value.sqrt()).sum::<f64>());
-        let best = sums.enumerate().min_by(|(_, a), (_, b)| a.total_cmp(b));
-        best.map_or(0, |(index, _)| index as i64)
+        let sums = || self.squared.iter().map(|squared| squared.iter().map(|value| value.sqrt()).sum::<f64>());
+        let least = sums().fold(f64::INFINITY, f64::min);
+        sums().position(|sum| sum <= least * (1.0 + SAME_DISTANCE)).unwrap_or(0) as i64
     }
 }
+
+/// Distances that differ by no more than this share of them are equal.
+const SAME_DISTANCE: f64 = 1e-5;
 
 fn checked(index: usize, particles: i64) -> Result<i64> {
     i64::try_from(index).ok().filter(|index| *index < particles).ok_or_else(|| {

@@ -168,3 +168,11 @@ fn a_picture_in_parts_chooses_as_the_whole_picture_does() {
         assert!(values(&alone(0..7)) != values(&of_whole(0..7)) || values(&alone(3..10)) != values(&of_whole(3..10)));
     }
 }
+
+#[test]
+fn of_two_particles_the_first_is_chosen_whatever_rounding_says() {
+    for seed in 0..8 {
+        let x0 = ensemble([2, 3, 5, 7]) * 0.1 + f64::from(seed) * 0.317;
+        assert_eq!(values(&Selection::Nearest.choose(&x0).unwrap()), values(&x0.f_narrow(0, 0, 1).unwrap()));
+    }
+}
