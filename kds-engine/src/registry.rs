@@ -33,6 +33,8 @@ pub struct ModelEntry {
     pub files: ModelFiles,
     /// Its own defaults of job parameters, as text.
     pub defaults: BTreeMap<String, String>,
+    /// What the SHA-256 of some of its files should be, by their names in its folder.
+    pub sha256: BTreeMap<String, String>,
 }
 
 /// What a model does.
@@ -212,6 +214,11 @@ impl Registry {
                 kds_parameters::find(name).and_then(|p| p.check(&text)).map_err(|error| wrong(error.to_string()))?;
                 defaults.insert(name.clone(), text.trim().to_owned());
             }
+            for (name, sum) in &model.sha256 {
+                if sum.len() != 64 || !sum.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+                    return Err(wrong(format!("the sha256 of '{name}' must be 64 hexadecimal digits")));
+                }
+            }
             let files = files(&model.path).ok_or_else(|| wrong(format!("there are no files '{}'", model.path)))?;
             added.push(ModelEntry {
                 id: model.id,
@@ -221,6 +228,7 @@ impl Registry {
                 backbone: model.backbone,
                 files,
                 defaults,
+                sha256: model.sha256,
             });
         }
         tracing::debug!("registry {}: {} models", path.display(), added.len());
@@ -241,8 +249,15 @@ impl ModelEntry {
     }
 
     /// Compares its files with the architecture: that they are there, and name, shape and number format of every tensor.
-    /// Loads and computes nothing; the error tells all that is wrong with the weights.
+    /// Loads and computes nothing; the error tells all that is wrong with the weights. Compares sums where the registry
+    /// gives some.
     pub fn check(&self) -> Result<()> {
+        for (name, sum) in &self.sha256 {
+            let found = self.files.sha256(name)?;
+            if !found.eq_ignore_ascii_case(sum) {
+                return Err(self.files.error(name, format!("its SHA-256 is {found}, not {sum}; fetch it again")));
+            }
+        }
         self.open(Loading::check()).map(drop)
     }
 
@@ -304,6 +319,8 @@ struct ModelText {
     path: String,
     #[serde(default)]
     defaults: BTreeMap<String, toml::Value>,
+    #[serde(default)]
+    sha256: BTreeMap<String, String>,
 }
 
 #[cfg(test)]
@@ -359,6 +376,7 @@ bandwidth = "auto*2"
             (GOOD.replace("\"mine\"", "\"a\\u0000b\""), "id must be"),
             (GOOD.replace("\"My model\"", "\" \""), "title must be"),
             (GOOD.replace("scale = 4", "scale = 4294967297"), "1 to 16 are possible"),
+            (GOOD.to_owned() + "[model.sha256]\n\"a\" = \"b\"\n", "sha256 of 'a' must be 64"),
         ];
         for (text, expected) in table {
             let message = read(&text).unwrap_err().to_string();
@@ -379,6 +397,21 @@ bandwidth = "auto*2"
         let registry = read(&text).unwrap();
         let message = registry.find("mine").unwrap().load(Device::Cpu, Kind::Float).err().unwrap().to_string();
         assert!(message.contains("fills no holes"), "{message}");
+    }
+
+    #[test]
+    fn sums_of_files_are_checked() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../models/kds-photo-x4");
+        let good = GOOD.replace("models/mine", folder);
+        let sum = ModelFiles::Folder(folder.into()).sha256("model_index.json").unwrap();
+        let check = |sum: &str| {
+            let text = format!("{good}[model.sha256]\n\"model_index.json\" = \"{sum}\"\n");
+            read(&text).unwrap().find("mine").unwrap().check()
+        };
+        check(&sum).unwrap();
+        check(&sum.to_uppercase()).unwrap();
+        let message = check(&"0".repeat(64)).unwrap_err().to_string();
+        assert!(message.contains("model_index.json") && message.contains(&sum), "{message}");
     }
 
     #[test]

@@ -14,7 +14,10 @@ pub fn explain(error: &ApiError, with_token: bool) -> String {
                  it goes on where it stopped"
                     .to_owned()
             }
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            ErrorKind::PermissionDenied
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::NotFound
+            | ErrorKind::NotADirectory => {
                 format!("the cache cannot be written ({error}); let HF_HOME name a folder that can")
             }
             _ => format!("the transfer broke off ({error}); run the command again: it goes on where it stopped"),
@@ -71,6 +74,7 @@ mod tests {
             (ApiError::RequestError(Box::new(ureq::Error::HostNotFound)), "HF_HUB_OFFLINE"),
             (file(ErrorKind::StorageFull), "make room"),
             (file(ErrorKind::PermissionDenied), "HF_HOME"),
+            (file(ErrorKind::NotADirectory), "HF_HOME"),
             (file(ErrorKind::UnexpectedEof), "run the command again"),
             (ApiError::LockAcquisition("x".into()), "wait"),
             (ApiError::MissingHeader("etag"), "HF_ENDPOINT"),

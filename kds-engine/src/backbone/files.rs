@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
 
 use crate::nn::{Loading, NetworkConfig, Scope, Weights};
 use crate::{Error, Result};
@@ -85,6 +86,24 @@ impl ModelFiles {
         let Self::BuiltIn(files) = self else { return Err(self.error(name, "no such file".to_owned())) };
         let file = files.iter().find(|(path, _)| *path == name);
         file.map(|(_, content)| *content).ok_or_else(|| self.error(name, "no such file".to_owned()))
+    }
+
+    /// The SHA-256 of a file, in hexadecimal digits.
+    pub fn sha256(&self, name: &str) -> Result<String> {
+        let mut sum = Sha256::new();
+        match self {
+            Self::BuiltIn(_) => sum.update(self.built_in(name)?),
+            Self::Folder(folder) => {
+                let wrong = |error: std::io::Error| self.error(name, format!("cannot be read: {error}"));
+                let path = folder.join(name);
+                // A device or a pipe may never end.
+                if !std::fs::metadata(&path).map_err(wrong)?.is_file() {
+                    return Err(self.error(name, "not a file".to_owned()));
+                }
+                std::io::copy(&mut File::open(&path).map_err(wrong)?, &mut sum).map_err(wrong)?;
+            }
+        }
+        Ok(sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// The content of a JSON file.
