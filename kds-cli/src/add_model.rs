@@ -1,33 +1,81 @@
-//! `kds models add`: a folder as diffusers saves it becomes an entry of the user's registry.
+//! `kds models add`: a model as diffusers saves it, in a folder or of the hub, becomes an entry of the user's registry.
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsString,
+    fs::{self, Permissions},
     io::Write,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use anyhow::{Context as _, bail};
 use kds_host::{Context, Library};
-use serde_json::Value;
 
-use crate::{options::Models, output};
+use crate::{
+    hub::{self, HubAddress, NoAddress},
+    options::Models,
+    output,
+    pipeline::{self, Backbone, INDEX, Pipeline},
+};
 
-/// Checks the model in `folder` and, if it is whole, writes `registry.d/ID.toml` of the user's configuration.
+/// Where the files of a model come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A folder.
+    Folder(PathBuf),
+    /// The hub.
+    Hub(HubAddress),
+}
+
+impl Source {
+    /// Reads `hf:ORG/REPO` or the path of a folder.
+    ///
+    /// # Errors
+    /// When it begins as an address and is none.
+    pub fn read(text: OsString) -> Result<Self, NoAddress> {
+        match text.to_str() {
+            Some(address) if address.starts_with(HubAddress::PREFIX) => address.parse().map(Self::Hub),
+            _ => Ok(Self::Folder(text.into())),
+        }
+    }
+
+    /// What a person would call it.
+    fn name(&self) -> anyhow::Result<PathBuf> {
+        match self {
+            Self::Folder(folder) => whole_path(folder),
+            Self::Hub(address) => Ok(address.name().into()),
+        }
+    }
+
+    /// The folder that the files are in, downloaded before where they have to be.
+    fn folder(&self) -> anyhow::Result<PathBuf> {
+        match self {
+            Self::Folder(folder) => whole_path(folder),
+            Self::Hub(address) => whole_path(&hub::fetch(address)?),
+        }
+    }
+}
+
+fn whole_path(folder: &Path) -> anyhow::Result<PathBuf> {
+    folder.canonicalize().with_context(|| format!("{} cannot be read", folder.display()))
+}
+
+/// Checks the model and, if it is whole, writes `registry.d/ID.toml` of the user's configuration.
 ///
 /// # Errors
-/// When the folder holds no model that is known, the id is taken, or the model is not whole; nothing is written then.
+/// When the source holds no model that is known, the id is taken, or the model is not whole; nothing is written then.
 pub fn add(
     library: &Arc<Library>,
     options: &Models,
     context: &Context,
-    folder: &Path,
+    source: &Source,
     id: Option<&str>,
 ) -> anyhow::Result<bool> {
-    let folder = folder.canonicalize().with_context(|| format!("{} cannot be read", folder.display()))?;
     let id = match id {
         Some(id) => id.to_owned(),
-        None => id_of(&folder),
+        None => id_of(&source.name()?),
     };
     if id.is_empty() || id.contains(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c))) || id.starts_with('.')
     {
@@ -36,21 +84,29 @@ pub fn add(
     if context.models()?.iter().any(|model| model.id == id) {
         bail!("there is a model '{id}' already; name another id by --id");
     }
-    let entry = entry(&folder, &id)?;
+    let entry = entry(&source.folder()?, &id)?;
     let mut trial = tempfile::Builder::new().suffix(".toml").tempfile()?;
     trial.write_all(entry.as_bytes())?;
     let mut trial_options = options.library.context_options(output::say);
     trial_options.registry = Some(trial.path().to_owned());
     Context::new(library, &trial_options)?.check_model(&id)?;
 
-    let registry = configuration()?.join("kds/registry.d");
-    fs::create_dir_all(&registry).with_context(|| format!("{} cannot be made", registry.display()))?;
-    let file = registry.join(format!("{id}.toml"));
-    // Never over a file that somebody wrote: its models may have other ids.
-    let mut target = fs::File::create_new(&file).with_context(|| format!("{} cannot be made", file.display()))?;
-    target.write_all(entry.as_bytes()).with_context(|| format!("{} cannot be written", file.display()))?;
+    let file = configuration()?.join("kds/registry.d").join(format!("{id}.toml"));
+    write(&file, &entry).with_context(|| format!("{} cannot be made", file.display()))?;
     output::print(&format!("{id}: added by {}\n", file.display()))?;
     Ok(true)
+}
+
+/// Writes a registry file all at once: nobody reads half of one.
+fn write(file: &Path, entry: &str) -> anyhow::Result<()> {
+    let folder = file.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder)?;
+    // As any new file; the system takes away what the user's umask says.
+    let mut whole = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
+    whole.write_all(entry.as_bytes())?;
+    // Never over a file that somebody wrote: its models may have other ids.
+    whole.persist_noclobber(file)?;
+    Ok(())
 }
 
 /// Where the library looks for registries of the user.
@@ -69,30 +125,20 @@ fn id_of(folder: &Path) -> String {
 
 /// The registry entry of a model in diffusers' layout.
 fn entry(folder: &Path, id: &str) -> anyhow::Result<String> {
-    let read = |name: &str| -> anyhow::Result<Value> {
-        let path = folder.join(name);
-        let text = fs::read_to_string(&path)
-            .with_context(|| format!("{} cannot be read: is this a folder as diffusers saves it?", path.display()))?;
-        serde_json::from_str(&text).with_context(|| path.display().to_string())
-    };
-    let index = read("model_index.json")?;
-    let class = index["_class_name"].as_str().unwrap_or_default();
-    let (task, scale, backbone, defaults) = match class {
-        "LDMSuperResolutionPipeline" => {
-            let levels = read("vqvae/config.json")?["block_out_channels"].as_array().map_or(1, Vec::len);
-            ("super-resolution", 1u64 << (levels.clamp(1, 16) - 1), "ldm-sr", "steps = 50\nspacing = \"leading\"\n")
+    let pipeline = Pipeline::of(folder)?;
+    let (task, scale, defaults) = match pipeline.backbone {
+        Backbone::LdmSr => {
+            let config = pipeline::read_json(folder, "vqvae/config.json")?;
+            let levels = config["block_out_channels"].as_array().map_or(1, Vec::len);
+            ("super-resolution", 1u64 << (levels.clamp(1, 16) - 1), "steps = 50\nspacing = \"leading\"\n")
         }
-        "StableDiffusionInpaintPipeline" => ("inpainting", 1, "sd-inpaint", "steps = 30\nspacing = \"leading\"\n"),
-        "KdsResidualPipeline" => {
-            let scale = index["scale"].as_u64().unwrap_or(1);
-            (if scale > 1 { "super-resolution" } else { "restoration" }, scale, "residual", "")
+        Backbone::SdInpaint => ("inpainting", 1, "steps = 30\nspacing = \"leading\"\n"),
+        Backbone::Residual => {
+            let scale = pipeline::read_json(folder, INDEX)?["scale"].as_u64().unwrap_or(1);
+            (if scale > 1 { "super-resolution" } else { "restoration" }, scale, "")
         }
-        other => bail!(
-            "{}: there is no backbone for '{other}'; known are LDMSuperResolutionPipeline, \
-             StableDiffusionInpaintPipeline and KdsResidualPipeline",
-            folder.join("model_index.json").display()
-        ),
     };
+    let backbone = pipeline.backbone.name();
     let path = folder.to_str().with_context(|| format!("{} is not UTF-8; rename it", folder.display()))?;
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let (id, path) = (quoted(id), quoted(path));

@@ -19,7 +19,7 @@ pub fn run(options: &Models) -> anyhow::Result<bool> {
         ModelsAction::List => output::print(&describe(&context.models()?)).map(|()| true),
         ModelsAction::Show(id) => output::print(&show(&find(&context, id)?)).map(|()| true),
         ModelsAction::Check(ids) => check(&context, ids),
-        ModelsAction::Add { folder, id } => add_model::add(&library, options, &context, folder, id.as_deref()),
+        ModelsAction::Add { source, id } => add_model::add(&library, options, &context, source, id.as_deref()),
     }
 }
 

@@ -5,12 +5,14 @@ use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
 use clap::{
     Arg, ArgAction, ArgMatches, Command as ClapCommand,
-    builder::{PossibleValuesParser, TypedValueParser, ValueParser},
+    builder::{OsStringValueParser, PossibleValuesParser, TypedValueParser, ValueParser},
     error::ErrorKind,
     value_parser,
 };
 use kds_host::{ContextOptions, Log, LogLevel};
 use kds_parameters::{Group, Kind, Parameter, Scope, table};
+
+use crate::add_model::Source;
 
 /// The model that is used when none is named.
 pub const DEFAULT_MODEL: &str = "kds-photo-x4";
@@ -46,11 +48,11 @@ pub enum ModelsAction {
     Show(String),
     /// Compare the files of these, or of all where none is named, with what their architectures need.
     Check(Vec<String>),
-    /// Add the model of a folder to the user's registry.
+    /// Add a model to the user's registry.
     Add {
-        /// The folder, as diffusers saves it.
-        folder: PathBuf,
-        /// What it is to be asked for by; by default the folder's name.
+        /// Where its files come from.
+        source: Source,
+        /// What it is to be asked for by; by default the name of the folder or of the model.
         id: Option<String>,
     },
 }
@@ -170,10 +172,18 @@ fn models_command() -> ClapCommand {
         ))
         .subcommand(library_options(
             ClapCommand::new("add")
-                .about("Adds the model in a folder, as diffusers saves it, to the user's registry")
-                .arg(Arg::new("folder").value_name("FOLDER").required(true).value_parser(value_parser!(PathBuf)))
+                .about("Adds a model, as diffusers saves it, to the user's registry")
                 .arg(
-                    Arg::new("as").long("id").value_name("ID").help("Name it is asked for by [default: the folder's]"),
+                    Arg::new("source").value_name("FOLDER|hf:ORG/REPO[@REVISION]").required(true)
+                        .value_parser(OsStringValueParser::new().try_map(Source::read))
+                        .help(
+                            "Its folder, or its address at the hub: what is needed of it is downloaded. HF_HOME, HF_TOKEN, \
+                             HF_ENDPOINT and HF_HUB_OFFLINE are followed",
+                        ),
+                )
+                .arg(
+                    Arg::new("as").long("id").value_name("ID")
+                        .help("Name it is asked for by [default: the folder's or model's]"),
                 ),
         ))
 }
@@ -187,8 +197,8 @@ fn models(matches: &ArgMatches) -> Models {
             (ModelsAction::Check(matches.get_many::<String>("id").unwrap_or_default().cloned().collect()), matches)
         }
         Some(("add", matches)) => {
-            let folder = matches.get_one::<PathBuf>("folder").cloned().unwrap_or_default();
-            (ModelsAction::Add { folder, id: matches.get_one::<String>("as").cloned() }, matches)
+            let source = matches.get_one::<Source>("source").cloned().unwrap_or(Source::Folder(PathBuf::new()));
+            (ModelsAction::Add { source, id: matches.get_one::<String>("as").cloned() }, matches)
         }
         Some((_, matches)) => (ModelsAction::List, matches),
         None => (ModelsAction::List, matches),
@@ -429,13 +439,17 @@ mod tests {
             Command::Models(models) => models.action,
             other => panic!("{other:?}"),
         };
-        let add = |id: Option<&str>| ModelsAction::Add { folder: "a/b".into(), id: id.map(Into::into) };
+        let add = |id: Option<&str>| ModelsAction::Add { source: Source::Folder("a/b".into()), id: id.map(Into::into) };
         assert_eq!(own(&["models", "list"]), ModelsAction::List);
         assert_eq!(own(&["models", "show", "x"]), ModelsAction::Show("x".into()));
         assert_eq!(own(&["models", "check"]), ModelsAction::Check(vec![]));
         assert_eq!(own(&["models", "check", "x", "y"]), ModelsAction::Check(vec!["x".into(), "y".into()]));
         assert_eq!(own(&["models", "add", "a/b"]), add(None));
         assert_eq!(own(&["models", "add", "a/b", "--id", "x"]), add(Some("x")));
+        let hub = ModelsAction::Add { source: Source::Hub("hf:a/b@v1".parse().unwrap()), id: None };
+        assert_eq!(own(&["models", "add", "hf:a/b@v1"]), hub);
+        let message = parse_words(&["models", "add", "hf:b"]).unwrap_err().to_string();
+        assert!(message.contains("hf:ORG/REPO") && !message.contains('\n'), "{message}");
         assert!(parse_words(&["models", "show"]).unwrap_err().to_string().contains("<ID>"));
     }
 

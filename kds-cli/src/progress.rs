@@ -90,7 +90,8 @@ impl Drop for PictureBar<'_> {
     }
 }
 
-fn style(template: &str) -> ProgressStyle {
+/// How a bar looks.
+pub fn style(template: &str) -> ProgressStyle {
     // The templates are ours; were one wrong, the plain bar would do.
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

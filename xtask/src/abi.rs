@@ -61,7 +61,7 @@ fn describe(root: &Path, folder: &Path) -> Result<PathBuf> {
 fn stubs(header: &str) -> String {
     let code: Vec<&str> = header.lines().filter(|line| !line.trim_start().starts_with("///")).collect();
     let mut stubs = "#include <kds.h>\n".to_owned();
-    for declaration in code.join("\n").split("\n\n") {
+    for declaration in code.join("\n").split("\n\n").map(str::trim) {
         let is_function = declaration.contains(" kds_") || declaration.contains("*kds_");
         if is_function && declaration.ends_with(");") && !declaration.contains("typedef") {
             stubs += &format!("{}\n{{\n    __builtin_trap();\n}}\n", declaration.trim_end_matches(';'));

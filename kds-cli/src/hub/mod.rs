@@ -1,0 +1,201 @@
+//! Models of the hub, downloaded into the cache that they share with other programs.
+//!
+//! The crate `hf-hub` knows addresses and the layout of the cache, and goes on with what was left of a download. What it
+//! does not know is done here: offline mode, the token of the environment, and whether a file is what it should be.
+
+mod address;
+mod bars;
+mod failure;
+mod verify;
+
+use std::{
+    collections::BTreeSet,
+    env, fs, io,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context as _, anyhow, bail};
+use hf_hub::{
+    Cache, CacheRepo, Repo, RepoType,
+    api::sync::{Api, ApiBuilder, ApiError, ApiRepo, Metadata},
+};
+
+pub use address::{HubAddress, NoAddress};
+use bars::Bars;
+
+use crate::pipeline::{INDEX, Pipeline};
+
+/// The folder with the files of a model that its backbone reads, downloaded where they are not in the cache.
+///
+/// # Errors
+/// When the hub does not give them, or the cache does not hold them in offline mode.
+pub fn fetch(address: &HubAddress) -> anyhow::Result<PathBuf> {
+    // The crate has no other way to find the cache, and does not say so.
+    if env::var_os("HF_HOME").is_none() && env::home_dir().is_none() {
+        bail!("there is no home folder for downloads; let HF_HOME name a folder for them");
+    }
+    let cache = Cache::from_env();
+    if is_offline() { cached(&cache, address) } else { Download::new(&cache, address)?.run() }
+}
+
+fn is_offline() -> bool {
+    let yes = |text: String| ["1", "on", "yes", "true"].contains(&text.to_lowercase().as_str());
+    env::var("HF_HUB_OFFLINE").is_ok_and(yes)
+}
+
+fn repository(address: &HubAddress, revision: &str) -> Repo {
+    Repo::with_revision(address.repository.clone(), RepoType::Model, revision.to_owned())
+}
+
+/// The folder in the cache, when it holds all that is needed.
+fn cached(cache: &Cache, address: &HubAddress) -> anyhow::Result<PathBuf> {
+    let missing = |name: &str| {
+        anyhow!(
+            "{address}: {name} is not in the cache {}, and HF_HUB_OFFLINE forbids to download it; unset it and run the \
+             command again",
+            cache.path().display()
+        )
+    };
+    let repository = cache.repo(repository(address, &address.revision));
+    // A commit may have been downloaded by another program, which notes only what branches and tags point at.
+    let commit = || Some(repository.pointer_path(&address.revision).join(INDEX)).filter(|path| path.is_file());
+    let index = repository.get(INDEX).or_else(commit).ok_or_else(|| missing(INDEX))?;
+    let folder = index.parent().unwrap_or(&index);
+    Pipeline::of(folder)?.files(|name| folder.join(name).is_file()).map_err(|name| missing(&name))?;
+    Ok(folder.to_owned())
+}
+
+/// A model on its way into the cache.
+struct Download<'a> {
+    address: &'a HubAddress,
+    with_token: bool,
+    /// By the revision that was asked for.
+    named: CacheRepo,
+    /// By the commit that it is now: all files come from one, also when somebody changes the model meanwhile.
+    remote: ApiRepo,
+    api: Api,
+    commit: String,
+    /// What the commit holds.
+    listed: BTreeSet<String>,
+}
+
+impl<'a> Download<'a> {
+    /// Asks the hub what there is.
+    fn new(cache: &Cache, address: &'a HubAddress) -> anyhow::Result<Self> {
+        let token = env::var("HF_TOKEN").ok().map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
+        let token = token.or_else(|| cache.token());
+        let with_token = token.is_some();
+        let failed = |error: ApiError| anyhow!("{address}: {}", failure::explain(&error, with_token));
+
+        let mut builder = ApiBuilder::from_env().with_token(token).with_user_agent("kds", env!("CARGO_PKG_VERSION"));
+        if let Ok(endpoint) = env::var("HF_ENDPOINT") {
+            builder = builder.with_endpoint(endpoint.trim_end_matches('/').to_owned());
+        }
+        let api = builder.build().map_err(failed)?;
+        let asked = repository(address, &address.revision);
+        let info = api.repo(asked.clone()).info().map_err(failed)?;
+        if !address::is_name(&info.sha) {
+            bail!("{address}: the hub names no commit; check HF_ENDPOINT");
+        }
+        Ok(Self {
+            address,
+            with_token,
+            named: cache.repo(asked),
+            remote: api.repo(repository(address, &info.sha)),
+            api,
+            commit: info.sha,
+            listed: info.siblings.into_iter().map(|file| file.rfilename).collect(),
+        })
+    }
+
+    /// The folder, when all is in it.
+    fn run(self) -> anyhow::Result<PathBuf> {
+        let address = self.address;
+        if !self.listed.contains(INDEX) {
+            bail!("{address} has no {INDEX}: it is no pipeline of diffusers; look for one that is");
+        }
+        self.files(&[INDEX.to_owned()])?;
+        let folder = self.named.pointer_path(&self.commit);
+        let needed = Pipeline::of(&folder)
+            .with_context(|| address.to_string())?
+            .files(|name| self.listed.contains(name))
+            .map_err(|name| anyhow!("{address} has no {name}; another revision may have it, named after '@'"))?;
+        self.files(&needed)?;
+        // Only now, so that offline mode finds what was whole before as long as the new is not.
+        self.named.create_ref(&self.commit).map_err(|error| self.failed(INDEX, &error.into()))?;
+        Ok(folder)
+    }
+
+    fn failed(&self, name: &str, error: &ApiError) -> anyhow::Error {
+        anyhow!("{}: {name}: {}", self.address, failure::explain(error, self.with_token))
+    }
+
+    fn files(&self, names: &[String]) -> anyhow::Result<()> {
+        let files = names.iter().map(|name| Ok((name, self.describe(name)?)));
+        let files: Vec<(&String, Metadata)> = files.collect::<anyhow::Result<_>>()?;
+        let bars = Bars::new(files.iter().map(|(_, file)| file.size() as u64).sum());
+        files.iter().try_for_each(|(name, file)| self.file(name, file, &bars))
+    }
+
+    /// Size and tag of a file.
+    fn describe(&self, name: &str) -> anyhow::Result<Metadata> {
+        let file = self.api.metadata(&self.remote.url(name)).map_err(|error| self.failed(name, &error))?;
+        // Both become parts of paths in the cache.
+        if file.commit_hash() != self.commit || !address::is_name(file.etag()) {
+            bail!("{}: {name}: the hub's answer is of another commit; run the command again", self.address);
+        }
+        Ok(file)
+    }
+
+    /// Downloads a file unless the cache has it whole.
+    fn file(&self, name: &str, file: &Metadata, bars: &Bars) -> anyhow::Result<()> {
+        let failed = |error: io::Error| self.failed(name, &error.into());
+        let (size, etag) = (file.size() as u64, file.etag());
+        let target = self.named.pointer_path(&self.commit).join(name);
+        let content = self.named.blob_path(etag);
+
+        reuse(&content, &target, size).map_err(failed)?;
+        if target.is_file() && verify::difference(&target, size, etag).map_err(failed)?.is_none() {
+            bars.skip(size);
+            return Ok(());
+        }
+        discard(&content, &target).map_err(failed)?;
+        self.remote.download_with_progress(name, bars.file()).map_err(|error| self.failed(name, &error))?;
+        if let Some(difference) = verify::difference(&target, size, etag).map_err(failed)? {
+            discard(&content, &target).map_err(failed)?;
+            bail!("{}: {name} came damaged: {difference}; run the command again", self.address);
+        }
+        Ok(())
+    }
+}
+
+/// Gives `target` a content that is in the cache already: of another commit, or of a download that was stopped after its
+/// last byte. What cannot be gone on with is removed.
+fn reuse(content: &Path, target: &Path, size: u64) -> io::Result<()> {
+    // The crate's name of what it has not finished. It would append to it, whatever its length.
+    let part = content.with_extension("part");
+    match fs::metadata(&part).map(|part| part.len()) {
+        Ok(length) if length == size => fs::rename(&part, content)?,
+        Ok(length) if length > size => fs::remove_file(&part)?,
+        _ => (),
+    }
+    if content.is_file() && !target.is_file() {
+        remove(target)?;
+        target.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::hard_link(content, target)?;
+    }
+    Ok(())
+}
+
+/// Removes a content that is not what it should be; the crate writes over none.
+fn discard(content: &Path, target: &Path) -> io::Result<()> {
+    remove(target)?;
+    remove(content)
+}
+
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}

@@ -1,0 +1,176 @@
+//! The pipelines of diffusers that there is a backbone for, and which of their files it reads.
+
+use std::{fs, path::Path};
+
+use anyhow::{Context as _, bail};
+use serde_json::Value;
+
+/// The file that tells a pipeline.
+pub const INDEX: &str = "model_index.json";
+
+/// A pipeline that there is a backbone for.
+pub struct Pipeline {
+    class: &'static str,
+    /// What reads it.
+    pub backbone: Backbone,
+    /// Folders of its networks, and by which names their weights can be stored.
+    networks: &'static [(&'static str, &'static [&'static str])],
+    tokenizer: bool,
+}
+
+/// The backbones that read pipelines of diffusers.
+#[derive(Clone, Copy)]
+pub enum Backbone {
+    /// Latent diffusion super-resolution.
+    LdmSr,
+    /// Inpainting by Stable Diffusion.
+    SdInpaint,
+    /// Our own.
+    Residual,
+}
+
+impl Backbone {
+    /// The word used in registries.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LdmSr => "ldm-sr",
+            Self::SdInpaint => "sd-inpaint",
+            Self::Residual => "residual",
+        }
+    }
+}
+
+// In the order in which the library looks for them, so that what is chosen here is what it opens.
+const DIFFUSERS_WEIGHTS: &[&str] = &[
+    "diffusion_pytorch_model.safetensors",
+    "diffusion_pytorch_model.fp16.safetensors",
+    "diffusion_pytorch_model.bin",
+    "diffusion_pytorch_model.fp16.bin",
+];
+const TRANSFORMERS_WEIGHTS: &[&str] =
+    &["model.safetensors", "model.fp16.safetensors", "pytorch_model.bin", "pytorch_model.fp16.bin"];
+
+const PIPELINES: &[Pipeline] = &[
+    Pipeline {
+        class: "LDMSuperResolutionPipeline",
+        backbone: Backbone::LdmSr,
+        networks: &[("unet", DIFFUSERS_WEIGHTS), ("vqvae", DIFFUSERS_WEIGHTS)],
+        tokenizer: false,
+    },
+    Pipeline {
+        class: "StableDiffusionInpaintPipeline",
+        backbone: Backbone::SdInpaint,
+        networks: &[("unet", DIFFUSERS_WEIGHTS), ("vae", DIFFUSERS_WEIGHTS), ("text_encoder", TRANSFORMERS_WEIGHTS)],
+        tokenizer: true,
+    },
+    Pipeline {
+        class: "KdsResidualPipeline",
+        backbone: Backbone::Residual,
+        networks: &[("unet", DIFFUSERS_WEIGHTS)],
+        tokenizer: false,
+    },
+];
+
+impl Pipeline {
+    /// The pipeline that the index in `folder` tells of.
+    ///
+    /// # Errors
+    /// When there is no index, or no backbone for what it names.
+    pub fn of(folder: &Path) -> anyhow::Result<&'static Self> {
+        let index = read_json(folder, INDEX)?;
+        let class = index["_class_name"].as_str().unwrap_or_default();
+        let Some(pipeline) = PIPELINES.iter().find(|pipeline| pipeline.class == class) else {
+            let known = PIPELINES.iter().map(|pipeline| pipeline.class).collect::<Vec<_>>().join(", ");
+            bail!("{}: there is no backbone for '{class}'; known are {known}", folder.join(INDEX).display())
+        };
+        Ok(pipeline)
+    }
+
+    /// The files that the backbone reads, the weights of every network once; `there` tells what the model has.
+    ///
+    /// # Errors
+    /// The name of a file that it cannot do without.
+    pub fn files(&self, there: impl Fn(&str) -> bool) -> Result<Vec<String>, String> {
+        let needed = |name: String| if there(&name) { Ok(name) } else { Err(name) };
+        let mut files = vec![needed(INDEX.to_owned())?, needed("scheduler/scheduler_config.json".to_owned())?];
+        for (network, weights) in self.networks {
+            files.push(needed(format!("{network}/config.json"))?);
+            let mut names = weights.iter().map(|name| format!("{network}/{name}"));
+            let first = format!("{network}/{}", weights.first().copied().unwrap_or_default());
+            files.push(names.find(|name| there(name)).ok_or(first)?);
+        }
+        if self.tokenizer {
+            let whole = "tokenizer/tokenizer.json";
+            let names: &[&str] =
+                if there(whole) { &[whole] } else { &["tokenizer/vocab.json", "tokenizer/merges.txt"] };
+            for name in names {
+                files.push(needed((*name).to_owned())?);
+            }
+            let special = ["tokenizer/special_tokens_map.json", "tokenizer/tokenizer_config.json"];
+            files.extend(special.into_iter().filter(|name| there(name)).map(str::to_owned));
+        }
+        Ok(files)
+    }
+}
+
+/// A JSON file of a model.
+///
+/// # Errors
+/// When it cannot be read, or is no JSON.
+pub fn read_json(folder: &Path, name: &str) -> anyhow::Result<Value> {
+    let path = folder.join(name);
+    let text = fs::read_to_string(&path)
+        .with_context(|| format!("{} cannot be read: is this a folder as diffusers saves it?", path.display()))?;
+    serde_json::from_str(&text).with_context(|| path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inpainting() -> &'static Pipeline {
+        PIPELINES.iter().find(|pipeline| pipeline.class == "StableDiffusionInpaintPipeline").unwrap()
+    }
+
+    #[test]
+    fn weights_are_chosen_once_and_safetensors_first() {
+        let all = inpainting().files(|_| true).unwrap();
+        assert_eq!(
+            all,
+            [
+                "model_index.json",
+                "scheduler/scheduler_config.json",
+                "unet/config.json",
+                "unet/diffusion_pytorch_model.safetensors",
+                "vae/config.json",
+                "vae/diffusion_pytorch_model.safetensors",
+                "text_encoder/config.json",
+                "text_encoder/model.safetensors",
+                "tokenizer/tokenizer.json",
+                "tokenizer/special_tokens_map.json",
+                "tokenizer/tokenizer_config.json",
+            ]
+        );
+        let half = inpainting().files(|name| !name.ends_with("model.safetensors")).unwrap();
+        assert!(half.contains(&"vae/diffusion_pytorch_model.fp16.safetensors".to_owned()), "{half:?}");
+        let pickled = inpainting().files(|name| !name.ends_with(".safetensors")).unwrap();
+        assert!(pickled.contains(&"text_encoder/pytorch_model.bin".to_owned()), "{pickled:?}");
+    }
+
+    #[test]
+    fn a_tokenizer_may_be_in_parts() {
+        let parts = inpainting().files(|name| !name.ends_with("tokenizer.json") && !name.contains("special")).unwrap();
+        assert_eq!(
+            parts[parts.len() - 3..],
+            ["tokenizer/vocab.json", "tokenizer/merges.txt", "tokenizer/tokenizer_config.json"]
+        );
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        let missing = |suffix: &str| inpainting().files(|name| !name.contains(suffix)).unwrap_err();
+        assert_eq!(missing("scheduler"), "scheduler/scheduler_config.json");
+        assert_eq!(missing("vae/diffusion"), "vae/diffusion_pytorch_model.safetensors");
+        assert_eq!(missing("tokenizer/"), "tokenizer/vocab.json");
+    }
+}
