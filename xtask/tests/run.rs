@@ -86,14 +86,14 @@ fn restore_builds_and_passes_everything_on() {
         assert!(shown[0].ends_with("/photos"), "{shown:?}");
         assert_eq!(shown[1..], [&["restore"], arguments].concat());
     }
-    assert_eq!(clone.cargo_commands()[0], "build --release -p kds-plugin-ffi -p kds-cli");
+    assert_eq!(clone.cargo_commands()[0], "build --release -p kds-plugin-ffi -p kds-cli -p kds-plugin-gimp");
 }
 
 #[test]
 fn kds_and_evaluate_pass_everything_on() {
     let clone = Clone::new();
     for (command, build) in [
-        ("kds", "build --release -p kds-plugin-ffi -p kds-cli"),
+        ("kds", "build --release -p kds-plugin-ffi -p kds-cli -p kds-plugin-gimp"),
         ("evaluate", "build --release -p kds-plugin-ffi -p kds-tests"),
     ] {
         let output = clone.run(&[command, "--help", "models"], "");
@@ -149,8 +149,11 @@ fn packages_that_cannot_be_installed_are_named_before_anything_is_checked() {
 #[test]
 fn install_and_dist_build_as_asked_and_a_failing_build_writes_nothing() {
     for (arguments, built) in [
-        (&["install", "--prefix", "kds"][..], "build --release -p kds-plugin-ffi -p kds-cli"),
-        (&["dist", "--profile", "dev", "-o", "kds.tar.gz"][..], "build -p kds-plugin-ffi -p kds-cli"),
+        (&["install", "--prefix", "kds"][..], "build --release -p kds-plugin-ffi -p kds-cli -p kds-plugin-gimp"),
+        (
+            &["dist", "--profile", "dev", "-o", "kds.tar.gz"][..],
+            "build -p kds-plugin-ffi -p kds-cli -p kds-plugin-gimp",
+        ),
     ] {
         let clone = Clone::new();
         let output = clone.run(arguments, "build");
