@@ -86,14 +86,14 @@ fn restore_builds_and_passes_everything_on() {
         assert!(shown[0].ends_with("/photos"), "{shown:?}");
         assert_eq!(shown[1..], [&["restore"], arguments].concat());
     }
-    assert_eq!(clone.cargo_commands()[0], "build --release -p kds-plugin-ffi -p kds-cli -p kds-plugin-gimp");
+    assert_eq!(clone.cargo_commands()[0], "build --release -p kds-plugin-ffi -p kds-cli");
 }
 
 #[test]
 fn kds_and_evaluate_pass_everything_on() {
     let clone = Clone::new();
     for (command, build) in [
-        ("kds", "build --release -p kds-plugin-ffi -p kds-cli -p kds-plugin-gimp"),
+        ("kds", "build --release -p kds-plugin-ffi -p kds-cli"),
         ("evaluate", "build --release -p kds-plugin-ffi -p kds-tests"),
     ] {
         let output = clone.run(&[command, "--help", "models"], "");
