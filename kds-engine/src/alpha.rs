@@ -34,8 +34,9 @@ mod tests {
         let red = (0..45).map(|index| if visible(index) { 0.1 } else { 1.0 });
         let green = (0..45).map(|index| if visible(index) { 0.8 } else { 0.0 });
         let values: Vec<f32> = red.chain(green).chain((0..45).map(|_| 0.3)).collect();
-        let picture = Tensor::from_slice(&values).reshape([1, 3, height, width]);
-        let filled = fill_transparent(&picture, &Tensor::from_slice(&alpha).reshape([1, 1, height, width])).unwrap();
+        let planes = |values: &[f32], count| Tensor::f_from_slice(values)?.f_reshape([1, count, height, width]);
+        let picture = planes(&values, 3).unwrap();
+        let filled = fill_transparent(&picture, &planes(&alpha, 1).unwrap()).unwrap();
         let filled: Vec<f32> = filled.reshape([-1]).try_into().unwrap();
         for index in 0..45 {
             assert!((filled[index] - 0.1).abs() < 1e-5 && (filled[45 + index] - 0.8).abs() < 1e-5);

@@ -8,7 +8,6 @@ use crate::{Error, Result, alpha, holes};
 
 /// The picture with its transparent parts and its holes filled from what is around them, so that nothing hidden there
 /// can show in the result.
-#[derive(Clone)]
 pub struct Known {
     /// Pixels along the upper edge.
     pub width: usize,
@@ -65,7 +64,7 @@ impl Known {
     /// The smallest part that holds all holes and `context` pixels around them, and where it begins; `None` where there
     /// is nothing to fill.
     pub fn around_holes(&self, context: usize) -> Option<(Self, (usize, usize))> {
-        let Some(hole) = &self.hole else { return Some((self.clone(), (0, 0))) };
+        let hole = self.hole.as_ref()?;
         let inside = || (0..hole.len()).filter(|index| hole[*index] > 0.0);
         let extent = |position: &dyn Fn(usize) -> usize, length: usize| {
             let (first, last) = (inside().map(position).min()?, inside().map(position).max()?);

@@ -112,10 +112,10 @@ fn check_size(width: usize, height: usize) -> Result<()> {
     Ok(())
 }
 
-/// The picture, its result while tiles are blended, the confidence map, and the caller's copy of the result.
+/// The picture as it was given and as the network is told of it, its result while tiles are blended, the confidence map, and the caller's copy of the result.
 fn fixed_bytes(width: usize, height: usize, scale: usize) -> u64 {
     let pixels = width as u64 * height as u64;
-    pixels * 12 + pixels * (scale * scale) as u64 * (12 + 4 + 8)
+    pixels * 24 + pixels * (scale * scale) as u64 * (12 + 4 + 8)
 }
 
 /// Per input pixel of a tile: the ensemble's states (x, x0, its steered copy, the sampler's history and the next x), the

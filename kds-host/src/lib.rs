@@ -43,6 +43,7 @@ mod log;
 mod model;
 mod raw;
 mod text;
+pub mod threads;
 
 pub use context::{Context, ContextOptions, DeviceInfo, ModelInfo};
 pub use error::{Error, Status};

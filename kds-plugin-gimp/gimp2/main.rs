@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 
+use kds_host::threads;
 use kds_plugin_gimp::argument::{Kind, arguments};
 use kds_plugin_gimp::failure::Failure;
 use kds_plugin_gimp::functions;
@@ -18,7 +19,6 @@ use kds_plugin_gimp::procedure::{self, RunMode};
 use kds_plugin_gimp::settings::{Settings, Value};
 use kds_plugin_gimp::symbols::Library;
 use kds_plugin_gimp::task::{AUTHORS, COPYRIGHT, DATE, IMAGE_TYPES, MENU, Task};
-use kds_plugin_gimp::threads;
 use wire::{Param, ParamDef, PlugInInfo, Type};
 
 functions! {

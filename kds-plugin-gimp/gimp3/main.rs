@@ -8,13 +8,13 @@ use std::process::ExitCode;
 use std::ptr::null_mut;
 use std::sync::OnceLock;
 
+use kds_host::threads;
 use kds_plugin_gimp::failure::Failure;
 use kds_plugin_gimp::functions;
 use kds_plugin_gimp::gimp::text;
 use kds_plugin_gimp::guard::guard;
 use kds_plugin_gimp::symbols::Library;
 use kds_plugin_gimp::task::Task;
-use kds_plugin_gimp::threads;
 use object::{PlugInClass, TypeQuery};
 
 type Pointer = *mut c_void;

@@ -33,4 +33,3 @@ pub mod restorer;
 pub mod settings;
 pub mod symbols;
 pub mod task;
-pub mod threads;

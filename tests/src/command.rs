@@ -19,8 +19,6 @@ pub fn build_folder() -> Result<PathBuf> {
 pub fn kds() -> Result<Command> {
     let mut command = Command::new(built("kds")?);
     built("libkds.so")?;
-    // Many tests run at once: threads that spin while they wait would keep others from working.
-    command.env("OMP_WAIT_POLICY", "passive");
     command.env_remove("KDS_REGISTRY").env("XDG_CONFIG_HOME", build_folder()?.join("no-configuration"));
     Ok(command)
 }

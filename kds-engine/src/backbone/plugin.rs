@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use kds_plugin_api::backbone::{self as api, OpenBackbone, OpenTile};
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
-use super::told::Told;
+use super::told::checked;
 use super::{Backbone, Condition, Prompt, Spec};
 use crate::schedule::{NoiseSchedule, Prediction};
 use crate::{Error, Result};
@@ -37,12 +37,12 @@ impl Plugin {
         })?;
         let backbone = backbone.map_err(|error| wrong(error.to_string()))?;
         let spec = backbone.spec().map_err(|error| wrong(error.to_string()))?;
-        let spec = told(spec).and_then(Told::check).map_err(wrong)?;
+        let spec = spec_of(spec).map_err(wrong)?;
         Ok(Self { library: library.to_owned(), backbone, spec })
     }
 
     fn failed(&self, error: kds_plugin_api::Error) -> Error {
-        Error::Model { path: self.library.clone(), reason: error.to_string() }
+        Error::Model { path: self.library.clone(), reason: format!("{error}; ask the author of the library") }
     }
 
     fn tile<'a>(&self, condition: &'a Condition) -> Result<&'a OpenTile> {
@@ -50,27 +50,33 @@ impl Plugin {
     }
 }
 
-fn told(spec: api::Spec) -> std::result::Result<Told, String> {
+fn spec_of(spec: api::Spec) -> std::result::Result<Spec, String> {
     let prediction = match spec.prediction {
         api::Prediction::EPSILON => Prediction::Epsilon,
         api::Prediction::V => Prediction::V,
         api::Prediction::X0 => Prediction::X0,
         api::Prediction(other) => return Err(format!("its prediction is {other}, which this version does not know")),
     };
-    Ok(Told {
+    let alphas_cumprod = spec.alphas_cumprod.into_vec();
+    checked(Spec {
         scale: spec.scale,
         fills_holes: spec.fills_holes,
+        takes_prompt: false,
         latent_channels: spec.latent_channels,
         downscale: spec.downscale,
         multiple: spec.multiple,
         largest_side: spec.largest_side,
         overlap: spec.overlap,
+        context: spec.overlap,
         latent_std: spec.latent_std,
         prediction,
-        schedule: NoiseSchedule::from_alphas_cumprod(spec.alphas_cumprod).map_err(|error| error.to_string())?,
+        schedule: NoiseSchedule::from_alphas_cumprod(alphas_cumprod).map_err(|error| error.to_string())?,
         steps_offset: 0,
         activation_bytes: spec.activation_bytes,
+        // `checked` says how many.
+        decode_bytes: 0,
         device: Device::Cpu,
+        kind: Kind::Float,
     })
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tch::{CModule, Device, IValue, Kind, Tensor};
 
-use super::told::Told;
+use super::told::checked;
 use super::{Backbone, Condition, Prompt, Shared, Spec};
 use crate::nn::Loading;
 use crate::schedule::SchedulerConfig;
@@ -74,8 +74,8 @@ impl TorchScript {
         let IValue::String(told) = told else { return Err(wrong("its method 'spec' gives no text".to_owned())) };
         let described: Description =
             serde_json::from_str(&told).map_err(|error| wrong(format!("its spec: {error}")))?;
-        let told = described.told(loading.device).map_err(|error| wrong(format!("its spec: {error}")))?;
-        let spec = told.check().map_err(wrong)?;
+        let spec = described.spec(loading.device).map_err(|error| wrong(format!("its spec: {error}")))?;
+        let spec = checked(spec).map_err(wrong)?;
         Ok(Self { module: Shared(module), path: path.to_owned(), spec })
     }
 
@@ -104,21 +104,26 @@ fn first_line(error: &tch::TchError) -> String {
 }
 
 impl Description {
-    fn told(self, device: Device) -> Result<Told> {
-        Ok(Told {
+    fn spec(self, device: Device) -> Result<Spec> {
+        Ok(Spec {
             scale: self.scale,
             fills_holes: self.fills_holes,
+            takes_prompt: false,
             latent_channels: self.latent_channels,
             downscale: self.downscale,
             multiple: self.multiple.unwrap_or(self.downscale),
             largest_side: self.largest_side,
             overlap: self.overlap,
+            context: self.overlap,
             latent_std: self.latent_std,
             prediction: self.scheduler.prediction_type,
             schedule: self.scheduler.schedule()?,
             steps_offset: self.scheduler.steps_offset,
             activation_bytes: self.activation_bytes,
+            // `checked` says how many.
+            decode_bytes: 0,
             device,
+            kind: Kind::Float,
         })
     }
 }

@@ -98,15 +98,15 @@ mod tests {
 
     #[test]
     fn a_step_to_the_clean_level_is_exactly_x0() {
-        let x0 = Tensor::from_slice(&[0.1f32, -3.7]);
-        let x = Tensor::from_slice(&[1e30f32, 5.0]);
+        let x0 = Tensor::f_from_slice(&[0.1f32, -3.7]).unwrap();
+        let x = Tensor::f_from_slice(&[1e30f32, 5.0]).unwrap();
         let from = Level { timestep: 0.0, alpha: 0.6, sigma: 0.8 };
         assert_eq!(Step::deterministic(from, Level::CLEAN).apply(&x, &x0, &[], None).unwrap(), x0);
     }
 
     #[test]
     fn missing_tensors_are_an_error() {
-        let x = Tensor::from_slice(&[1.0f32]);
+        let x = Tensor::f_from_slice(&[1.0f32]).unwrap();
         let earlier = [x.shallow_clone(), x.shallow_clone()];
         let step = Step { state: 1.0, clean: 1.0, change: 0.5, earlier_change: 0.5, noise: 0.5 };
         assert!(step.apply(&x, &x, &[], Some(&x)).is_err());

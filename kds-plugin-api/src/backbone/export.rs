@@ -8,8 +8,8 @@ use abi_stable::erased_types::TD_Opaque;
 use abi_stable::std_types::{RErr, ROk, ROption, RStr};
 
 use super::interface::{
-    Answer, BackboneInterface, BackboneInterface_TO, BackboneObject, SpecData, TensorData, TensorMutData,
-    TileInterface, TileInterface_TO, TileObject,
+    Answer, BackboneInterface, BackboneInterface_TO, BackboneObject, TensorData, TensorMutData, TileInterface,
+    TileInterface_TO, TileObject,
 };
 use super::{Backbone, Spec, Tensor, TensorMut, Tile};
 use crate::{Error, Status};
@@ -22,24 +22,8 @@ pub fn opened<B: Backbone>(library: RStr<'_>, open: fn(&Path) -> Result<B, Error
 struct Exported<B>(B);
 
 impl<B: Backbone> BackboneInterface for Exported<B> {
-    fn spec(&self) -> Answer<SpecData> {
-        answer(|| {
-            let Spec { scale, fills_holes, latent_channels, downscale, multiple, largest_side, .. } = self.0.spec();
-            let Spec { overlap, latent_std, prediction, alphas_cumprod, activation_bytes, .. } = self.0.spec();
-            Ok(SpecData {
-                scale,
-                fills_holes,
-                latent_channels,
-                downscale,
-                multiple,
-                largest_side,
-                overlap,
-                latent_std,
-                prediction,
-                alphas_cumprod: alphas_cumprod.into(),
-                activation_bytes,
-            })
-        })
+    fn spec(&self) -> Answer<Spec> {
+        answer(|| Ok(self.0.spec()))
     }
 
     fn tile(&self, image: TensorData<'_>, mask: ROption<TensorData<'_>>) -> Answer<TileObject> {

@@ -7,10 +7,10 @@
 use abi_stable::library::RootModule;
 use abi_stable::prefix_type::PrefixTypeTrait;
 use abi_stable::sabi_types::VersionStrings;
-use abi_stable::std_types::{RBox, ROption, RSlice, RSliceMut, RStr, RVec};
+use abi_stable::std_types::{RBox, ROption, RSlice, RSliceMut, RStr};
 use abi_stable::{StableAbi, declare_root_module_statics, package_version_strings, sabi_trait};
 
-use super::Prediction;
+use super::Spec;
 pub use super::export::opened;
 pub use crate::restorer::interface::Answer;
 
@@ -46,23 +46,6 @@ pub fn module(open: extern "C" fn(RStr<'_>) -> Answer<BackboneObject>) -> Backbo
     BackboneModule { open }.leak_into_prefix()
 }
 
-/// [`super::Spec`].
-#[repr(C)]
-#[derive(StableAbi, Debug, Clone)]
-pub struct SpecData {
-    pub scale: usize,
-    pub fills_holes: bool,
-    pub latent_channels: usize,
-    pub downscale: usize,
-    pub multiple: usize,
-    pub largest_side: usize,
-    pub overlap: usize,
-    pub latent_std: f64,
-    pub prediction: Prediction,
-    pub alphas_cumprod: RVec<f64>,
-    pub activation_bytes: usize,
-}
-
 /// [`super::Tensor`].
 #[repr(C)]
 #[derive(StableAbi, Clone, Copy)]
@@ -83,7 +66,7 @@ pub struct TensorMutData<'a> {
 #[sabi_trait]
 pub trait BackboneInterface: Send + Sync {
     /// What the model is.
-    fn spec(&self) -> Answer<SpecData>;
+    fn spec(&self) -> Answer<Spec>;
     /// Looks at a piece of a picture.
     #[sabi(last_prefix_field)]
     fn tile(&self, image: TensorData<'_>, mask: ROption<TensorData<'_>>) -> Answer<TileObject>;

@@ -73,6 +73,7 @@ pub mod interface;
 mod open;
 
 use abi_stable::StableAbi;
+use abi_stable::std_types::RVec;
 
 pub use open::{OpenBackbone, OpenTile, open};
 
@@ -110,7 +111,8 @@ pub trait Tile: Send + Sync {
 }
 
 /// What a model is. Begin with [`Spec::new`].
-#[derive(Debug, Clone, PartialEq)]
+#[repr(C)]
+#[derive(StableAbi, Debug, Clone, PartialEq)]
 pub struct Spec {
     /// Output pixels per input pixel, along a side: 1 to 16.
     pub scale: usize,
@@ -132,7 +134,7 @@ pub struct Spec {
     pub prediction: Prediction,
     /// The product of 1 - beta up to each training timestep, falling, within 0..1: [`cosine_schedule`] or
     /// [`scaled_linear_schedule`].
-    pub alphas_cumprod: Vec<f64>,
+    pub alphas_cumprod: RVec<f64>,
     /// Bytes that one call of `predict` needs per latent and input pixel, beyond its argument and result.
     pub activation_bytes: usize,
 }
@@ -140,7 +142,7 @@ pub struct Spec {
 impl Spec {
     /// A model whose latents are as large as its input: three channels, v-prediction, tiles of at most 512 pixels that
     /// overlap by 32.
-    pub fn new(scale: usize, alphas_cumprod: Vec<f64>) -> Self {
+    pub fn new(scale: usize, alphas_cumprod: impl Into<RVec<f64>>) -> Self {
         Self {
             scale,
             fills_holes: false,
@@ -151,7 +153,7 @@ impl Spec {
             overlap: 32,
             latent_std: 1.0,
             prediction: Prediction::V,
-            alphas_cumprod,
+            alphas_cumprod: alphas_cumprod.into(),
             activation_bytes: 64,
         }
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use abi_stable::std_types::{ROption, RStr};
 
-use super::interface::{BackboneModule_Ref, BackboneObject, SpecData, TensorData, TensorMutData, TileObject};
+use super::interface::{BackboneModule_Ref, BackboneObject, TensorData, TensorMutData, TileObject};
 use super::{Spec, Tensor, TensorMut};
 use crate::load::load;
 use crate::{Error, LoadError, Status};
@@ -33,32 +33,7 @@ impl OpenBackbone {
     /// # Errors
     /// [`Status::PANIC`].
     pub fn spec(&self) -> Result<Spec, Error> {
-        let SpecData {
-            scale,
-            fills_holes,
-            latent_channels,
-            downscale,
-            multiple,
-            largest_side,
-            overlap,
-            latent_std,
-            prediction,
-            alphas_cumprod,
-            activation_bytes,
-        } = self.object.spec().into_result()?;
-        Ok(Spec {
-            scale,
-            fills_holes,
-            latent_channels,
-            downscale,
-            multiple,
-            largest_side,
-            overlap,
-            latent_std,
-            prediction,
-            alphas_cumprod: alphas_cumprod.into_vec(),
-            activation_bytes,
-        })
+        self.object.spec().into_result()
     }
 
     /// [`Backbone::tile`](super::Backbone::tile).

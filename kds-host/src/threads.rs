@@ -1,8 +1,9 @@
-//! How threads of libtorch wait for each other.
+//! How threads of libtorch wait for each other, for programs that are nothing but a host.
 
 /// Lets threads of libtorch sleep while they wait, unless the person has chosen another way. By default they spin, which
-/// is a little faster on a machine with nothing else to do; but beside others who use the processors, GIMP among them,
-/// each waits for one that is not running: a picture of 12 x 10 pixels took 24.5 s that way, and 0.4 s this way.
+/// gains nothing on a machine with nothing else to do, and beside others who use the processors, GIMP among them, each
+/// waits for one that is not running: a picture of 12 x 10 pixels took 24.5 s that way, and 0.4 s this way
+/// (`docs/performance.md`).
 ///
 /// # Safety
 /// The process has no other threads yet: call it first of all.
