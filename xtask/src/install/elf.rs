@@ -1,11 +1,13 @@
 //! Shared libraries as files: what they need, and how they are made fit to be moved.
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, bail};
 use object::Endianness;
-use object::elf::{DT_NEEDED, DT_RPATH, DT_RUNPATH, FileHeader64};
+use object::elf::{DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_SONAME, Dyn64, FileHeader64};
 use object::read::elf::{Dyn, FileHeader, SectionHeader};
 use object::read::{ReadCache, StringTable};
 use std::fs::{self, File};
+use std::mem::{offset_of, size_of};
+use std::ops::Range;
 use std::path::Path;
 use std::process::Command;
 
@@ -46,18 +48,65 @@ fn parse(data: &ReadCache<File>) -> object::read::Result<Dynamic> {
 }
 
 /// The bytes of a library under this soname that looks for other libraries only in `search`, less what [`stripped`]
-/// leaves out. It must have a soname and a search path before: there is no room for further entries.
+/// leaves out. Both are written over the search path that it has, so that nothing in it moves: `kds-plugin-ffi/build.rs`
+/// makes that long enough.
 pub fn renamed(library: &Path, soname: &str, search: &str) -> Result<Vec<u8>> {
-    let before = stripped(library)?;
-    let rewritten = || {
-        let mut rewriter = object_rewrite::Rewriter::read(&before)?;
-        rewriter.elf_set_soname(soname.into())?;
-        rewriter.elf_set_runpath(search.into())?;
-        let mut after = Vec::new();
-        rewriter.write(&mut after)?;
-        Ok::<_, object_rewrite::Error>(after)
+    let mut bytes = stripped(library)?;
+    let wrong = || format!("cannot change the dynamic section of {}", library.display());
+    let found = Places::find(&bytes).with_context(wrong)?;
+    let Some(Places { search: room, soname: entry, strings, endian }) = found else {
+        bail!("{}: it has no soname or no search path; was it linked with LIBTORCH unset?", wrong());
     };
-    rewritten().map_err(|failure| anyhow!("cannot change the dynamic section of {}: {failure}", library.display()))
+    let text = format!("{search}\0{soname}\0");
+    if room.len() < text.len() {
+        bail!("{}: its search path has {} bytes, {} are needed", wrong(), room.len(), text.len());
+    }
+    let position = (room.start + search.len() + 1 - strings) as u64;
+    bytes[room.clone()].fill(0);
+    bytes[room.start..][..text.len()].copy_from_slice(text.as_bytes());
+    let position = if endian == Endianness::Little { position.to_le_bytes() } else { position.to_be_bytes() };
+    bytes[entry..][..position.len()].copy_from_slice(&position);
+    Ok(bytes)
+}
+
+/// Where in the file of a library the parts of its dynamic section lie that [`renamed`] changes.
+struct Places {
+    /// The search path, with the zero that ends it.
+    search: Range<usize>,
+    /// The position of the soname among the strings, as a number.
+    soname: usize,
+    /// Where the strings begin.
+    strings: usize,
+    endian: Endianness,
+}
+
+impl Places {
+    fn find(data: &[u8]) -> object::read::Result<Option<Self>> {
+        let header = FileHeader64::<Endianness>::parse(data)?;
+        let endian = header.endian()?;
+        let sections = header.sections(endian, data)?;
+        for section in sections.iter() {
+            let Some((entries, link)) = section.dynamic(endian, data)? else { continue };
+            let strings = sections.section(link)?.sh_offset(endian) as usize;
+            let names = sections.strings(endian, data, link)?;
+            let (mut search, mut soname) = (None, None);
+            for (index, entry) in entries.iter().enumerate() {
+                match entry.tag32(endian) {
+                    Some(DT_RPATH | DT_RUNPATH) => {
+                        let start = strings + entry.d_val(endian) as usize;
+                        search = Some(start..start + entry.string(endian, names)?.len() + 1);
+                    }
+                    Some(DT_SONAME) => {
+                        let entry = index * size_of::<Dyn64<Endianness>>() + offset_of!(Dyn64<Endianness>, d_val);
+                        soname = Some(section.sh_offset(endian) as usize + entry);
+                    }
+                    _ => {}
+                }
+            }
+            return Ok(search.zip(soname).map(|(search, soname)| Self { search, soname, strings, endian }));
+        }
+        Ok(None)
+    }
 }
 
 /// The bytes of a program or library without the line tables for debuggers, which are most of it.
@@ -69,4 +118,52 @@ pub fn stripped(file: &Path) -> Result<Vec<u8>> {
         status => bail!("strip could not read {} ({status}); its own message is above", file.display()),
     }
     fs::read(stripped.path()).with_context(|| format!("cannot read {}", stripped.path().display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A library under the name `old.so` that searches in `search`.
+    fn library(folder: &Path, search: &str) -> std::path::PathBuf {
+        let file = folder.join("library.so");
+        let mut compile = Command::new("cc");
+        compile.args(["-shared", "-x", "c", "-", "-x", "none", "-lm", "-Wl,--no-as-needed"]);
+        compile.arg(format!("-Wl,-soname,old.so,--enable-new-dtags,-rpath,{search}")).arg("-o").arg(&file);
+        compile.stdin(std::process::Stdio::null());
+        assert!(compile.status().unwrap().success());
+        file
+    }
+
+    /// As the loader sees it: `readelf -d`.
+    fn shown(file: &Path) -> String {
+        let output = Command::new("readelf").args(["-d", "-W"]).arg(file).output().unwrap();
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+
+    #[test]
+    fn soname_and_search_path_change_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = library(folder.path(), "/a/long/path/with/room/for/all/that/is/written");
+        let before = shown(&file);
+        let renamed = renamed(&file, "new.so.1", "$ORIGIN/elsewhere").unwrap();
+        fs::write(&file, renamed).unwrap();
+        let expected = before
+            .replace("soname: [old.so]", "soname: [new.so.1]")
+            .replace("/a/long/path/with/room/for/all/that/is/written", "$ORIGIN/elsewhere");
+        assert_ne!(before, expected);
+        // strip may move sections, so what is compared is what the loader looks up by name.
+        let names =
+            |shown: &str| shown.lines().filter(|line| line.contains('[')).map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(names(&shown(&file)), names(&expected));
+    }
+
+    #[test]
+    fn a_library_without_room_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = library(folder.path(), "/short");
+        let message = renamed(&file, "new.so.1", "$ORIGIN/elsewhere").unwrap_err().to_string();
+        assert!(message.contains("its search path has 7 bytes, 27 are needed"), "{message}");
+    }
 }
