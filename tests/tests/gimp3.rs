@@ -2,7 +2,7 @@
 
 use kds_tests::gimp::Version::Three;
 use kds_tests::gimp::pixels::{FEW, PIXELS, every_kind};
-use kds_tests::gimp::{places, refusals};
+use kds_tests::gimp::{cancelled, places, refusals};
 
 #[test]
 fn restoring_does_what_the_command_does_with_every_kind_of_pixels() {
@@ -38,6 +38,11 @@ fn the_selection_is_filled() {
 #[test]
 fn refusals_say_what_to_do() {
     refusals::refusals_say_what_to_do(Three).unwrap();
+}
+
+#[test]
+fn a_killed_restoration_leaves_the_image_untouched() {
+    cancelled::a_killed_restoration_leaves_the_image_untouched(Three).unwrap();
 }
 
 #[test]

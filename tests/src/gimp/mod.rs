@@ -4,6 +4,7 @@
 //! use, and `words.scm` builds on them. A script tells what it finds by `(tell "name" value)`.
 
 pub mod by_keyboard;
+pub mod cancelled;
 pub mod pixels;
 pub mod places;
 pub mod refusals;
@@ -210,6 +211,20 @@ impl Session {
             "the script did not come to its end; it told {facts:?}, GIMP said:\n{said}"
         );
         Ok(facts)
+    }
+
+    /// The process of the plug-in, where it is at work.
+    pub fn plug_in(&self) -> Result<Option<u32>> {
+        let ours = format!("GIMP3_DIRECTORY={}", self.folder_inside().join("profile").display());
+        for process in fs::read_dir("/proc")?.flatten() {
+            let program = fs::read_link(process.path().join("exe")).unwrap_or_default();
+            let environment = fs::read(process.path().join("environ")).unwrap_or_default();
+            let is_plug_in = program.file_name().is_some_and(|name| name.to_string_lossy().starts_with("kds-gimp"));
+            if is_plug_in && String::from_utf8_lossy(&environment).split('\0').any(|variable| variable == ours) {
+                return Ok(process.file_name().to_string_lossy().parse().ok());
+            }
+        }
+        Ok(None)
     }
 
     /// Writes a picture into the folder.

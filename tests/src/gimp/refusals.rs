@@ -10,7 +10,7 @@ use super::pixels::write_pictures;
 use super::{Session, Version};
 
 /// What each call is refused with: its name, the script, and parts of the message.
-const REFUSALS: [(&str, &str, &[&str]); 11] = [
+const REFUSALS: [(&str, &str, &[&str]); 12] = [
     ("group", "(kds plug-in-kds-restore image group)", &["layer group", "select one of the layers"]),
     ("mask", "(kds plug-in-kds-restore image mask)", &["no layer but a mask", "select the picture of a layer"]),
     ("locked", "(kds plug-in-kds-restore image locked)", &["locked", "unlock"]),
@@ -46,15 +46,23 @@ const REFUSALS: [(&str, &str, &[&str]); 11] = [
         "(kds plug-in-kds-inpaint deselected (top-layer deselected))",
         &["nothing is selected", "select what"],
     ),
+    // The registry of the test hides the only one.
+    (
+        "no model",
+        "(kds plug-in-kds-inpaint image layer)",
+        &["there is no model for inpainting", "add one of that task to ~/.config/kds/registry.toml"],
+    ),
 ];
 
 /// Every refusal of a call, and that the image is as before.
 pub fn refusals_say_what_to_do(version: Version) -> Result<()> {
     let session = Session::new(version, "refusals")?;
     write_pictures(&session)?;
-    let starved = "[[model]]\nid = \"starved\"\ntitle = \"Little memory\"\ntask = \"restoration\"\nscale = 1\n\
-                   backbone = \"residual\"\npath = \"model\"\n[model.defaults]\nmemory = \"1MiB\"\n";
-    fs::write(session.folder().join("registry.toml"), starved)?;
+    let registry = "[[model]]\nid = \"starved\"\ntitle = \"Little memory\"\ntask = \"restoration\"\nscale = 1\n\
+                   backbone = \"residual\"\npath = \"model\"\n[model.defaults]\nmemory = \"1MiB\"\n\
+                   [[model]]\nid = \"kds-inpaint\"\ntitle = \"Fills no holes\"\ntask = \"restoration\"\nscale = 1\n\
+                   backbone = \"residual\"\npath = \"model\"\n";
+    fs::write(session.folder().join("registry.toml"), registry)?;
     copy_model(&session.folder().join("model"))?;
     session.set("KDS_REGISTRY", &session.folder_inside().join("registry.toml").display().to_string())?;
     let mut script = String::from(

@@ -164,16 +164,7 @@ impl Window {
 
     /// Whether the plug-in is at work.
     pub fn plug_in_runs(&self) -> Result<bool> {
-        let ours = format!("GIMP3_DIRECTORY={}", self.session.folder_inside().join("profile").display());
-        for process in fs::read_dir("/proc")?.flatten() {
-            let program = fs::read_link(process.path().join("exe")).unwrap_or_default();
-            let environment = fs::read(process.path().join("environ")).unwrap_or_default();
-            let is_plug_in = program.file_name().is_some_and(|name| name.to_string_lossy().starts_with("kds-gimp"));
-            if is_plug_in && String::from_utf8_lossy(&environment).split('\0').any(|variable| variable == ours) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        Ok(self.session.plug_in()?.is_some())
     }
 
     fn display(&self) -> Result<String> {
