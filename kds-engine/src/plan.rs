@@ -112,7 +112,8 @@ fn check_size(width: usize, height: usize) -> Result<()> {
     Ok(())
 }
 
-/// The picture as it was given and as the network is told of it, its result while tiles are blended, the confidence map, and the caller's copy of the result.
+/// The picture as it was given and as the network is told of it, its result while tiles are blended, the confidence map,
+/// and the caller's copy of the result.
 fn fixed_bytes(width: usize, height: usize, scale: usize) -> u64 {
     let pixels = width as u64 * height as u64;
     pixels * 24 + pixels * (scale * scale) as u64 * (12 + 4 + 8)
@@ -127,14 +128,14 @@ fn tile_bytes_per_pixel(spec: &Spec, particles: usize, batch: usize) -> u64 {
     (states + network.max(spec.decode_bytes)) as u64
 }
 
-/// What waits for the choice of a particle, of `count` tiles of `area` pixels: the finished latents in half precision, and what the network knew of the tile,
-/// which takes no more than the picture and as many planes of detail.
+/// What waits for the choice of a particle, of `count` tiles of `area` pixels: the finished latents in half precision, and
+/// what the network knew of the tile, at most twelve numbers a pixel: the guess, its detail, its holes, what it changed.
 fn kept_bytes(spec: &Spec, particles: usize, count: usize, area: usize) -> u64 {
     if count == 1 {
         return 0;
     }
     let latents = particles * spec.latent_channels * 2 / (spec.downscale * spec.downscale).max(1);
-    (count as u64).saturating_mul(area as u64 * (latents + 4 * 9) as u64)
+    (count as u64).saturating_mul(area as u64 * (latents + 4 * 12) as u64)
 }
 
 fn least_common_multiple(a: usize, b: usize) -> usize {

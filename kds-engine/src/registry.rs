@@ -92,24 +92,30 @@ impl BackboneKind {
 }
 
 const BUILT_IN: &str = include_str!("../../models/registry.toml");
-/// A model folder, compiled in.
+/// A model folder, compiled in: these files, and those that are named.
 macro_rules! built_in {
-    ($name:literal) => {
+    ($name:literal $(, $file:literal)*) => {
         (
             $name,
             &[
-                built_in!($name, "model_index.json"),
-                built_in!($name, "unet/config.json"),
-                built_in!($name, "unet/diffusion_pytorch_model.safetensors"),
-                built_in!($name, "scheduler/scheduler_config.json"),
+                built_in_file!($name, "model_index.json"),
+                built_in_file!($name, "unet/config.json"),
+                built_in_file!($name, "unet/diffusion_pytorch_model.safetensors"),
+                built_in_file!($name, "scheduler/scheduler_config.json"),
+                $(built_in_file!($name, $file)),*
             ],
         )
     };
+}
+macro_rules! built_in_file {
     ($name:literal, $file:literal) => {
         ($file, include_bytes!(concat!("../../models/", $name, "/", $file)))
     };
 }
-const BUILT_IN_FILES: &[(&str, &[BuiltInFile])] = &[built_in!("kds-photo-x4"), built_in!("kds-photo-x1")];
+const BUILT_IN_FILES: &[(&str, &[BuiltInFile])] = &[
+    built_in!("kds-photo-x4"),
+    built_in!("kds-photo-x1", "predictor/config.json", "predictor/diffusion_pytorch_model.safetensors"),
+];
 
 /// Registry files are written by people.
 const LARGEST_FILE: u64 = 1 << 20;

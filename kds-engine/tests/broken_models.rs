@@ -2,7 +2,9 @@
 
 mod reference;
 
-use kds_engine::backbone::{LdmSr, ModelFiles, SdInpaint};
+use std::path::Path;
+
+use kds_engine::backbone::{LdmSr, ModelFiles, Residual, SdInpaint};
 use kds_engine::nn::Loading;
 use reference::model::case;
 use reference::{Described, Folder, weights};
@@ -15,10 +17,33 @@ fn errors(model: &str, folder: &Folder) -> [Option<String>; 2] {
         let files = ModelFiles::Folder(folder.path());
         let error = match model {
             "ldm_sr_leading" => LdmSr::load(&files, loading).err(),
+            RESIDUAL => Residual::load(&files, loading).err(),
             _ => SdInpaint::load(&files, loading).err(),
         };
         error.map(|error| error.to_string())
     })
+}
+
+/// The small copy of kds-photo-x1 of `tools/golden/residual.py`.
+const RESIDUAL: &str = "residual_x1";
+
+/// A whole model, as files.
+fn whole(model: &str) -> Folder {
+    if model != RESIDUAL {
+        return case(model).folder();
+    }
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden").join(model);
+    let folder = Folder::new();
+    for component in ["unet", "predictor"] {
+        for file in ["config.json", "diffusion_pytorch_model.safetensors"] {
+            let name = format!("{component}/{file}");
+            folder.write(&name, &std::fs::read(golden.join(&name)).unwrap());
+        }
+    }
+    for name in ["model_index.json", "scheduler/scheduler_config.json"] {
+        folder.write(name, &std::fs::read(golden.join(name)).unwrap());
+    }
+    folder
 }
 
 /// Each breaks one file of a whole model; the error holds all of the words.
@@ -160,9 +185,42 @@ fn broken_models_are_refused_with_file_and_reason() {
         (SD, |f| f.write("tokenizer/merges.txt", b"x y z"), &["tokenizer/vocab.json", "byte-pair"]),
         (SD, |f| f.write("tokenizer/merges.txt", &[0xff]), &["tokenizer/merges.txt", "utf-8"]),
         (SD, |f| f.write("tokenizer/tokenizer.json", b"{}"), &["tokenizer/tokenizer.json"]),
+        (
+            RESIDUAL,
+            |f| std::fs::remove_dir_all(f.path().join("predictor")).unwrap(),
+            &["predictor/config.json", "cannot be read"],
+        ),
+        (
+            RESIDUAL,
+            |f| std::fs::remove_file(f.path().join("predictor/diffusion_pytorch_model.safetensors")).unwrap(),
+            &["predictor/", "no weights"],
+        ),
+        (
+            RESIDUAL,
+            |f| edit(f, "predictor/config.json", "shuffle", json!(0)),
+            &["predictor/config.json", "shuffle is 0"],
+        ),
+        (RESIDUAL, |f| edit(f, "predictor/config.json", "middle_layers", json!(0)), &["middle_layers is 0"]),
+        (RESIDUAL, |f| edit(f, "predictor/config.json", "middle_layers", json!(3)), &["'middle.blocks.2.norm.weight'"]),
+        (
+            RESIDUAL,
+            |f| edit(f, "predictor/config.json", "layers_per_block", json!(2)),
+            &["'down.0.blocks.1.norm.weight'"],
+        ),
+        (
+            RESIDUAL,
+            |f| edit(f, "predictor/config.json", "block_out_channels", json!([])),
+            &["block_out_channels has 0"],
+        ),
+        (
+            RESIDUAL,
+            |f| edit(f, "model_index.json", "scale", json!(2)),
+            &["model_index.json", "predictor must have scale 1"],
+        ),
+        (RESIDUAL, |f| edit(f, "model_index.json", "predictor", Value::Null), &["unet/config.json", "in_channels 118"]),
     ];
     for (model, damage, expected) in table {
-        let folder = case(model).folder();
+        let folder = whole(model);
         assert_eq!(errors(model, &folder), [None, None], "the model is whole");
         damage(&folder);
         for message in errors(model, &folder) {

@@ -20,9 +20,12 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools" / "train"))
 import photo_x1  # noqa: E402
 import photo_x4  # noqa: E402
+import same_size  # noqa: E402
+from predictor import Predictor  # noqa: E402
 
 SMALL = dict(block_out_channels=(8, 8), layers_per_block=1, norm_num_groups=4,
              down_block_types=("DownBlock2D",) * 2, up_block_types=("UpBlock2D",) * 2)  # fmt: skip
+SMALL_PREDICTOR = dict(shuffle=2, block_out_channels=(6, 10, 8), layers_per_block=1, middle_layers=2)
 
 
 def main(folder: Path) -> None:
@@ -30,18 +33,36 @@ def main(folder: Path) -> None:
     hole = torch.zeros(1, 1, 40, 56)
     hole[..., 5:30, 11:37] = 1
     hole[..., 38:, 50:] = 1
-    filled = photo_x1.fill(picture, hole)
-    save(folder / "residual_x1", "kds-photo-x1", photo_x1, (filled, hole), dict(image=picture, mask=hole, filled=filled))
+    filled = same_size.fill(picture, hole)
+    guess = predict(folder / "residual_x1" / "predictor", filled, hole)
+    save(folder / "residual_x1", "kds-photo-x1", photo_x1, (guess, hole, filled - guess), dict(image=picture, mask=hole, filled=filled))
     low = picture[..., :12, :16]
     save(folder / "residual_x4", "kds-photo-x4", photo_x4, (low,), dict(image=low))
+
+
+def perturb(model: torch.nn.Module) -> None:
+    """Away from the numbers of the initialisation, some of which are zero."""
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+
+
+def predict(folder: Path, filled: torch.Tensor, hole: torch.Tensor) -> torch.Tensor:
+    torch.manual_seed(3)
+    predictor = Predictor(**SMALL_PREDICTOR)
+    perturb(predictor)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text(json.dumps(SMALL_PREDICTOR, indent=2) + "\n")
+    save_file(predictor.state_dict(), folder / "diffusion_pytorch_model.safetensors")
+    with torch.no_grad():
+        return predictor(filled, hole)
 
 
 def save(folder: Path, source: str, kind, known: tuple, tensors: dict) -> None:
     torch.manual_seed(2)
     model = UNet2DModel(**kind.UNET_CONFIG | SMALL).eval()
+    perturb(model)
     with torch.no_grad():
-        for parameter in model.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
         condition = kind.condition(*known)
         x, latents = torch.randn(2, 2, 48, *condition.shape[-2:])
         inputs = torch.cat([x, condition.expand(2, -1, -1, -1)], 1)

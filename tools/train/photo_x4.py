@@ -11,11 +11,14 @@ a thousandth of the variance of its inputs, and after 6,750 iterations a predict
 the residual.
 """
 
+import sys
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from diffusers import UNet2DModel
 
+import diffusion
 from degrade import degrade
 
 SCALE = 4
@@ -80,3 +83,7 @@ def known(high: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray]:
 def prepare(low: torch.Tensor) -> tuple[torch.Tensor]:
     """Of a batch of `known`, scaled to [-1, 1], what the functions above take."""
     return (low,)
+
+
+def objective(options, device):
+    return diffusion.objective(sys.modules[__name__], options, device)

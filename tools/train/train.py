@@ -5,9 +5,6 @@
 The folder RUN keeps `checkpoint.pt` (everything, every 250 iterations; start the same command again to go on) and
 `log.tsv`. The learning rate is constant after a warm-up and falls to zero over the last part (warm-up, stable, decay),
 so a longer run may start from the checkpoint that the stable part leaves behind. `export.py` writes the weights.
-
-The loss is the mean squared error of v. In the last part (`--perceptual-from`) LPIPS of the predicted x0 is added,
-weighted by alphas_cumprod, so only where the noise leaves detail to judge.
 """
 
 import argparse
@@ -19,15 +16,15 @@ from pathlib import Path
 
 import torch
 
-from lpips import Lpips
 from photos import Crops
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", choices=["photo_x4", "photo_x1"])
+    parser.add_argument("model", choices=["photo_x4", "predictor_x1", "photo_x1"])
     parser.add_argument("--photos", type=Path, required=True)
-    parser.add_argument("--lpips", type=Path, required=True)
+    parser.add_argument("--lpips", type=Path, help="lpips_alex.safetensors, for diffusion models")
+    parser.add_argument("--predictor", type=Path, help="safetensors of predictor_x1, for photo_x1")
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="safetensors to start from when RUN has no checkpoint")
     parser.add_argument("--iterations", type=int, default=17_500)
@@ -71,10 +68,9 @@ def main() -> None:
     crops = Crops(options.photos, options.batch, options.side, kind.known, options.seed + iteration)
     print(f"{len(crops.images)} photographs, {crops.areas.sum() / 1e6:.0f} megapixels, from iteration {iteration}", flush=True)
     batches = crops.ahead()
-    distance = Lpips(options.lpips).to(device, memory_format=torch.channels_last)
+    losses = kind.objective(options, device)
     forward = torch.compile(model)
-    alphas = kind.alphas_cumprod().float().to(device)
-    total, start, losses = options.iterations, time.time() - seconds, []
+    total, start, errors = options.iterations, time.time() - seconds, []
     begun, first = time.time(), iteration
 
     while iteration < total:
@@ -88,26 +84,9 @@ def main() -> None:
 
         high, *known = (x.to(device, non_blocking=True) for x in next(batches))
         known = kind.prepare(*known)
-        x0 = kind.encode(high, *known)
-        # One stratified draw per crop: less variance of the loss over noise levels than independent draws. More of them
-        # where there is much noise: there the picture is decided, and few samplers visit the other end.
-        share = (torch.arange(len(x0), device=device) + torch.rand(len(x0), device=device)) / len(x0)
-        t = (share**options.exponent * 1000).long().clamp(max=999)
-        alpha = alphas[t].sqrt().view(-1, 1, 1, 1)
-        sigma = (1 - alphas[t]).sqrt().view(-1, 1, 1, 1)
-        noise = torch.randn_like(x0)
-        noisy, v = alpha * x0 + sigma * noise, alpha * noise - sigma * x0
         with torch.autocast(device, dtype=torch.bfloat16):
-            inputs = torch.cat([noisy, kind.condition(*known)], 1).to(memory_format=torch.channels_last)
-            predicted = forward(inputs, t).sample
-        predicted = predicted.float()
-        loss = (predicted - v).square().mean()
-        losses.append(loss.item())
-        if fraction >= options.perceptual_from:
-            image = kind.decode(alpha * noisy - sigma * predicted, *known).clamp(-1.2, 1.2)
-            with torch.autocast(device, dtype=torch.bfloat16):
-                perceptual = distance(image, high)
-            loss = loss + options.perceptual * (alphas[t] * perceptual).mean()
+            error, loss = losses(forward, fraction, high, *known)
+        errors.append(error.item())
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -118,11 +97,11 @@ def main() -> None:
         with torch.no_grad():
             torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
         if iteration % 100 == 0:
-            line = f"{iteration}\t{time.time() - start:.0f}\t{rate:.2e}\t{sum(losses) / len(losses):.4f}"
+            line = f"{iteration}\t{time.time() - start:.0f}\t{rate:.2e}\t{sum(errors) / len(errors):.5f}"
             print(line, flush=True)
             with open(options.run / "log.tsv", "a") as log:
                 log.write(line + "\n")
-            losses = []
+            errors = []
         if iteration % 250 == 0 or iteration >= total:
             state = dict(model=model.state_dict(), average=average.state_dict(), optimizer=optimizer.state_dict(),
                          iteration=iteration, seconds=time.time() - start, total=total)  # fmt: skip

@@ -46,7 +46,7 @@ pub trait Backbone: Send + Sync {
 
 /// What [`Backbone::condition`] made of one tile: tensors that only the backbone reads.
 pub struct Condition {
-    /// The tile itself, `1 x 3 x h x w` in -1..1.
+    /// The tile, or what is made of it before diffusion, `1 x 3 x h x w` in -1..1.
     pub image: Tensor,
     /// Its mask, as it was given.
     pub mask: Option<Tensor>,
@@ -132,7 +132,7 @@ pub struct Spec {
     pub steps_offset: usize,
     /// Bytes that one call of `predict` needs per particle and input pixel, beyond its argument and result.
     pub activation_bytes: usize,
-    /// Bytes that `decode` needs per input pixel, its result included.
+    /// Bytes that `decode`, or `condition` where that is more, needs per input pixel, its result included.
     pub decode_bytes: usize,
     /// Where it computes.
     pub device: Device,

@@ -1,22 +1,25 @@
 //! Diffusion of the residual against a simple guess: the built-in kds-photo-x4, kds-photo-x1 and kds-inpaint.
 //!
 //! The latents are the residual, pixel-unshuffled by 4 (48 channels) and divided by its standard deviation. The guess is
-//! the bicubic enlargement of the photograph (`tools/train/photo_x4.py`), or the photograph itself with its holes filled
-//! from what is around them (`tools/train/photo_x1.py`). The network sees the latents concatenated with the photograph on
-//! their grid and its amplified detail.
+//! the bicubic enlargement of the photograph (`tools/train/photo_x4.py`), or what a first network makes of the photograph
+//! and its holes, filled from what is around them (`tools/train/photo_x1.py`). The network sees the latents concatenated
+//! with the photograph, or what the first network made of it, on their grid and its amplified detail.
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use tch::{Kind, Tensor};
 
-use super::files::DIFFUSERS_WEIGHTS;
+use super::files::{DIFFUSERS_WEIGHTS, both};
 use super::{Backbone, Condition, ModelFiles, Prompt, SCALES, Shared, Spec, bytes_per_number};
 use crate::Result;
-use crate::nn::{Loading, UNet2d, UNet2dConfig};
+use crate::nn::{Loading, Predictor, PredictorConfig, UNet2d, UNet2dConfig};
 use crate::schedule::SchedulerConfig;
 
-/// The backbone `residual`: a folder with `model_index.json`, `unet/` and `scheduler/`.
+/// The backbone `residual`: a folder with `model_index.json`, `unet/`, `scheduler/`, and where the guess takes a network,
+/// `predictor/`.
 pub struct Residual {
     network: Shared<UNet2d>,
+    predictor: Option<Shared<Predictor>>,
     index: Index,
     spec: Spec,
 }
@@ -37,6 +40,8 @@ struct Index {
     detail_window: usize,
     /// What the detail is multiplied by.
     detail_gain: f64,
+    /// There where the folder `predictor` is.
+    predictor: Option<IgnoredAny>,
 }
 
 fn one() -> usize {
@@ -57,8 +62,8 @@ impl Index {
                         and less than 64",
             );
         }
-        if self.hole_std.is_some() && self.scale != 1 {
-            return Err("a model with hole_std must have scale 1");
+        if (self.hole_std.is_some() || self.predictor.is_some()) && self.scale != 1 {
+            return Err("a model with hole_std or a predictor must have scale 1");
         }
         Ok(())
     }
@@ -72,16 +77,21 @@ impl Index {
         3 * self.cell().pow(2)
     }
 
-    /// Channels of what the network is told of the photograph: its cell means and their detail, and where a cell has
-    /// several pixels, what each differs from the mean, and which lie in a hole.
+    /// Channels of what the network is told: the cell means of the guess and their detail, where a cell has several pixels
+    /// what each differs from the mean, which lie in a hole, and what the predictor has changed.
     fn known_channels(&self) -> usize {
         let pixels = self.downscale.pow(2);
-        6 + if self.downscale > 1 { 3 * pixels } else { 0 } + if self.hole_std.is_some() { pixels } else { 0 }
+        let several = self.downscale > 1;
+        [(true, 6), (several, 3 * pixels), (self.hole_std.is_some(), pixels), (self.predictor.is_some(), 3 * pixels)]
+            .iter()
+            .map(|(told, channels)| if *told { *channels } else { 0 })
+            .sum()
     }
 }
 
 const INDEX: &str = "model_index.json";
 const UNET: &str = "unet/config.json";
+const PREDICTOR: &str = "predictor/config.json";
 const SCHEDULER: &str = "scheduler/scheduler_config.json";
 
 impl Residual {
@@ -90,7 +100,11 @@ impl Residual {
         let index: Index = files.read_json(INDEX)?;
         let wrong = |name: &str, reason: String| files.error(name, reason);
         index.check().map_err(|reason| wrong(INDEX, reason.to_owned()))?;
-        let (config, network) = files.network::<UNet2dConfig, _>("unet", DIFFUSERS_WEIGHTS, loading, UNet2d::new)?;
+        let network = files.network::<UNet2dConfig, _>("unet", DIFFUSERS_WEIGHTS, loading, UNet2d::new);
+        let predictor = index
+            .predictor
+            .map(|_| files.network::<PredictorConfig, _>("predictor", DIFFUSERS_WEIGHTS, loading, Predictor::new));
+        let ((config, network), predictor) = both(network, predictor.transpose())?;
         let latent_channels = index.latent_channels();
         let (inputs, outputs) = (latent_channels + index.known_channels(), latent_channels);
         if (config.in_channels, config.out_channels) != (inputs as i64, outputs as i64) {
@@ -104,9 +118,17 @@ impl Residual {
         let schedule = scheduler.schedule().map_err(|error| wrong(SCHEDULER, error.to_string()))?;
 
         let multiple = config.multiple() * index.downscale;
+        if let Some(other) = predictor.as_ref().map(|(config, _)| config.multiple())
+            && !multiple.is_multiple_of(other)
+        {
+            let reason = format!("its sides are multiples of {other}, which must divide the {multiple} of the U-Net");
+            return Err(wrong(PREDICTOR, reason));
+        }
         let widest = config.block_out_channels[0].unsigned_abs() as usize;
         // At its widest the network holds its skip connections and a few copies of a concatenated feature map.
         let activation_bytes = 16 * widest * bytes_per_number(loading.kind);
+        let predictor_bytes =
+            predictor.as_ref().map_or(0, |(config, _)| config.activation_bytes(bytes_per_number(loading.kind)));
         let spec = Spec {
             scale: index.scale,
             fills_holes: index.hole_std.is_some(),
@@ -122,11 +144,20 @@ impl Residual {
             schedule,
             steps_offset: scheduler.steps_offset,
             activation_bytes: activation_bytes.div_ceil(index.downscale.pow(2)),
-            decode_bytes: 4 * 12 * index.scale * index.scale,
+            decode_bytes: predictor_bytes.max(4 * 12 * index.scale * index.scale),
             device: loading.device,
             kind: loading.kind,
         };
-        Ok(Self { network: Shared(network), index, spec })
+        let predictor = predictor.map(|(_, network)| Shared(network));
+        Ok(Self { network: Shared(network), predictor, index, spec })
+    }
+
+    /// The photograph as the first network restores it, where there is one.
+    fn predicted(&self, image: &Tensor, hole: &Tensor) -> Result<Tensor> {
+        match &self.predictor {
+            Some(predictor) => predictor.0.forward(image, hole, self.spec.kind),
+            None => Ok(image.shallow_clone()),
+        }
     }
 
     /// What the residual is added to: the photograph at the size of the result, enlarged bicubically as
@@ -157,7 +188,12 @@ impl Residual {
         }
         let (_, _, height, width) = image.size4()?;
         let fine = image.f_sub(&low.f_upsample_nearest2d([height, width], None::<f64>, None::<f64>)?)?;
-        Ok(vec![low, detail, fine.f_mul_scalar(gain)?.f_pixel_unshuffle(side)?])
+        Ok(vec![low, detail, self.cells(&fine)?])
+    }
+
+    /// Amplified, on the grid of the latents.
+    fn cells(&self, picture: &Tensor) -> Result<Tensor> {
+        Ok(picture.f_mul_scalar(self.index.detail_gain)?.f_pixel_unshuffle(self.spec.downscale as i64)?)
     }
 }
 
@@ -167,16 +203,20 @@ impl Backbone for Residual {
     }
 
     fn condition(&self, image: &Tensor, mask: Option<&Tensor>, _prompt: &Prompt) -> Result<Condition> {
-        let mut known = self.describe(image)?;
+        let hole = match mask {
+            Some(mask) => mask.shallow_clone(),
+            None => image.f_narrow(1, 0, 1)?.f_zeros_like()?,
+        };
+        let guess = self.predicted(image, &hole)?;
+        let mut known = self.describe(&guess)?;
         if self.spec.fills_holes {
-            let hole = match mask {
-                Some(mask) => mask.shallow_clone(),
-                None => image.f_narrow(1, 0, 1)?.f_zeros_like()?,
-            };
             known.push(hole.f_pixel_unshuffle(self.spec.downscale as i64)?);
         }
+        if self.predictor.is_some() {
+            known.push(self.cells(&image.f_sub(&guess)?)?);
+        }
         let network_input = Tensor::f_cat(&known, 1)?;
-        Ok(Condition { mask: mask.map(Tensor::shallow_clone), ..Condition::new(image, network_input) })
+        Ok(Condition { mask: mask.map(Tensor::shallow_clone), ..Condition::new(&guess, network_input) })
     }
 
     fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {

@@ -54,7 +54,7 @@ pub enum DecoderBlockType {
 impl AutoencoderConfig {
     /// Pixels of the picture per pixel of the latents, along a side.
     pub fn downscale(&self) -> usize {
-        1 << self.block_out_channels.len().saturating_sub(1)
+        config::halvings(self.block_out_channels.len())
     }
 
     /// Numbers that the decoder holds at once, per pixel of its picture: a few feature maps, the widest of them as wide as

@@ -68,6 +68,11 @@ pub(crate) fn unit() -> f64 {
     1.0
 }
 
+/// By how much the coarsest of so many levels is smaller than the finest, along a side.
+pub(crate) fn halvings(levels: usize) -> usize {
+    1 << levels.saturating_sub(1)
+}
+
 type Checked = Result<(), String>;
 
 /// Far beyond any model; keeps products of sizes far from overflow.

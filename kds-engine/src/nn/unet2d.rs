@@ -90,7 +90,7 @@ pub enum UpBlockType {
 impl UNet2dConfig {
     /// Height and width of the input must be multiples of this.
     pub fn multiple(&self) -> usize {
-        1 << self.block_out_channels.len().saturating_sub(1)
+        config::halvings(self.block_out_channels.len())
     }
 
     /// The checked shape, or why this configuration cannot be built.

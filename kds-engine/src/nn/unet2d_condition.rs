@@ -142,7 +142,7 @@ fn no() -> PerLevel<bool> {
 impl UNet2dConditionConfig {
     /// Height and width of the input must be multiples of this.
     pub fn multiple(&self) -> usize {
-        1 << self.block_out_channels.len().saturating_sub(1)
+        config::halvings(self.block_out_channels.len())
     }
 
     /// Channels of the text that the network sees, where they are the same at every level.
