@@ -1,10 +1,11 @@
 //! How good restorations are: each method on each pair of pictures.
 
 use std::fmt;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
-use image::RgbImage;
+use anyhow::{Context, Result, ensure};
+use image::{RgbImage, imageops};
 
 use crate::lpips::Lpips;
 use crate::pairs::Pair;
@@ -70,8 +71,16 @@ struct Row {
 
 impl Evaluation {
     /// Restores all pairs with the given job parameters (a later one overrides an earlier one of the same name), and
-    /// with single particles of `singles` seeds, at least 1, from the given seed (0 where there is none) on.
-    pub fn run(pairs: &[Pair], restorer: &Restorer, parameters: &[(&str, &str)], singles: u64) -> Result<Self> {
+    /// with single particles of `singles` seeds, at least 1, from the given seed (0 where there is none) on. Into the
+    /// folder `sheets` goes a picture `NAME.png` of each pair: without a model, one particle, KDS and the truth, from left
+    /// to right.
+    pub fn run(
+        pairs: &[Pair],
+        restorer: &Restorer,
+        parameters: &[(&str, &str)],
+        singles: u64,
+        sheets: Option<&Path>,
+    ) -> Result<Self> {
         let lpips = Lpips::bundled()?;
         let seed = match parameters.iter().rfind(|(name, _)| *name == "seed") {
             Some((_, value)) => value.trim().parse().with_context(|| format!("seed '{value}' is no whole number"))?,
@@ -83,11 +92,13 @@ impl Evaluation {
             let score = |restored: &RgbImage| -> Result<Score> {
                 Ok(Score { psnr: psnr::luma(truth, restored)?, lpips: lpips.distance(truth, restored)? })
             };
-            let restore = |changed: &[(&str, &str)]| -> Result<(Score, Duration)> {
+            let restore = |changed: &[(&str, &str)]| -> Result<(RgbImage, Score, Duration)> {
                 let start = Instant::now();
                 let restored = restorer.restore_with(low, holes.as_ref(), &[parameters, changed].concat());
                 let time = start.elapsed();
-                Ok((score(&restored.with_context(|| format!("cannot restore '{name}'"))?)?, time))
+                let restored = restored.with_context(|| format!("cannot restore '{name}'"))?;
+                let score = score(&restored)?;
+                Ok((restored, score, time))
             };
             let start = Instant::now();
             let plain = without_model(pair)?;
@@ -97,17 +108,22 @@ impl Evaluation {
             let single = (seed..seed + singles.max(1))
                 .map(|seed| restore(&[("particles", "1"), ("seed", &seed.to_string())]))
                 .collect::<Result<Vec<_>>>()?;
-            let time = single.iter().map(|(_, time)| *time).sum::<Duration>() / single.len() as u32;
-            let scores: Vec<Score> = single.into_iter().map(|(score, _)| score).collect();
+            let time = single.iter().map(|(_, _, time)| *time).sum::<Duration>() / single.len() as u32;
+            let scores: Vec<Score> = single.iter().map(|(_, score, _)| *score).collect();
             let mean = Score::mean(&scores);
             evaluation.add(Method::Single, mean, time);
             let worst = scores.into_iter().min_by(|a, b| a.psnr.total_cmp(&b.psnr)).unwrap_or(mean);
             evaluation.add(Method::Worst, worst, time);
 
-            let (score, time) = restore(&[("strength", "0"), ("selection", "nearest")])?;
+            let (_, score, time) = restore(&[("strength", "0"), ("selection", "nearest")])?;
             evaluation.add(Method::Unsteered, score, time);
-            let (score, time) = restore(&[])?;
+            let (steered, score, time) = restore(&[])?;
             evaluation.add(Method::Steered, score, time);
+            if let Some(folder) = sheets {
+                let file = folder.join(format!("{name}.png"));
+                let sheet = side_by_side(&[&plain, &single[0].0, &steered, truth])?;
+                sheet.save(&file).with_context(|| format!("cannot write {}", file.display()))?;
+            }
         }
         Ok(evaluation)
     }
@@ -122,6 +138,17 @@ impl Evaluation {
         row.scores.push(score);
         row.time += time;
     }
+}
+
+/// Pictures of one size, from left to right.
+fn side_by_side(pictures: &[&RgbImage]) -> Result<RgbImage> {
+    let (width, height) = pictures.first().context("there is no picture")?.dimensions();
+    let mut sheet = RgbImage::new(width * pictures.len() as u32, height);
+    for (index, picture) in pictures.iter().enumerate() {
+        ensure!(picture.dimensions() == (width, height), "{:?} is not {width} x {height}", picture.dimensions());
+        imageops::replace(&mut sheet, *picture, index as i64 * i64::from(width), 0);
+    }
+    Ok(sheet)
 }
 
 fn without_model(pair: &Pair) -> Result<RgbImage> {

@@ -34,6 +34,9 @@ struct Arguments {
     /// Number format of the network: auto, f32, bf16, f16
     #[arg(long)]
     dtype: Option<String>,
+    /// Folder into which a picture of each pair is written: without a model, one particle, KDS, the truth
+    #[arg(long, value_name = "FOLDER")]
+    sheets: Option<PathBuf>,
     /// Number of threads; 0 uses all cores
     #[arg(long, default_value_t = 0)]
     threads: u16,
@@ -70,7 +73,11 @@ fn run(arguments: &Arguments) -> Result<()> {
     }
     .context("cannot read the picture pairs")?;
     let parameters: Vec<_> = arguments.parameters.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    let evaluation = Evaluation::run(&pairs, &restorer, &parameters, arguments.singles)?;
+    let sheets = arguments.sheets.as_deref();
+    if let Some(folder) = sheets {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    }
+    let evaluation = Evaluation::run(&pairs, &restorer, &parameters, arguments.singles, sheets)?;
     let given: String = parameters.iter().map(|(key, value)| format!(", {key}={value}")).collect();
     println!("{} pictures, {}{given}\n\n{evaluation}", pairs.len(), restorer.description()?);
     Ok(())
