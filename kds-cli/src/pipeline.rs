@@ -15,6 +15,8 @@ pub struct Pipeline {
     pub backbone: Backbone,
     /// Folders of its networks, and by which names their weights can be stored.
     networks: &'static [(&'static str, &'static [&'static str])],
+    /// Networks that some models have.
+    optional: &'static [(&'static str, &'static [&'static str])],
     tokenizer: bool,
 }
 
@@ -55,18 +57,21 @@ const PIPELINES: &[Pipeline] = &[
         class: "LDMSuperResolutionPipeline",
         backbone: Backbone::LdmSr,
         networks: &[("unet", DIFFUSERS_WEIGHTS), ("vqvae", DIFFUSERS_WEIGHTS)],
+        optional: &[],
         tokenizer: false,
     },
     Pipeline {
         class: "StableDiffusionInpaintPipeline",
         backbone: Backbone::SdInpaint,
         networks: &[("unet", DIFFUSERS_WEIGHTS), ("vae", DIFFUSERS_WEIGHTS), ("text_encoder", TRANSFORMERS_WEIGHTS)],
+        optional: &[],
         tokenizer: true,
     },
     Pipeline {
         class: "KdsResidualPipeline",
         backbone: Backbone::Residual,
         networks: &[("unet", DIFFUSERS_WEIGHTS)],
+        optional: &[("predictor", DIFFUSERS_WEIGHTS)],
         tokenizer: false,
     },
 ];
@@ -93,7 +98,8 @@ impl Pipeline {
     pub fn files(&self, there: impl Fn(&str) -> bool) -> Result<Vec<String>, String> {
         let needed = |name: String| if there(&name) { Ok(name) } else { Err(name) };
         let mut files = vec![needed(INDEX.to_owned())?, needed("scheduler/scheduler_config.json".to_owned())?];
-        for (network, weights) in self.networks {
+        let optional = self.optional.iter().filter(|(network, _)| there(&format!("{network}/config.json")));
+        for (network, weights) in self.networks.iter().chain(optional) {
             files.push(needed(format!("{network}/config.json"))?);
             let mut names = weights.iter().map(|name| format!("{network}/{name}"));
             let first = format!("{network}/{}", weights.first().copied().unwrap_or_default());

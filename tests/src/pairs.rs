@@ -66,11 +66,9 @@ impl Pair {
     pub fn same_size_examples() -> Result<Vec<Self>> {
         let spoil = |(index, Self { name, truth, .. }): (usize, Self)| {
             let truth = resize(&truth, truth.width() / 2, truth.height() / 2, FilterType::Lanczos3);
-            let (width, height) = (truth.width() as usize, truth.height() as usize);
-            let noise = noise::normal(1, index as u32, 1, 3, Window { x: 0, y: 0, width, height })?;
-            let noisy = tensor::from_image(&image::imageops::blur(&truth, 0.8))? + noise * (8.0 / 127.5);
+            let noisy = with_noise(&image::imageops::blur(&truth, 0.8), index as u32, 8.0)?;
             let mut jpeg = Vec::new();
-            JpegEncoder::new_with_quality(&mut jpeg, 50).encode_image(&tensor::to_image(&noisy)?)?;
+            JpegEncoder::new_with_quality(&mut jpeg, 50).encode_image(&noisy)?;
             Ok(Self { name, truth, low: image::load_from_memory(&jpeg)?.into_rgb8(), holes: None })
         };
         Self::examples()?.into_iter().enumerate().map(spoil).collect()
@@ -119,10 +117,18 @@ impl Pair {
     }
 }
 
-/// A degraded picture of 33 x 21 pixels, for what has to be quick.
+/// A degraded picture of 33 x 21 pixels, for what has to be quick; with noise of 15 grey levels, so that every model finds
+/// something to do.
 pub fn small_picture() -> Result<RgbImage> {
     let kitten = Pair::examples()?.into_iter().find(|pair| pair.name == "kitten").context("there is no kitten")?;
-    Ok(crop_imm(&kitten.low, 40, 40, 33, 21).to_image())
+    with_noise(&crop_imm(&kitten.low, 40, 40, 33, 21).to_image(), 0, 15.0)
+}
+
+/// Adds noise of this deviation, in grey levels: another one for every seed.
+fn with_noise(picture: &RgbImage, seed: u32, deviation: f64) -> Result<RgbImage> {
+    let window = Window { x: 0, y: 0, width: picture.width() as usize, height: picture.height() as usize };
+    let noise = noise::normal(1, seed, 1, 3, window)?;
+    Ok(tensor::to_image(&(tensor::from_image(picture)? + noise * (deviation / 127.5)))?)
 }
 
 fn pictures(folder: &Path) -> Result<Vec<PathBuf>> {

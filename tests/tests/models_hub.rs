@@ -11,7 +11,14 @@ use hub_server::{Fault, Hub, REPOSITORY, Request};
 use kds_tests::pairs;
 
 const WEIGHTS: &str = "unet/diffusion_pytorch_model.safetensors";
-const NEEDED: [&str; 4] = ["model_index.json", "scheduler/scheduler_config.json", "unet/config.json", WEIGHTS];
+const NEEDED: [&str; 6] = [
+    "model_index.json",
+    "scheduler/scheduler_config.json",
+    "unet/config.json",
+    WEIGHTS,
+    "predictor/config.json",
+    "predictor/diffusion_pytorch_model.safetensors",
+];
 
 /// A user with no configuration and an empty cache, and a hub with one model.
 struct Scene {

@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
-use image::imageops::crop_imm;
 use kds_tests::gimp::window::Window;
 use kds_tests::gimp::{Session, Version};
 use kds_tests::pairs::Pair;
@@ -29,8 +28,9 @@ fn main() -> Result<()> {
 
 fn shoot(version: Version, file: &dyn Fn(&str) -> PathBuf) -> Result<()> {
     let session = Session::new(version, "screenshots")?;
-    let kitten = Pair::examples()?.into_iter().find(|pair| pair.name == "kitten").context("there is no kitten")?;
-    session.write("kitten.png", crop_imm(&kitten.low, 20, 10, 100, 90).to_image())?;
+    let spoilt = Pair::same_size_examples()?;
+    let kitten = spoilt.into_iter().find(|pair| pair.name == "kitten").context("there is no kitten")?;
+    session.write("kitten.png", kitten.low)?;
     let window = Window::open(session, "kitten.png", SCREEN)?;
     window.press(&["ctrl+shift+j", "alt+r", "h"])?;
     window.shoot(None, &file("menu"))?;
@@ -43,7 +43,8 @@ fn shoot(version: Version, file: &dyn Fn(&str) -> PathBuf) -> Result<()> {
     window.shoot(Some(&dialog), &file("dialog"))?;
     window.press(&["alt+a"])?;
     window.shoot(Some(&dialog), &file("advanced"))?;
-    window.press(&["alt+t", "ctrl+a", "6", "0", "Tab", "alt+r"])?;
+    // Enough steps for a picture of them.
+    window.press(&["alt+t", "ctrl+a", "2", "0", "0", "Tab", "alt+r"])?;
     window.wait_until("the restoration to begin", |window| window.plug_in_runs())?;
     std::thread::sleep(std::time::Duration::from_millis(3500));
     window.shoot(None, &file("progress"))?;
