@@ -2,7 +2,6 @@
 
 use std::{
     env,
-    ffi::OsString,
     fs::{self, Permissions},
     io::Write,
     os::unix::fs::PermissionsExt,
@@ -14,47 +13,26 @@ use anyhow::{Context as _, bail};
 use kds_host::{Context, Library};
 
 use crate::{
-    hub::{self, HubAddress, NoAddress},
+    hub,
+    model_source::Source,
     options::Models,
     output,
     pipeline::{self, Backbone, INDEX, Pipeline},
 };
 
-/// Where the files of a model come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Source {
-    /// A folder.
-    Folder(PathBuf),
-    /// The hub.
-    Hub(HubAddress),
+/// What a person would call the model.
+fn name(source: &Source) -> anyhow::Result<PathBuf> {
+    match source {
+        Source::Folder(folder) => whole_path(folder),
+        Source::Hub(address) => Ok(address.name().into()),
+    }
 }
 
-impl Source {
-    /// Reads `hf:ORG/REPO` or the path of a folder.
-    ///
-    /// # Errors
-    /// When it begins as an address and is none.
-    pub fn read(text: OsString) -> Result<Self, NoAddress> {
-        match text.to_str() {
-            Some(address) if address.starts_with(HubAddress::PREFIX) => address.parse().map(Self::Hub),
-            _ => Ok(Self::Folder(text.into())),
-        }
-    }
-
-    /// What a person would call it.
-    fn name(&self) -> anyhow::Result<PathBuf> {
-        match self {
-            Self::Folder(folder) => whole_path(folder),
-            Self::Hub(address) => Ok(address.name().into()),
-        }
-    }
-
-    /// The folder that the files are in, downloaded before where they have to be.
-    fn folder(&self) -> anyhow::Result<PathBuf> {
-        match self {
-            Self::Folder(folder) => whole_path(folder),
-            Self::Hub(address) => whole_path(&hub::fetch(address)?),
-        }
+/// The folder that the model's files are in, downloaded before where they have to be.
+fn folder(source: &Source) -> anyhow::Result<PathBuf> {
+    match source {
+        Source::Folder(folder) => whole_path(folder),
+        Source::Hub(address) => whole_path(&hub::fetch(address)?),
     }
 }
 
@@ -75,7 +53,7 @@ pub fn add(
 ) -> anyhow::Result<bool> {
     let id = match id {
         Some(id) => id.to_owned(),
-        None => id_of(&source.name()?),
+        None => id_of(&name(source)?),
     };
     if id.is_empty() || id.contains(|c: char| !(c.is_ascii_alphanumeric() || "-_.".contains(c))) || id.starts_with('.')
     {
@@ -84,7 +62,7 @@ pub fn add(
     if context.models()?.iter().any(|model| model.id == id) {
         bail!("there is a model '{id}' already; name another id by --id");
     }
-    let entry = entry(&source.folder()?, &id)?;
+    let entry = entry(&folder(source)?, &id)?;
     let mut trial = tempfile::Builder::new().suffix(".toml").tempfile()?;
     trial.write_all(entry.as_bytes())?;
     let mut trial_options = options.library.context_options(output::say);

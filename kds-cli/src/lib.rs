@@ -8,13 +8,16 @@ mod compare;
 mod confidence;
 mod doctor;
 mod exif;
+pub mod file_kind;
 mod hub;
 mod interrupt;
+mod model_source;
 mod models;
 mod options;
 mod output;
 pub mod picture;
 mod pipeline;
+mod place;
 mod plan;
 mod progress;
 mod restore;
@@ -23,12 +26,14 @@ mod table;
 #[cfg(test)]
 mod testing;
 mod tiff_file;
+mod usage;
 mod webp_file;
 
 use std::process::ExitCode;
 
 use interrupt::Cancelled;
-use options::{Command, UsageError};
+use options::Command;
+use usage::UsageError;
 
 /// Something was not done.
 const FAILED: u8 = 1;

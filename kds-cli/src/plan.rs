@@ -2,16 +2,17 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    ffi::OsStr,
     fs,
-    path::{Component, Path, PathBuf},
+    path::{Path, PathBuf},
 };
 
 use anyhow::{anyhow, bail};
 
 use crate::{
-    options::{Restore, UsageError},
-    save::FileKind,
+    file_kind::FileKind,
+    options::Restore,
+    place::{folder_of, resolve},
+    usage::UsageError,
 };
 
 /// Everything there is to do.
@@ -169,22 +170,6 @@ fn check_collisions(plan: &Plan) -> Result<(), UsageError> {
         }
     }
     Ok(())
-}
-
-/// The same path for every way to name a file, whether or not it exists.
-fn resolve(path: &Path) -> PathBuf {
-    let name = match path.components().next_back() {
-        Some(Component::Normal(name)) => name,
-        _ => OsStr::new(""),
-    };
-    fs::canonicalize(path)
-        .or_else(|_| fs::canonicalize(folder_of(path)).map(|folder| folder.join(name)))
-        .unwrap_or_else(|_| path.to_owned())
-}
-
-/// The folder that a file lies in.
-pub fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Every folder to write into is there and can be written.

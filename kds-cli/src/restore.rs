@@ -6,13 +6,15 @@ use anyhow::bail;
 use kds_host::{Context, Format, Image, Library, Model, ModelInfo, Status};
 
 use crate::{
-    compare, confidence, interrupt,
+    compare, confidence,
+    file_kind::FileKind,
+    interrupt,
     interrupt::Cancelled,
     options::Restore,
     picture::{self, Picture},
     plan::Task,
     progress::{PictureBar, Progress},
-    save::{self, FileKind},
+    save,
 };
 
 /// A loaded model with the options for every picture.

@@ -11,71 +11,7 @@ use anyhow::anyhow;
 use image::{DynamicImage, ImageEncoder, ImageResult, codecs};
 use kds_host::{Channels, Depth, icc};
 
-use crate::{options::UsageError, picture::Picture, plan::folder_of, tiff_file};
-
-/// Formats that are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileKind {
-    /// 8 or 16 bits, with alpha.
-    Png,
-    /// 8 bits, without alpha.
-    Jpeg,
-    /// 8 bits, with alpha; written without loss.
-    WebP,
-    /// 8 or 16 bits, with alpha.
-    Tiff,
-}
-
-impl FileKind {
-    /// The endings of file names, in words.
-    pub const EXTENSIONS: &str = "png, jpg, jpeg, webp, tif or tiff";
-
-    /// The format that the file's name stands for.
-    ///
-    /// # Errors
-    /// When the name has no ending, or another one.
-    pub fn of(path: &Path) -> Result<Self, UsageError> {
-        let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
-        match extension.as_str() {
-            "png" => Ok(Self::Png),
-            "jpg" | "jpeg" => Ok(Self::Jpeg),
-            "webp" => Ok(Self::WebP),
-            "tif" | "tiff" => Ok(Self::Tiff),
-            _ => Err(UsageError(format!(
-                "{}: '{extension}' is no format that can be written; end the name in {}",
-                path.display(),
-                Self::EXTENSIONS
-            ))),
-        }
-    }
-
-    /// The bit depth in which a picture of this depth is written: its own where the format has it.
-    pub fn depth(self, depth: Depth) -> Depth {
-        match (self, depth) {
-            (Self::Jpeg | Self::WebP, _) | (_, Depth::U8) => Depth::U8,
-            (Self::Png | Self::Tiff, Depth::U16 | Depth::F32) => Depth::U16,
-        }
-    }
-
-    /// Checks that a file of this format can hold so many pixels.
-    ///
-    /// # Errors
-    /// When a side is too long for the format.
-    pub fn check_size(self, path: &Path, width: u32, height: u32) -> anyhow::Result<()> {
-        let (name, max) = match self {
-            Self::Jpeg => ("JPEG", 65_535),
-            Self::WebP => ("WebP", 16_384),
-            Self::Png | Self::Tiff => return Ok(()),
-        };
-        if width.max(height) <= max {
-            return Ok(());
-        }
-        anyhow::bail!(
-            "{}: a {name} file holds at most {max} pixels a side, and the picture has {width}x{height}; write PNG or TIFF",
-            path.display()
-        )
-    }
-}
+use crate::{file_kind::FileKind, picture::Picture, place::folder_of, tiff_file};
 
 /// Writes a picture into the file, whole or not at all: under another name in the same folder first. Gives what a person
 /// should know.
@@ -300,23 +236,6 @@ mod tests {
         picture.exif = Some(b"nonsense".to_vec());
         let (read, notes) = round_trip(&picture, "x.tif");
         assert!(read.exif.is_none() && notes[0].contains("EXIF"), "{notes:?}");
-    }
-
-    #[test]
-    fn names_decide_the_format() {
-        assert_eq!(FileKind::of(Path::new("a/B.JPEG")).unwrap(), FileKind::Jpeg);
-        for name in ["a.gif", "a", "png"] {
-            let message = FileKind::of(Path::new(name)).unwrap_err().to_string();
-            assert!(message.contains(FileKind::EXTENSIONS), "{message}");
-        }
-    }
-
-    #[test]
-    fn sides_too_long_are_found_before() {
-        assert!(FileKind::Jpeg.check_size(Path::new("x.jpg"), 65_535, 1).is_ok());
-        assert!(FileKind::Jpeg.check_size(Path::new("x.jpg"), 1, 65_536).is_err());
-        assert!(FileKind::WebP.check_size(Path::new("x.webp"), 16_385, 1).is_err());
-        assert!(FileKind::Png.check_size(Path::new("x.png"), 70_000, 1).is_ok());
     }
 
     #[test]
