@@ -11,7 +11,7 @@ use kds_engine::registry::{ModelEntry, Task};
 
 use crate::context::{ModelText, Shared, kds_context, kds_model_info};
 use crate::error::{Failure, kds_error};
-use crate::guard::{guard, object, out as writable, string};
+use crate::guard::{free, guard, object, out as writable, string};
 use crate::log::Log;
 use crate::structs;
 
@@ -89,7 +89,7 @@ pub unsafe extern "C" fn kds_model_open(
 }
 
 /// Compares the files of a model with what its architecture needs, without loading them: whether they are there, and
-/// name, shape and number format of every tensor. The error's message tells all that is wrong.
+/// name, shape and number format of every tensor. The error's message tells all that is wrong. Since 1.1.
 ///
 /// Errors: as `kds_model_open`, but for devices.
 /// Threads: any number at once.
@@ -120,10 +120,8 @@ pub unsafe extern "C" fn kds_model_check(
 /// `model` is NULL or has not been freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kds_model_free(model: *mut kds_model) {
-    if !model.is_null() {
-        // SAFETY: made by `Box::into_raw`.
-        drop(unsafe { Box::from_raw(model) });
-    }
+    // SAFETY: made by `Box::into_raw`.
+    unsafe { free(model) };
 }
 
 /// Describes an opened model. The strings live as long as the model.
