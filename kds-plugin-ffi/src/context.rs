@@ -330,7 +330,8 @@ pub unsafe extern "C" fn kds_context_device_get(
     }
 }
 
-/// Describes the library's surroundings in lines of "key: value": libtorch, threads, cpu, cuda. The string lives as long
+/// Describes the library's surroundings in lines of "key: value": libtorch, threads, cpu, cuda, auto (the device that
+/// "auto" takes, and why). The string lives as long
 /// as the context.
 ///
 /// Ownership: the string stays the context's.
@@ -374,22 +375,19 @@ impl Shared {
     fn description(&self) -> &CString {
         self.description.get_or_init(|| {
             let cpu = &device::devices()[0].description;
-            let cuda =
-                device::load_cuda().map_or_else(|reason| format!("not usable: {reason}"), |()| "usable".to_owned());
-            let libtorch = library_path("libtorch_cpu.so").unwrap_or_else(|| "linked in".to_owned());
+            let libtorch = device::loaded_library("libtorch_cpu.so")
+                .map_or_else(|| "linked in".to_owned(), |path| path.display().to_string());
+            let (chosen, reason) = device::automatic();
             let threads = match self.threads {
                 0 => std::thread::available_parallelism().map_or(1, usize::from),
                 count => count,
             };
-            text(&format!("libtorch: {libtorch}\nthreads: {threads}\ncpu: {cpu}\ncuda: {cuda}\n"))
+            let cuda = device::gpus().map_or_else(|reason| format!("not usable: {reason}"), |_| "usable".to_owned());
+            text(&format!(
+                "libtorch: {libtorch}\nthreads: {threads}\ncpu: {cpu}\ncuda: {cuda}\nauto: {chosen}: {reason}\n"
+            ))
         })
     }
-}
-
-/// Where a library of this process was loaded from (Linux).
-fn library_path(name: &str) -> Option<String> {
-    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
-    Some(maps.lines().find(|line| line.ends_with(name))?.split_whitespace().last()?.to_owned())
 }
 
 fn text(value: &str) -> CString {

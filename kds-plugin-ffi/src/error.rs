@@ -134,8 +134,8 @@ impl From<Error> for Failure {
             Error::UnknownModel { .. } => KDS_NOT_FOUND,
             Error::Registry { .. } => KDS_INVALID_REGISTRY,
             Error::Model { .. } | Error::Both(..) => KDS_INVALID_MODEL,
-            Error::Device(_) => KDS_DEVICE_UNAVAILABLE,
-            Error::OutOfMemory { .. } => KDS_OUT_OF_MEMORY,
+            Error::Device(_) | Error::DeviceLost(_) => KDS_DEVICE_UNAVAILABLE,
+            Error::OutOfMemory { .. } | Error::MemoryRanOut(_) => KDS_OUT_OF_MEMORY,
             Error::Cancelled => KDS_CANCELLED,
             Error::NotFinite { .. } | Error::Torch(_) => KDS_INTERNAL,
         };

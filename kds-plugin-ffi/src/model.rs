@@ -36,10 +36,11 @@ impl Loaded {
     fn new(entry: &ModelEntry, device: Option<&str>, dtype: Option<&str>, shared: &Shared) -> Result<Self, Failure> {
         let start = Instant::now();
         let default = |name: &str| entry.defaults.get(name).map_or("auto", String::as_str);
-        let device = device::parse(device.unwrap_or_else(|| default("device")))?;
-        let kind = device::parse_kind(dtype.unwrap_or_else(|| default("dtype")), device)?;
-        let backbone = entry.load(device, kind)?;
-        let (device, dtype) = (device::name(device), device::kind_name(kind));
+        let (device, dtype) = (device.unwrap_or_else(|| default("device")), dtype.unwrap_or_else(|| default("dtype")));
+        let backbone = entry.load_as(device, dtype)?;
+        // A backbone may compute in another format than the one asked for.
+        let spec = backbone.spec();
+        let (device, dtype) = (device::name(spec.device), device::kind_name(spec.kind));
         tracing::info!("model {} on {device} in {dtype}, loaded in {:.1} s", entry.id, start.elapsed().as_secs_f64());
         Ok(Self {
             backbone,
