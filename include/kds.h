@@ -426,8 +426,8 @@ int32_t kds_context_device_get(const struct kds_context *context,
                                struct kds_device_info *out,
                                struct kds_error **error);
 
-/// Describes the library's surroundings in lines of "key: value": libtorch, threads, cpu, cuda. The string lives as long
-/// as the context.
+/// Describes the library's surroundings in lines of "key: value": libtorch, threads, cpu, cuda, auto (the device that
+/// "auto" takes, and why). The string lives as long as the context.
 ///
 /// Ownership: the string stays the context's.
 /// Threads: any number at once.

@@ -331,8 +331,7 @@ pub unsafe extern "C" fn kds_context_device_get(
 }
 
 /// Describes the library's surroundings in lines of "key: value": libtorch, threads, cpu, cuda, auto (the device that
-/// "auto" takes, and why). The string lives as long
-/// as the context.
+/// "auto" takes, and why). The string lives as long as the context.
 ///
 /// Ownership: the string stays the context's.
 /// Threads: any number at once.
