@@ -62,7 +62,7 @@ impl Case {
     }
 
     fn run(&self, golden: &Golden, loading: Loading) -> Tensor {
-        let bytes = reference::weights(&self.weights);
+        let bytes = super::weights(&self.weights);
         let weights = Weights::new(&bytes, Path::new(&self.name), loading).unwrap();
         let scope = &weights.root();
         let find = |name: &str| {
