@@ -175,7 +175,7 @@ fn auto_leaves_a_third_party_backbone_on_the_cpu() {
         let context = Context::new(&Library::open().unwrap(), &options).unwrap();
         let model = context.open_model("mixture", None, None).unwrap();
         assert_eq!(model.device().unwrap(), ("cpu".to_owned(), "f32".to_owned()));
-        let refused = context.open_model("mixture", Some("cuda"), None).unwrap_err();
+        let refused = context.open_model("mixture", Some("cuda"), None).err().unwrap();
         assert_eq!(refused.status, Status::DeviceUnavailable, "{refused}");
         // The other models take the GPU all the same.
         let model = context.open_model("kds-photo-x4", None, None).unwrap();
@@ -217,7 +217,7 @@ fn a_model_that_does_not_fit_the_gpu_is_out_of_memory_not_a_defect() {
         device::load_cuda().unwrap();
         let context = Context::new(&Library::open().unwrap(), &ContextOptions::default()).unwrap();
         accelerator::fail_allocation(20).unwrap();
-        let error = context.open_model("kds-photo-x4", Some("cuda"), None).unwrap_err();
+        let error = context.open_model("kds-photo-x4", Some("cuda"), None).err().unwrap();
         assert_eq!(error.status, Status::OutOfMemory, "{error}");
         accelerator::fail_allocation(0).unwrap();
         context.open_model("kds-photo-x4", Some("cuda"), None).unwrap();
