@@ -1,141 +1,167 @@
-//! All pictures of a run with one model: failures of one do not stop the others, and a table says how it went.
+//! All pictures of a run with one model: failures of one do not stop the others, and a report says how each went.
+
+use std::time::SystemTime;
 
 use crate::{
     interrupt,
     interrupt::Cancelled,
     options::Restore,
-    output, picture,
+    outputs::{self, Decision, Policy},
+    partial, picture,
+    place::{folder_of, resolve},
     plan::{Plan, Task},
     progress::Progress,
-    restore::{Done, Session},
-    table,
+    report::{Outcome, Report},
+    restore::Session,
+    shown,
 };
-
-/// How one picture went.
-enum Outcome {
-    Restored(Done),
-    Skipped,
-    Failed,
-}
 
 /// Restores all pictures of the plan; `false` when one failed.
 ///
 /// # Errors
-/// What stops the whole run: Ctrl-C, a library or model that cannot be used, and with a single picture everything.
+/// What stops the whole run: a signal, a library or model that cannot be used, and with a single picture everything.
 pub fn run(options: &Restore, plan: &Plan) -> anyhow::Result<bool> {
-    let progress = Progress::new(plan.tasks.len());
-    let mut session = None;
-    let mut rows = Vec::new();
+    let mut batch = Batch {
+        options,
+        plan,
+        policy: Policy { skip: plan.batch, overwrite: options.overwrite, started: SystemTime::now() },
+        session: None,
+        progress: Progress::new(plan.tasks.len(), options.quiet),
+    };
+    plan.unreadable.iter().for_each(|line| batch.progress.say(line));
+    plan.left_out.iter().for_each(|line| batch.progress.note(line));
+    remove_abandoned(plan);
+    let mut report = Report::new(options.form(), plan);
     let mut stopped = None;
     for task in &plan.tasks {
-        match one(options, plan, task, &mut session, &progress) {
-            Ok(outcome) => rows.push((task, outcome)),
-            Err(error) if plan.batch && session.is_some() && !error.is::<Cancelled>() => {
-                progress.say(&format!("{error:#}"));
-                rows.push((task, Outcome::Failed));
-            }
-            Err(error) => {
+        let mut warnings = Vec::new();
+        let result = batch.one(task, &mut warnings);
+        let outcome = match result {
+            Ok(outcome) => outcome,
+            Err(error) if error.is::<Cancelled>() => {
                 stopped = Some(error);
                 break;
             }
+            Err(error) => {
+                let reason = format!("{error:#}");
+                // Without a model no picture can be restored.
+                let all = !plan.batch || error.is::<NoModel>();
+                if all {
+                    stopped = Some(error);
+                } else {
+                    batch.progress.say(&reason);
+                }
+                Outcome::Failed(reason)
+            }
+        };
+        report.add(task, outcome, warnings)?;
+        if stopped.is_some() {
+            break;
         }
     }
-    drop(progress);
-    if plan.batch && !rows.is_empty() {
-        output::print(&summary(&rows))?;
-    } else if let [(task, Outcome::Restored(done))] = rows.as_slice() {
-        output::print(&format!(
-            "{}: {}x{} pixels in {:.1} s\n",
-            task.output.display(),
-            done.width,
-            done.height,
-            done.seconds
-        ))?;
-    }
+    drop(batch);
+    report.finish()?;
     match stopped {
         Some(error) => Err(error),
-        None => Ok(!rows.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed))),
+        None => Ok(report.all_well() && plan.unreadable.is_empty()),
     }
 }
 
-fn one<'a>(
+/// The library or the model cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:#}")]
+struct NoModel(anyhow::Error);
+
+/// Removes what killed runs left where this one writes.
+fn remove_abandoned(plan: &Plan) {
+    let mut folders: Vec<_> =
+        plan.tasks.iter().flat_map(Task::outputs).map(|(_, path)| folder_of(&resolve(path)).to_owned()).collect();
+    folders.sort();
+    folders.dedup();
+    folders.iter().for_each(|folder| partial::remove_abandoned(folder));
+}
+
+struct Batch<'a> {
     options: &'a Restore,
-    plan: &Plan,
-    task: &Task,
-    session: &mut Option<Session<'a>>,
-    progress: &Progress,
-) -> anyhow::Result<Outcome> {
-    interrupt::check()?;
-    if plan.batch && !options.overwrite && task.output.exists() {
-        progress.say(&format!("{}: exists, skipped; give --overwrite to restore it again", task.output.display()));
-        return Ok(Outcome::Skipped);
-    }
-    let bar = progress.picture(&task.input);
-    // A picture that cannot be read is found before the model is loaded, which takes longer.
-    let (picture, notes) = match picture::read(&task.input) {
-        Ok(read) => read,
-        Err(error) if plan.batch => {
-            progress.say(&format!("{error:#}"));
-            return Ok(Outcome::Failed);
-        }
-        Err(error) => return Err(error),
-    };
-    notes.iter().for_each(|note| progress.say(note));
-    interrupt::check()?;
-    let session = match session {
-        Some(session) => session,
-        None => session.insert(Session::open(options, progress)?),
-    };
-    session.restore(task, &picture, progress, &bar).map(Outcome::Restored)
+    plan: &'a Plan,
+    policy: Policy,
+    session: Option<Session<'a>>,
+    progress: Progress,
 }
 
-fn summary(rows: &[(&Task, Outcome)]) -> String {
-    let head = ["FILE", "SIZE", "SECONDS", "STATUS"].map(str::to_owned);
-    let lines = rows.iter().map(|(task, outcome)| {
-        let file = task.input.display().to_string();
-        match outcome {
-            Outcome::Restored(Done { width, height, seconds }) => {
-                [file, format!("{width}x{height}"), format!("{seconds:.1}"), "restored".into()]
-            }
-            Outcome::Skipped => [file, "-".into(), "-".into(), "skipped".into()],
-            Outcome::Failed => [file, "-".into(), "-".into(), "failed".into()],
+impl Batch<'_> {
+    fn one(&mut self, task: &Task, warnings: &mut Vec<String>) -> anyhow::Result<Outcome> {
+        interrupt::check()?;
+        let progress = &self.progress;
+        let bar = progress.picture(&task.input);
+        // Most pictures of a batch that is run again need not even be read.
+        if self.plan.batch
+            && let Decision::Skip(reason) = outputs::decide(task, self.policy)?
+        {
+            progress.note(&reason);
+            return Ok(Outcome::Skipped(reason));
         }
-    });
-    table::columns(&std::iter::once(head).chain(lines).collect::<Vec<_>>())
+        // A picture that cannot be read is found before the model is loaded, which takes longer.
+        let (picture, notes) = picture::read(&task.input)?;
+        notes.iter().for_each(|note| progress.say(note));
+        warnings.extend(notes);
+        interrupt::check()?;
+        // Another run may have begun or finished it meanwhile.
+        let places = match outputs::decide(task, self.policy)? {
+            Decision::Restore(places) => places,
+            Decision::Skip(reason) => {
+                progress.note(&reason);
+                return Ok(Outcome::Skipped(reason));
+            }
+        };
+        let Some(claimed) = outputs::claim(places)? else {
+            let reason = format!("{}: is being restored by another run", shown::path(&task.output));
+            if !self.plan.batch {
+                anyhow::bail!("{reason}; wait for it, or name another file");
+            }
+            progress.note(&format!("{reason}, skipped"));
+            return Ok(Outcome::Skipped(reason));
+        };
+        let session = match &self.session {
+            Some(session) => session,
+            None => match Session::open(self.options, progress) {
+                Ok(session) => self.session.insert(session),
+                Err(error) if error.is::<Cancelled>() => return Err(error),
+                Err(error) => return Err(NoModel(error).into()),
+            },
+        };
+        let done = session.restore(task, &picture, claimed, progress, &bar, warnings)?;
+        if self.plan.batch {
+            bar.restored(done.seconds);
+        }
+        Ok(Outcome::Restored(done))
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_summary_tells_each_outcome() {
-        let task = |name: &str| Task { input: name.into(), output: name.into(), confidence: None, compare: None };
-        let (a, b, c) = (task("a.png"), task("b.png"), task("c.png"));
-        let done = Done { width: 256, height: 64, seconds: 1.25 };
-        let text = summary(&[(&a, Outcome::Restored(done)), (&b, Outcome::Skipped), (&c, Outcome::Failed)]);
-        let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines[1], "a.png  256x64  1.2      restored");
-        assert!(lines[2].ends_with("skipped") && lines[3].ends_with("failed"));
-    }
+    use crate::{file_kind::FileKind, picture::Picture, save, testing};
 
     #[test]
     fn pictures_that_exist_are_skipped_and_broken_ones_fail_without_the_library() {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("done.png"), "restored before").unwrap();
+        let picture = Picture { image: testing::pictures(8, 8).swap_remove(2), profile: None, exif: None };
+        save::save(&picture, &folder.path().join("done.png"), 92).unwrap();
         std::fs::write(folder.path().join("broken.png"), "no picture").unwrap();
         let task = |input: &str, output: &str| Task {
             input: folder.path().join(input),
             output: folder.path().join(output),
+            kind: FileKind::Png,
             confidence: None,
             compare: None,
         };
-        let options = crate::testing::restore_options();
-        let skip = Plan { tasks: vec![task("done.png", "done.png")], batch: true };
-        assert!(run(&options, &skip).unwrap());
-        let fail = Plan { tasks: vec![task("broken.png", "x.png"), task("done.png", "done.png")], batch: true };
+        let plan = |tasks, batch| Plan { tasks, batch, left_out: Vec::new(), unreadable: Vec::new() };
+        let options = testing::restore_options();
+        assert!(run(&options, &plan(vec![task("done.png", "done.png")], true)).unwrap());
+        let fail = plan(vec![task("broken.png", "x.png"), task("done.png", "done.png")], true);
         assert!(!run(&options, &fail).unwrap());
-        let single = Plan { tasks: vec![task("broken.png", "x.png")], batch: false };
+        let single = plan(vec![task("broken.png", "x.png")], false);
         assert!(format!("{:#}", run(&options, &single).unwrap_err()).contains("not a picture"));
     }
 }

@@ -1,10 +1,6 @@
 //! The confidence map: a grey picture, white where the particles agree and black where the picture is invention.
 
-use std::path::Path;
-
 use kds_host::{Channels, Depth, Error, Format, Image};
-
-use crate::{picture::Picture, save};
 
 /// A map to be filled, of the output's size.
 ///
@@ -12,12 +8,4 @@ use crate::{picture::Picture, save};
 /// When there is no memory for it.
 pub fn new_map(width: u32, height: u32) -> Result<Image, Error> {
     Image::new(Format { channels: Channels::Gray, depth: Depth::U8 }, width, height)
-}
-
-/// Writes the map.
-///
-/// # Errors
-/// When the file cannot be written.
-pub fn write(map: Image, path: &Path, quality: u8) -> anyhow::Result<()> {
-    save::save(&Picture::of_samples(map)?, path, quality).map(drop)
 }

@@ -8,7 +8,7 @@ use kds_parameters::table;
 use crate::{
     models,
     options::{self, DEFAULT_MODEL},
-    output, table as columns,
+    output, shown, table as columns,
 };
 
 /// Prints the report; `false` when something is broken.
@@ -50,7 +50,7 @@ impl Report {
 
     fn examine(&mut self, options: &options::Library) {
         let Some(library) = self.take(Library::open()) else { return };
-        self.pair("library", &library.path().display().to_string());
+        self.pair("library", &shown::path(library.path()));
         self.pair("library version", &library.version());
         if library.version() != env!("CARGO_PKG_VERSION") {
             let problem = format!(

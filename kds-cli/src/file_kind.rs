@@ -4,7 +4,7 @@ use std::path::Path;
 
 use kds_host::Depth;
 
-use crate::usage::UsageError;
+use crate::{shown, usage::UsageError};
 
 /// Formats that are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,14 +31,38 @@ impl FileKind {
         let extension = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
         match extension.as_str() {
             "png" => Ok(Self::Png),
-            "jpg" | "jpeg" => Ok(Self::Jpeg),
+            "jpg" | "jpeg" | "jpe" | "jfif" => Ok(Self::Jpeg),
             "webp" => Ok(Self::WebP),
             "tif" | "tiff" => Ok(Self::Tiff),
             _ => Err(UsageError(format!(
                 "{}: '{extension}' is no format that can be written; end the name in {}",
-                path.display(),
+                shown::path(path),
                 Self::EXTENSIONS
             ))),
+        }
+    }
+
+    /// The formats by name, for an option that chooses one, and another name for some.
+    pub const NAMES: [(&str, Option<&str>, Self); 4] = [
+        ("png", None, Self::Png),
+        ("jpeg", Some("jpg"), Self::Jpeg),
+        ("webp", None, Self::WebP),
+        ("tiff", Some("tif"), Self::Tiff),
+    ];
+
+    /// The format of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        let found = Self::NAMES.into_iter().find(|(first, other, _)| *first == name || *other == Some(name));
+        found.map(|(_, _, kind)| kind)
+    }
+
+    /// The usual ending of its files' names.
+    pub fn extension(self) -> &'static str {
+        match self {
+            Self::Png => "png",
+            Self::Jpeg => "jpg",
+            Self::WebP => "webp",
+            Self::Tiff => "tif",
         }
     }
 
@@ -65,7 +89,7 @@ impl FileKind {
         }
         anyhow::bail!(
             "{}: a {name} file holds at most {max} pixels a side, and the picture has {width}x{height}; write PNG or TIFF",
-            path.display()
+            shown::path(path)
         )
     }
 }

@@ -11,25 +11,37 @@ mod exif;
 pub mod file_kind;
 mod hub;
 mod interrupt;
+mod load;
+mod mark;
 mod model_source;
 mod models;
+mod naming;
 mod options;
 mod output;
+mod outputs;
+mod partial;
 pub mod picture;
 mod pipeline;
 mod place;
 mod plan;
 mod progress;
+mod replace;
+mod report;
 mod restore;
 pub mod save;
+mod shown;
 mod table;
 #[cfg(test)]
 mod testing;
 mod tiff_file;
 mod usage;
+mod walk;
 mod webp_file;
 
-use std::process::ExitCode;
+use std::{
+    io::{IsTerminal, stdout},
+    process::ExitCode,
+};
 
 use interrupt::Cancelled;
 use options::Command;
@@ -39,8 +51,6 @@ use usage::UsageError;
 const FAILED: u8 = 1;
 /// The command line itself is wrong.
 const USAGE: u8 = 2;
-/// Stopped by Ctrl-C: 128 and the number of the signal, as shells have it.
-const CANCELLED: u8 = 130;
 
 /// The whole command: reads the command line, does what it says, gives the exit code.
 pub fn run() -> ExitCode {
@@ -55,7 +65,7 @@ pub fn run() -> ExitCode {
         Ok(false) => ExitCode::from(FAILED),
         Err(error) if error.is::<Cancelled>() => {
             output::say("cancelled");
-            ExitCode::from(CANCELLED)
+            ExitCode::from(interrupt::exit_code())
         }
         Err(error) => {
             output::say(&format!("{error:#}"));
@@ -67,6 +77,10 @@ pub fn run() -> ExitCode {
 fn restore(options: &options::Restore) -> anyhow::Result<bool> {
     interrupt::install()?;
     save::report_large_files_as_errors();
+    if place::is_standard(&options.output) && stdout().is_terminal() {
+        let message = "a picture is no text for a terminal; name a file, or redirect standard output";
+        return Err(UsageError(message.to_owned()).into());
+    }
     let plan = plan::plan(options)?;
     batch::run(options, &plan)
 }

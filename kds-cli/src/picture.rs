@@ -1,7 +1,6 @@
 //! Reading pictures: upright pixels, profile and EXIF data, or one line on why not.
 
 use std::{
-    fs,
     io::{Cursor, ErrorKind},
     path::Path,
 };
@@ -13,7 +12,7 @@ use image::{
 };
 use kds_host::{Channels, Depth, Format, ImageRef, Samples, icc};
 
-use crate::{exif, tiff_file, webp_file};
+use crate::{exif, load::load, shown, tiff_file, webp_file};
 
 /// Most bytes that a decoded picture may take. A crafted file of a few bytes can claim any size; this holds more than
 /// 350 megapixels of 16 bits per channel.
@@ -110,27 +109,9 @@ impl Picture {
 /// # Errors
 /// When the file is not there, not a picture, broken or too large; the message names the file.
 pub fn read(path: &Path) -> anyhow::Result<(Picture, Vec<String>)> {
-    load(path).and_then(|file| decode(&file, MAX_BYTES)).with_context(|| path.display().to_string()).map(
-        |(picture, notes)| (picture, notes.into_iter().map(|note| format!("{}: {note}", path.display())).collect()),
-    )
-}
-
-fn load(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let metadata = fs::metadata(path).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => anyhow!("there is no such file; check the path"),
-        _ => anyhow!("cannot be read: {error}; check the permissions"),
-    })?;
-    if metadata.is_dir() {
-        bail!("is a folder; name a picture file");
-    }
-    if !metadata.is_file() {
-        bail!("is not a regular file; name a picture file");
-    }
-    let file = fs::read(path).map_err(|error| anyhow!("cannot be read: {error}; check the permissions"))?;
-    if file.is_empty() {
-        bail!("is empty (0 bytes); replace it by a complete copy");
-    }
-    Ok(file)
+    let name = shown::path(path);
+    let (picture, notes) = load(path).and_then(|file| decode(&file, MAX_BYTES)).with_context(|| name.clone())?;
+    Ok((picture, notes.into_iter().map(|note| format!("{name}: {note}")).collect()))
 }
 
 /// Reads a picture from the bytes of its file, and what a person should know about it.
@@ -239,6 +220,8 @@ fn jpeg_is_cut_short(file: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use image::ImageEncoder;
 
     use super::*;

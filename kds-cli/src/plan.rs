@@ -2,7 +2,6 @@
 
 use std::{
     collections::{HashMap, HashSet},
-    fs,
     path::{Path, PathBuf},
 };
 
@@ -10,9 +9,13 @@ use anyhow::{anyhow, bail};
 
 use crate::{
     file_kind::FileKind,
+    mark::{self, Role},
+    naming::{self, Source},
     options::Restore,
-    place::{folder_of, resolve},
+    place::{Identity, folder_of, is_standard, resolve},
+    shown,
     usage::UsageError,
+    walk,
 };
 
 /// Everything there is to do.
@@ -22,15 +25,21 @@ pub struct Plan {
     pub tasks: Vec<Task>,
     /// Whether there may be several: then one failure does not stop the others, and what exists is skipped.
     pub batch: bool,
+    /// What was left out of folders, a line each.
+    pub left_out: Vec<String>,
+    /// Folders in folders that cannot be read, and why.
+    pub unreadable: Vec<String>,
 }
 
 /// One picture.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Task {
-    /// The picture.
+    /// The picture; `-` is standard input.
     pub input: PathBuf,
-    /// The restored picture.
+    /// The restored picture; `-` is standard output.
     pub output: PathBuf,
+    /// The format of the restored picture.
+    pub kind: FileKind,
     /// The map of confidence, where wanted.
     pub confidence: Option<PathBuf>,
     /// The comparison, where wanted.
@@ -39,11 +48,15 @@ pub struct Task {
 
 impl Task {
     /// Every file that the task writes.
-    fn outputs(&self) -> impl Iterator<Item = &Path> {
-        [Some(&self.output), self.confidence.as_ref(), self.compare.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(PathBuf::as_path)
+    pub fn outputs(&self) -> impl Iterator<Item = (Role, &Path)> {
+        let restored = Some(&self.output).filter(|path| !is_standard(path));
+        [
+            (Role::Restored, restored),
+            (Role::Confidence, self.confidence.as_ref()),
+            (Role::Comparison, self.compare.as_ref()),
+        ]
+        .into_iter()
+        .filter_map(|(role, path)| Some((role, path?.as_path())))
     }
 }
 
@@ -56,8 +69,8 @@ pub fn plan(options: &Restore) -> anyhow::Result<Plan> {
     let several = options.inputs.len() > 1 || options.inputs.iter().any(|input| input.is_dir());
     let batch = several || options.output.is_dir() || names_a_folder(&options.output);
     let plan = if batch { plan_batch(options)? } else { plan_one(options)? };
-    check_collisions(&plan)?;
-    check_folders(&plan)?;
+    check_collisions(options, &plan)?;
+    check_folders(options, &plan)?;
     Ok(plan)
 }
 
@@ -67,122 +80,199 @@ fn names_a_folder(path: &Path) -> bool {
 }
 
 fn plan_one(options: &Restore) -> anyhow::Result<Plan> {
+    let input = options.inputs[0].clone();
+    let kind = if is_standard(&options.output) {
+        if options.json {
+            let message = "--json and the picture would both go to standard output; name a file for the picture";
+            return Err(UsageError(message.to_owned()).into());
+        }
+        options.format.or(FileKind::of(&input).ok()).unwrap_or(FileKind::Png)
+    } else {
+        let kind = FileKind::of(&options.output)?;
+        if options.format.is_some_and(|format| format != kind) {
+            let message = format!("{}: ends in another format than --format says", shown::path(&options.output));
+            return Err(UsageError(format!("{message}; leave --format out or end the name in it")).into());
+        }
+        kind
+    };
+    if !options.suffix.is_empty() {
+        let message = "--suffix is for the names in a folder of outputs; name the file with the suffix";
+        return Err(UsageError(message.to_owned()).into());
+    }
     let task = Task {
-        input: options.inputs[0].clone(),
+        input,
         output: options.output.clone(),
+        kind,
         confidence: options.confidence.clone(),
         compare: options.compare.clone(),
     };
-    for output in task.outputs() {
+    for (_, output) in task.outputs() {
         FileKind::of(output)?;
         if output.is_dir() {
-            return Err(UsageError(format!("{}: is a folder; name a file", output.display())).into());
+            return Err(UsageError(format!("{}: is a folder; name a file", shown::path(output))).into());
         }
     }
-    if !task.input.exists() {
-        bail!("{}: there is no such file; check the path", task.input.display());
+    if !is_standard(&task.input) && !task.input.exists() && !task.input.is_symlink() {
+        bail!("{}: there is no such file; check the path", shown::path(&task.input));
     }
-    Ok(Plan { tasks: vec![task], batch: false })
+    Ok(Plan { tasks: vec![task], batch: false, left_out: Vec::new(), unreadable: Vec::new() })
 }
 
 fn plan_batch(options: &Restore) -> anyhow::Result<Plan> {
+    if is_standard(&options.output) {
+        let message = "only one picture goes to standard output; name a folder for several";
+        return Err(UsageError(message.to_owned()).into());
+    }
     if options.output.is_file() {
-        let message =
-            format!("{}: is a file, and several pictures need a folder; name a folder", options.output.display());
+        let output = shown::path(&options.output);
+        let message = format!("{output}: is a file, and several pictures need a folder; name a folder");
         return Err(UsageError(message).into());
     }
-    let mut inputs = Vec::new();
-    for input in &options.inputs {
-        if input.is_dir() { inputs.extend(pictures_of(input)?) } else { inputs.push(input.clone()) }
-    }
-    let tasks = inputs
-        .into_iter()
-        .map(|input| {
-            let output = options.output.join(output_name(&input)?);
-            let map = |folder: &Option<PathBuf>| {
-                folder
-                    .as_ref()
-                    .map(|folder| folder.join(output.file_stem().unwrap_or_default()).with_added_extension("png"))
-            };
-            let (confidence, compare) = (map(&options.confidence), map(&options.compare));
-            Ok(Task { input, output, confidence, compare })
-        })
-        .collect::<anyhow::Result<_>>()?;
-    Ok(Plan { tasks, batch: true })
-}
-
-/// The pictures of a folder by name, without those of its folders.
-fn pictures_of(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let explain = |error| anyhow!("{}: cannot read the folder: {error}; check its permissions", folder.display());
-    let mut pictures = Vec::new();
-    for entry in fs::read_dir(folder).map_err(explain)? {
-        let path = entry.map_err(explain)?.path();
-        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !hidden && FileKind::of(&path).is_ok() && path.is_file() {
-            pictures.push(path);
-        }
-    }
-    if pictures.is_empty() {
+    let mut plan = Plan { tasks: Vec::new(), batch: true, left_out: Vec::new(), unreadable: Vec::new() };
+    let sources = sources(options, &mut plan)?;
+    plan.tasks = tasks(options, &sources)?;
+    if plan.tasks.is_empty() {
+        let folders: Vec<String> = options.inputs.iter().map(|input| shown::path(input)).collect();
         bail!(
-            "{}: holds no pictures (files ending in {}); name another folder",
-            folder.display(),
-            FileKind::EXTENSIONS
+            "{}: holds no pictures (files ending in {}); name another folder{}",
+            folders.join(", "),
+            FileKind::EXTENSIONS,
+            if options.recursive { "" } else { ", or give --recursive" }
         );
     }
-    pictures.sort();
-    Ok(pictures)
+    Ok(plan)
 }
 
-/// The input's own name, where it says a format that can be written; otherwise the name with `.png`.
-fn output_name(input: &Path) -> anyhow::Result<PathBuf> {
-    let name = input
-        .file_name()
-        .ok_or_else(|| UsageError(format!("{}: is not the name of a file; name a file", input.display())))?;
-    let name = PathBuf::from(name);
-    Ok(if FileKind::of(&name).is_ok() { name } else { name.with_extension("png") })
+/// The folders that a batch writes into.
+fn output_folders(options: &Restore) -> impl Iterator<Item = &PathBuf> {
+    [Some(&options.output), options.confidence.as_ref(), options.compare.as_ref()].into_iter().flatten()
 }
 
-/// No two tasks may write the same file, and a batch may not write over one of its inputs.
-fn check_collisions(plan: &Plan) -> Result<(), UsageError> {
-    let inputs: HashSet<PathBuf> = plan.tasks.iter().map(|task| resolve(&task.input)).collect();
-    let mut writers: HashMap<PathBuf, &Path> = HashMap::new();
+/// The pictures that were named, and those of folders that were named, each once.
+fn sources(options: &Restore, plan: &mut Plan) -> anyhow::Result<Vec<Source>> {
+    let outputs: Vec<Identity> = output_folders(options).map(|folder| Identity::of(folder)).collect();
+    let folders: Vec<PathBuf> = output_folders(options).map(|folder| resolve(folder)).collect();
+    let mut sources: Vec<Source> = Vec::new();
+    for input in &options.inputs {
+        if !input.is_dir() {
+            if input.file_name().is_none() {
+                let message = format!("{}: is not the name of a file; name a file", shown::path(input));
+                return Err(UsageError(message).into());
+            }
+            sources.push(Source { path: input.clone(), root: None });
+            continue;
+        }
+        let found = walk::pictures_of(input, options.recursive, &outputs)?;
+        plan.left_out.extend(found.left_out().map(|what| format!("{}: {what}", shown::path(input))));
+        plan.unreadable.extend(found.unreadable);
+        // In a folder that outputs go to as well, what an earlier run wrote is not restored again.
+        let all = found.pictures.len();
+        let among_outputs = |path: &Path| {
+            let place = resolve(path);
+            folders.iter().any(|folder| place.starts_with(folder)) && mark::is_earlier_output(path)
+        };
+        let pictures: Vec<PathBuf> = found.pictures.into_iter().filter(|path| !among_outputs(path)).collect();
+        if pictures.len() < all {
+            let count = all - pictures.len();
+            plan.left_out.push(format!("{}: left out: earlier outputs ({count})", shown::path(input)));
+        }
+        sources.extend(pictures.into_iter().map(|path| Source { path, root: Some(input.clone()) }));
+    }
+    let mut seen = HashSet::new();
+    sources.retain(|source| is_standard(&source.path) || seen.insert(resolve(&source.path)));
+    Ok(sources)
+}
+
+fn tasks(options: &Restore, sources: &[Source]) -> anyhow::Result<Vec<Task>> {
+    let mirrored = naming::mirrored(sources);
+    let style = naming::Style { suffix: &options.suffix, format: options.format };
+    let choices: Vec<_> = mirrored.iter().map(|picture| naming::restored(picture, style)).collect();
+    let names = naming::distinct(&choices, |index, name| mirrored[index] == name);
+
+    // Beside the pictures or beside one another, maps say what they are.
+    let folders = [Some(&options.output), options.confidence.as_ref(), options.compare.as_ref()];
+    let folders = folders.map(|folder| folder.map(|folder| Identity::of(folder)));
+    let shared = |own: usize| folders.iter().filter(|folder| **folder == folders[own]).count() > 1;
+    let maps = |folder: &Option<PathBuf>, index: usize, suffix: &str| -> Vec<Option<PathBuf>> {
+        let Some(folder) = folder else { return vec![None; names.len()] };
+        let suffix = if shared(index) { suffix } else { "" };
+        let choices: Vec<_> = names.iter().map(|name| naming::map(name, suffix)).collect();
+        let own = |index: usize, _: &Path| names[index].extension().is_some_and(|ending| ending == "png");
+        naming::distinct(&choices, own).into_iter().map(|name| Some(folder.join(name))).collect()
+    };
+    let confidence = maps(&options.confidence, 1, "-confidence");
+    let compare = maps(&options.compare, 2, "-compare");
+
+    let mut tasks = Vec::new();
+    for (((source, name), confidence), compare) in sources.iter().zip(&names).zip(confidence).zip(compare) {
+        let output = options.output.join(name);
+        tasks.push(Task { input: source.path.clone(), kind: FileKind::of(&output)?, output, confidence, compare });
+    }
+    Ok(tasks)
+}
+
+/// No two outputs may be the same file, and none may be a picture that is read, or the mask. One picture may replace itself
+/// when that is asked for.
+fn check_collisions(options: &Restore, plan: &Plan) -> Result<(), UsageError> {
+    let read = plan.tasks.iter().map(|task| &task.input).filter(|input| !is_standard(input));
+    let inputs: HashSet<Identity> = read.map(|input| Identity::of(input)).collect();
+    let mask = options.mask.as_ref().map(|mask| Identity::of(mask));
+    let mut writers: HashMap<Identity, &Path> = HashMap::new();
     for task in &plan.tasks {
-        for output in task.outputs() {
-            let place = resolve(output);
-            if plan.batch && inputs.contains(&place) {
-                let message =
-                    format!("{}: would be replaced by its own restoration; name another folder", output.display());
-                return Err(UsageError(message));
+        for (role, output) in task.outputs() {
+            let place = Identity::of(output);
+            let name = shown::path(output);
+            if mask.as_ref() == Some(&place) {
+                return Err(UsageError(format!("{name}: is the mask and would be replaced; name another file")));
+            }
+            if inputs.contains(&place) {
+                let own = role == Role::Restored && place == Identity::of(&task.input);
+                match (own, plan.batch) {
+                    (true, false) if options.overwrite => {}
+                    (true, false) => {
+                        let message = "is the picture itself; name another file, or give --overwrite to replace it";
+                        return Err(UsageError(format!("{name}: {message}")));
+                    }
+                    (true, true) => {
+                        let message = "would be replaced by its own restoration; name another folder, or give --suffix";
+                        return Err(UsageError(format!("{name}: {message}")));
+                    }
+                    (false, _) => {
+                        let message = format!("is a picture to be restored and would be replaced by a {}", role.name());
+                        return Err(UsageError(format!("{name}: {message}; name another place")));
+                    }
+                }
             }
             if let Some(other) = writers.insert(place, &task.input) {
-                let message = if plan.batch && other != task.input {
-                    format!(
-                        "{}: {} would go to the same file {}; restore them into different folders",
-                        task.input.display(),
-                        other.display(),
-                        output.display()
-                    )
+                return Err(UsageError(if other == task.input {
+                    format!("{name}: is named twice; name each file once")
                 } else {
-                    format!("{}: is named twice; name each file once", output.display())
-                };
-                return Err(UsageError(message));
+                    let (input, other) = (shown::path(&task.input), shown::path(other));
+                    format!("{input}: {other} would go to the same file {name}; restore them into different folders")
+                }));
             }
         }
     }
     Ok(())
 }
 
-/// Every folder to write into is there and can be written.
-fn check_folders(plan: &Plan) -> anyhow::Result<()> {
-    let folders: HashSet<&Path> = plan.tasks.iter().flat_map(Task::outputs).map(folder_of).collect();
+/// Every folder to write into is there and can be written. Folders that mirror those of the inputs are made when they are
+/// needed.
+fn check_folders(options: &Restore, plan: &Plan) -> anyhow::Result<()> {
+    let folders: HashSet<PathBuf> = if plan.batch {
+        output_folders(options).cloned().collect()
+    } else {
+        let outputs = plan.tasks.iter().flat_map(Task::outputs);
+        outputs.map(|(_, output)| folder_of(&resolve(output)).to_owned()).collect()
+    };
     for folder in folders {
+        let name = shown::path(&folder);
         if !folder.is_dir() {
-            bail!("{}: there is no such folder; create it with 'mkdir -p'", folder.display());
+            bail!("{name}: there is no such folder; create it with 'mkdir -p'");
         }
         // The only question whose answer also holds for read-only file systems, access lists and the superuser.
-        tempfile::tempfile_in(folder).map_err(|error| {
-            let folder = folder.display();
-            anyhow!("{folder}: cannot write into this folder: {error}; check its permissions or name another")
+        tempfile::tempfile_in(&folder).map_err(|error| {
+            anyhow!("{name}: cannot write into this folder: {error}; check its permissions or name another")
         })?;
     }
     Ok(())
@@ -190,6 +280,8 @@ fn check_folders(plan: &Plan) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::testing::restore_options;
 
@@ -253,8 +345,8 @@ mod tests {
     fn what_cannot_work_is_found_before() {
         let folder = folder_with(&["a/x.png", "b/x.png", "in.png", "empty/notes.txt", "out/y"]);
         for (inputs, output, expected, usage) in [
-            (&["a/x.png", "b/x.png"][..], "out", "the same file", true),
-            (&["in.png", "in.png"], "out", "named twice", true),
+            (&["a/x.png", "b/x.png"][..], "out", "", false),
+            (&["in.png", "in.png"], "out", "", false),
             (&["a/x.png", "in.png"], "a", "its own restoration", true),
             (&["a", "b"], "in.png", "is a file", true),
             (&["in.png"], "out.gif", "'gif'", true),
@@ -286,8 +378,113 @@ mod tests {
     }
 
     #[test]
-    fn one_picture_may_replace_itself_when_named() {
+    fn a_picture_replaces_itself_only_when_asked() {
         let folder = folder_with(&["in.png"]);
-        assert!(plan_in(folder.path(), &["in.png"], "in.png").is_ok());
+        let mut options = restore_options();
+        options.inputs = vec![folder.path().join("in.png")];
+        options.output = folder.path().join("in.png");
+        let error = plan(&options).unwrap_err();
+        assert!(error.is::<UsageError>() && error.to_string().contains("--overwrite"), "{error}");
+        options.overwrite = true;
+        assert!(plan(&options).is_ok());
+    }
+
+    #[test]
+    fn no_output_replaces_a_picture_or_a_mask_by_any_name() {
+        let folder = folder_with(&["a.png", "b.png", "mask.png", "out/x"]);
+        let path = |name: &str| folder.path().join(name);
+        fs::hard_link(path("a.png"), path("hard.png")).unwrap();
+        std::os::unix::fs::symlink("a.png", path("soft.png")).unwrap();
+        for name in ["a.png", "./a.png", "hard.png", "soft.png", "mask.png"] {
+            for role in [Role::Restored, Role::Confidence, Role::Comparison] {
+                let mut options = restore_options();
+                options.inputs = vec![path("a.png")];
+                options.mask = Some(path("mask.png"));
+                options.output = path("out.png");
+                // Not even then.
+                options.overwrite = role != Role::Restored || name == "mask.png";
+                match role {
+                    Role::Restored => options.output = path(name),
+                    Role::Confidence => options.confidence = Some(path(name)),
+                    Role::Comparison => options.compare = Some(path(name)),
+                }
+                let message = plan(&options).expect_err(name).to_string();
+                assert!(message.contains("replace"), "{name} {role:?}: {message}");
+            }
+        }
+        let mut options = restore_options();
+        options.inputs = vec![path("a.png"), path("b.png")];
+        options.output = path("out");
+        options.confidence = Some(folder.path().to_owned());
+        options.overwrite = true;
+        assert!(plan(&options).unwrap_err().to_string().contains("would be replaced by a confidence map"));
+    }
+
+    #[test]
+    fn folders_are_mirrored_when_asked() {
+        let folder = folder_with(&["in/a.png", "in/x/y/b.jpg", "in/out/a.png", "maps/z"]);
+        let mut options = restore_options();
+        options.inputs = vec![folder.path().join("in")];
+        options.output = folder.path().join("in/out");
+        options.confidence = Some(folder.path().join("maps"));
+        options.recursive = true;
+        let plan = plan(&options).unwrap();
+        let below = |path: &Path| path.strip_prefix(folder.path()).unwrap().to_owned();
+        let places: Vec<_> = plan.tasks.iter().map(|task| below(&task.output)).collect();
+        assert_eq!(places, ["in/out/a.png", "in/out/x/y/b.jpg"].map(PathBuf::from));
+        assert_eq!(below(plan.tasks[1].confidence.as_ref().unwrap()), Path::new("maps/x/y/b.png"));
+    }
+
+    #[test]
+    fn two_pictures_of_one_stem_get_maps_of_their_own() {
+        let folder = folder_with(&["in/a.png", "in/a.jpg", "in/b.jpg", "out/x", "maps/x"]);
+        let mut options = restore_options();
+        options.inputs = vec![folder.path().join("in")];
+        options.output = folder.path().join("out");
+        options.confidence = Some(folder.path().join("maps"));
+        let maps = |options: &Restore| -> Vec<String> {
+            let plan = plan(options).unwrap();
+            let name = |path: &Path| path.file_name().unwrap().to_str().unwrap().to_owned();
+            plan.tasks.iter().flat_map(Task::outputs).skip(1).step_by(2).map(|(_, path)| name(path)).collect()
+        };
+        assert_eq!(maps(&options), ["a.jpg.png", "a.png", "b.png"]);
+        options.confidence = None;
+        options.compare = Some(folder.path().join("out"));
+        assert_eq!(maps(&options), ["a.jpg-compare.png", "a-compare.png", "b-compare.png"]);
+        options.confidence = Some(folder.path().join("maps"));
+        options.compare = Some(folder.path().join("maps"));
+        assert_eq!(plan(&options).unwrap().tasks[2].compare, Some(folder.path().join("maps/b-compare.png")));
+    }
+
+    #[test]
+    fn a_suffix_lets_outputs_lie_beside_the_pictures() {
+        let folder = folder_with(&["a.png"]);
+        let image = crate::testing::pictures(4, 4).swap_remove(2);
+        let picture = crate::picture::Picture { image, profile: None, exif: None };
+        crate::save::save(&picture, &folder.path().join("a-new.png"), 92).unwrap();
+        let mut options = restore_options();
+        options.inputs = vec![folder.path().to_owned()];
+        options.output = folder.path().to_owned();
+        options.suffix = "-new".into();
+        let plan = plan(&options).unwrap();
+        assert_eq!(plan.tasks.len(), 1, "{:?}", plan.tasks);
+        assert_eq!(plan.tasks[0].output, folder.path().join("a-new.png"));
+        assert!(plan.left_out[0].contains("earlier outputs (1)"), "{:?}", plan.left_out);
+    }
+
+    #[test]
+    fn standard_input_and_output_are_single_pictures() {
+        let folder = folder_with(&["a.jpg", "b.jpg", "out/x"]);
+        let mut options = restore_options();
+        options.inputs = vec!["-".into()];
+        options.output = "-".into();
+        assert_eq!(plan(&options).unwrap().tasks[0].kind, FileKind::Png);
+        options.format = Some(FileKind::Tiff);
+        assert_eq!(plan(&options).unwrap().tasks[0].kind, FileKind::Tiff);
+        options.output = folder.path().join("out");
+        assert_eq!(plan(&options).unwrap().tasks[0].output, folder.path().join("out/stdin.tif"));
+        options.inputs = vec![folder.path().join("a.jpg"), folder.path().join("b.jpg")];
+        options.output = "-".into();
+        assert!(plan(&options).unwrap_err().is::<UsageError>());
     }
 }

@@ -1,20 +1,23 @@
 //! One picture: read, restored, written.
 
-use std::{ops::ControlFlow, path::Path, time::Instant};
+use std::{fs::File, ops::ControlFlow, path::Path, time::Instant};
 
 use anyhow::bail;
-use kds_host::{Context, Format, Image, Library, Model, ModelInfo, Status};
+use kds_host::{Context, Depth, Format, Image, Library, Model, ModelInfo, Status};
 
 use crate::{
     compare, confidence,
     file_kind::FileKind,
     interrupt,
     interrupt::Cancelled,
+    mark::Role,
     options::Restore,
+    outputs::Claimed,
     picture::{self, Picture},
+    place,
     plan::Task,
     progress::{PictureBar, Progress},
-    save,
+    save, shown,
 };
 
 /// A loaded model with the options for every picture.
@@ -48,26 +51,51 @@ impl<'a> Session<'a> {
         Ok(Self { options, model, mask })
     }
 
-    /// Restores one picture and writes all its files.
+    /// Restores one picture and writes all its files; `warnings` gets what a person should know.
     ///
     /// # Errors
-    /// [`Cancelled`] after Ctrl-C; otherwise a message that names the file.
-    pub fn restore(&self, task: &Task, input: &Picture, progress: &Progress, bar: &PictureBar) -> anyhow::Result<Done> {
+    /// [`Cancelled`] after a signal; otherwise a message that names the file. No file is left or changed then.
+    pub fn restore(
+        &self,
+        task: &Task,
+        input: &Picture,
+        mut files: Claimed,
+        progress: &Progress,
+        bar: &PictureBar,
+        warnings: &mut Vec<String>,
+    ) -> anyhow::Result<Done> {
         let start = Instant::now();
+        let mut warn = |note: String| {
+            let note = format!("{}: warning: {note}", shown::path(&task.output));
+            progress.say(&note);
+            warnings.push(note);
+        };
         let (restored, map) = self.compute(task, input, bar).map_err(|error| name_the_file(error, &task.input))?;
         interrupt::check()?;
+        if input.format().depth != Depth::U8 && task.kind.depth(input.format().depth) == Depth::U8 {
+            warn("the format holds 8 bits, so finer shades are lost; write PNG or TIFF to keep them".to_owned());
+        }
         let (width, height) = (restored.image.width(), restored.image.height());
         let quality = self.options.quality;
-        for note in save::save(&restored, &task.output, quality)? {
-            progress.say(&note);
+        let write = |picture: &Picture, role: Role, path: &Path, file: &mut File| {
+            let kind = if role == Role::Restored { task.kind } else { FileKind::of(path)? };
+            save::write(picture, kind, role, quality, file)
+        };
+        let notes = files.write(Role::Restored, |path, file| write(&restored, Role::Restored, path, file))?;
+        notes.into_iter().flatten().for_each(&mut warn);
+        if let Some(map) = map {
+            let map = Picture::of_samples(map)?;
+            files.write(Role::Confidence, |path, file| write(&map, Role::Confidence, path, file))?;
         }
-        if let (Some(map), Some(path)) = (map, &task.confidence) {
-            confidence::write(map, path, quality)?;
-        }
-        if let Some(path) = &task.compare {
+        files.write(Role::Comparison, |path, file| {
             let image = compare::side_by_side(&input.image, &restored.image);
-            let profile = restored.profile.filter(|_| restored.image.color().has_color());
-            save::save(&Picture { image, profile, exif: None }, path, quality)?;
+            let profile = restored.profile.clone().filter(|_| restored.image.color().has_color());
+            write(&Picture { image, profile, exif: None }, Role::Comparison, path, file)
+        })?;
+        interrupt::check()?;
+        files.publish()?;
+        if place::is_standard(&task.output) {
+            save::to_standard_output(&restored, task.kind, quality)?.into_iter().for_each(&mut warn);
         }
         Ok(Done { width, height, seconds: start.elapsed().as_secs_f64() })
     }
@@ -81,7 +109,7 @@ impl<'a> Session<'a> {
             job.set(name, value)?;
         }
         let (width, height) = job.output_size(input.image.width(), input.image.height())?;
-        let kind = FileKind::of(&task.output)?;
+        let kind = task.kind;
         kind.check_size(&task.output, width, height)?;
         if let Some(path) = &task.compare {
             FileKind::of(path)?.check_size(path, compare::sheet_width(width), height)?;
@@ -109,14 +137,15 @@ impl<'a> Session<'a> {
         }
         let mut restored = Picture::of_samples(output)?;
         restored.profile = input.profile.clone();
-        restored.exif = input.exif.clone();
+        // The profile is no metadata: without it the colours are others.
+        restored.exif = input.exif.clone().filter(|_| !self.options.strip);
         Ok((restored, map))
     }
 }
 
 /// Puts the file's name before an error that does not stand for the whole run.
 fn name_the_file(error: anyhow::Error, file: &Path) -> anyhow::Error {
-    if error.is::<Cancelled>() { error } else { error.context(file.display().to_string()) }
+    if error.is::<Cancelled>() { error } else { error.context(shown::path(file)) }
 }
 
 /// Reads the mask that the model needs; grey, whatever it was.
@@ -125,7 +154,7 @@ fn open_mask(options: &Restore, model: &ModelInfo, progress: &Progress) -> anyho
         None if model.needs_mask => bail!("the model '{}' fills holes: say where with --mask FILE", model.id),
         None => Ok(None),
         Some(path) if !model.needs_mask => {
-            bail!("{}: the model '{}' takes no mask; leave --mask out", path.display(), model.id)
+            bail!("{}: the model '{}' takes no mask; leave --mask out", shown::path(path), model.id)
         }
         Some(path) => {
             let (mask, notes) = picture::read(path)?;
@@ -166,7 +195,7 @@ mod tests {
         let path = folder.path().join("mask.png");
         let picture = Picture { image: testing::pictures(4, 4).swap_remove(7), profile: None, exif: None };
         save::save(&picture, &path, 92).unwrap();
-        let progress = Progress::new(1);
+        let progress = Progress::new(1, false);
 
         let mut options = testing::restore_options();
         assert!(open_mask(&options, &model(false), &progress).unwrap().is_none());

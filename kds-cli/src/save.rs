@@ -1,32 +1,69 @@
 //! Writing pictures: the format by the file's name, profile and EXIF data along, all or nothing.
 
 use std::{
-    fs::{File, Permissions},
-    io::{BufWriter, Write},
-    os::unix::fs::PermissionsExt,
+    fs::File,
+    io::{self, Seek, Write, stdout},
     path::Path,
 };
 
-use anyhow::anyhow;
+use anyhow::Context;
 use image::{DynamicImage, ImageEncoder, ImageResult, codecs};
 use kds_host::{Channels, Depth, icc};
 
-use crate::{file_kind::FileKind, picture::Picture, place::folder_of, tiff_file};
+use crate::{
+    file_kind::FileKind,
+    mark::{Marked, Role},
+    partial::Partial,
+    picture::Picture,
+    place::{folder_of, resolve},
+    replace::{Snapshot, replace},
+    tiff_file,
+};
 
-/// Writes a picture into the file, whole or not at all: under another name in the same folder first. Gives what a person
-/// should know.
+/// Writes a picture into the file, whole or not at all, over whatever is there. Gives what a person should know.
 ///
 /// # Errors
 /// When the folder cannot be written, the disk is full, or the picture does not fit the format; nothing is left then.
 pub fn save(picture: &Picture, path: &Path, quality: u8) -> anyhow::Result<Vec<String>> {
     let kind = FileKind::of(path)?;
+    let target = resolve(path);
+    let mut partial = Partial::new(folder_of(&target))?;
+    let notes = write(picture, kind, Role::Restored, quality, partial.file())?;
+    partial.file().sync_all()?;
+    replace(partial, &target, Snapshot::of(&target)?)?;
+    Ok(notes)
+}
+
+/// Writes a picture into an open, empty file, with the mark of its role. Gives what was left out.
+///
+/// # Errors
+/// When the file cannot be written, or the picture does not fit the format.
+pub fn write(
+    picture: &Picture,
+    kind: FileKind,
+    role: Role,
+    quality: u8,
+    file: &mut File,
+) -> anyhow::Result<Vec<String>> {
     let (picture, notes) = adapt(picture, kind);
-    write_whole(path, |file| encode(&picture, kind, quality, file)).map_err(|error| {
-        // Encoders wrap the system's reason in words of their own.
-        let reason = error.root_cause();
-        anyhow!("{}: cannot be written: {reason}; check the free space and the permissions", path.display())
-    })?;
-    Ok(notes.into_iter().map(|note| format!("{}: warning: {note}", path.display())).collect())
+    let mut marked = Marked::new(file, kind, role);
+    encode(&picture, kind, quality, &mut marked)?;
+    marked.finish()?;
+    Ok(notes)
+}
+
+/// Writes a picture to standard output, once it is encoded whole: some formats are not written from front to back. Gives
+/// what was left out.
+///
+/// # Errors
+/// When it cannot be encoded, or standard output cannot be written.
+pub fn to_standard_output(picture: &Picture, kind: FileKind, quality: u8) -> anyhow::Result<Vec<String>> {
+    let mut file = tempfile::tempfile().context("cannot make a temporary file")?;
+    let notes = write(picture, kind, Role::Restored, quality, &mut file)?;
+    file.rewind()?;
+    let mut out = stdout().lock();
+    io::copy(&mut file, &mut out).and_then(|_| out.flush()).context("cannot write to standard output")?;
+    Ok(notes)
 }
 
 /// A process that has reached its limit of file size gets an error from its write like one on a full disk, and is not
@@ -36,23 +73,6 @@ pub fn report_large_files_as_errors() {
     unsafe {
         libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
     }
-}
-
-fn write_whole(path: &Path, write: impl FnOnce(&mut BufWriter<&mut File>) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let mut file = tempfile::Builder::new()
-        .prefix(".kds-")
-        .suffix(".partial")
-        // As any program creates a file: the user's mask decides who may read it.
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder_of(path))?;
-    let mut buffer = BufWriter::with_capacity(1 << 16, file.as_file_mut());
-    write(&mut buffer)?;
-    buffer.flush()?;
-    drop(buffer);
-    // Some file systems say only now that the disk is full.
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
 }
 
 /// The picture as the format can hold it, and what was left out.
@@ -101,7 +121,7 @@ fn adapt(picture: &Picture, kind: FileKind) -> (Picture, Vec<String>) {
     (picture, notes)
 }
 
-fn encode(picture: &Picture, kind: FileKind, quality: u8, file: &mut BufWriter<&mut File>) -> anyhow::Result<()> {
+fn encode(picture: &Picture, kind: FileKind, quality: u8, file: &mut Marked) -> anyhow::Result<()> {
     match kind {
         FileKind::Png => encode_with(picture, codecs::png::PngEncoder::new(file))?,
         FileKind::Jpeg => encode_with(picture, codecs::jpeg::JpegEncoder::new_with_quality(file, quality))?,
@@ -239,22 +259,12 @@ mod tests {
     }
 
     #[test]
-    fn a_file_appears_whole_or_not_at_all() {
+    fn a_file_is_replaced_whole() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("x.png");
         fs::write(&path, "the old one").unwrap();
-        let error = write_whole(&path, |file| {
-            file.write_all(&[0; 100_000])?;
-            anyhow::bail!("No space left on device")
-        });
-        assert!(error.is_err());
-        assert_eq!(fs::read(&path).unwrap(), b"the old one");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing partial is left");
-
         save(&plain(testing::pictures(4, 4).swap_remove(0)), &path, 92).unwrap();
         assert_eq!(picture::read(&path).unwrap().0.image.width(), 4);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        // Readable by others, as far as the mask of the process lets.
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o600, 0o600);
     }
 }

@@ -1,6 +1,6 @@
 //! Pictures and options that tests of several modules use.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use image::{DynamicImage, ImageBuffer};
 
@@ -20,6 +20,12 @@ pub fn restore_options() -> Restore {
         confidence: None,
         compare: None,
         overwrite: false,
+        recursive: false,
+        format: None,
+        suffix: OsString::new(),
+        strip: false,
+        quiet: false,
+        json: false,
         quality: 92,
     }
 }

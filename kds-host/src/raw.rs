@@ -4,7 +4,7 @@
 
 use std::ffi::{c_char, c_void};
 
-/// Major version of the interface that this mirror describes.
+/// Version of the interface that this mirror describes.
 pub(crate) const ABI_VERSION: u32 = 1;
 /// The status of a call that succeeded.
 pub(crate) const OK: i32 = 0;
@@ -72,14 +72,12 @@ pub(crate) struct ModelInfo {
     pub backbone: *const c_char,
     pub source: *const c_char,
     pub needs_mask: u32,
-    pub reserved: u32,
 }
 
 /// `kds_device_info`
 #[repr(C)]
 pub(crate) struct DeviceInfo {
     pub struct_size: u32,
-    pub reserved: u32,
     pub name: *const c_char,
     pub description: *const c_char,
     pub dtypes: *const c_char,
@@ -148,21 +146,17 @@ macro_rules! sized32 {
 sized32!(Param, ContextParams, ModelInfo, DeviceInfo, Estimate, Image);
 
 macro_rules! functions {
-    (
-        interface 1.0 { $(fn $name:ident($($argument:ty),*) $(-> $result:ty)?;)* }
-        later { $(fn $new:ident($($new_argument:ty),*) $(-> $new_result:ty)?;)* }
-    ) => {
-        /// The functions of a loaded library. Those that came after interface 1.0 are missing from an older library.
+    ($(fn $name:ident($($argument:ty),*) $(-> $result:ty)?;)*) => {
+        /// The functions of a loaded library.
         pub(crate) struct Api {
             $(pub $name: unsafe extern "C" fn($($argument),*) $(-> $result)?,)*
-            $(pub $new: Option<unsafe extern "C" fn($($new_argument),*) $(-> $new_result)?>,)*
         }
 
         impl Api {
-            /// Looks every function up. Only those of interface 1.0 must be there.
+            /// Looks every function up.
             ///
             /// # Safety
-            /// `library` is a libkds of major version [`ABI_VERSION`], and stays loaded as long as the table is used.
+            /// `library` is a libkds of interface version [`ABI_VERSION`], and stays loaded as long as the table is used.
             pub(crate) unsafe fn load(library: &libloading::Library) -> Result<Self, libloading::Error> {
                 Ok(Self {
                     $(
@@ -171,12 +165,6 @@ macro_rules! functions {
                             library.get::<unsafe extern "C" fn($($argument),*) $(-> $result)?>(stringify!($name))
                         }?,
                     )*
-                    $(
-                        // SAFETY: as above.
-                        $new: unsafe {
-                            library.get::<unsafe extern "C" fn($($new_argument),*) $(-> $new_result)?>(stringify!($new))
-                        }.ok().map(|found| *found),
-                    )*
                 })
             }
         }
@@ -184,7 +172,6 @@ macro_rules! functions {
 }
 
 functions! {
-interface 1.0 {
     fn kds_version_string() -> *const c_char;
     fn kds_status_name(i32) -> *const c_char;
     fn kds_error_message(*const Error) -> *const c_char;
@@ -205,6 +192,7 @@ interface 1.0 {
     fn kds_model_open(
         *const Context, *const c_char, *const c_char, *const c_char, *mut *mut Model, *mut *mut Error
     ) -> i32;
+    fn kds_model_check(*const Context, *const c_char, *mut *mut Error) -> i32;
     fn kds_model_free(*mut Model);
     fn kds_model_info_get(*const Model, *mut ModelInfo, *mut *mut Error) -> i32;
     fn kds_model_device(*const Model, *mut *const c_char, *mut *const c_char, *mut *mut Error) -> i32;
@@ -220,10 +208,4 @@ interface 1.0 {
         ProgressCallback, *mut c_void, *mut *mut Error
     ) -> i32;
     fn kds_job_cancel(*const Job);
-}
-
-later {
-    fn kds_context_params_init_sized(*mut ContextParams, usize);
-    fn kds_model_check(*const Context, *const c_char, *mut *mut Error) -> i32;
-}
 }

@@ -46,7 +46,6 @@ impl Kind {
     /// The values it takes, in words: "a whole number from 1 to 64".
     pub fn expected(&self) -> String {
         match self {
-            Kind::Integer { min, max } if *max == i64::MAX => format!("a whole number of at least {min}"),
             Kind::Integer { min, max } => format!("a whole number from {min} to {max}"),
             Kind::Number { min, max } => format!("a number from {min} to {max}"),
             Kind::Choice(words) => format!("one of {}", words.join(", ")),

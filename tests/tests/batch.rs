@@ -85,9 +85,10 @@ fn pictures_that_exist_are_skipped_unless_asked() {
     let folder = Folder::new();
     folder.write("in/first.png", &png(None));
     folder.write("in/second.png", &png(None));
-    folder.write("out/first.png", b"done before");
+    let before = png(None);
+    folder.write("out/first.png", &before);
     batch(&folder, &[]).succeeded("skip what exists");
-    assert_eq!(std::fs::read(folder.path("out/first.png")).unwrap(), b"done before");
+    assert_eq!(std::fs::read(folder.path("out/first.png")).unwrap(), before);
     assert_eq!(decode(&folder.path("out/second.png")).0.width(), 128);
     batch(&folder, &["--overwrite"]).succeeded("overwrite");
     assert_eq!(decode(&folder.path("out/first.png")).0.width(), 128);

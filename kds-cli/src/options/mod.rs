@@ -51,13 +51,14 @@ impl Library {
 /// # Errors
 /// [`UsageError`].
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Command> {
-    let matches = match command().try_get_matches_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let matches = match command().try_get_matches_from(&arguments) {
         Ok(matches) => matches,
         Err(error) if error.exit_code() == 0 => return Ok(Command::Text(error.render().to_string())),
         Err(error) if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             return Err(UsageError(format!("no command is named; what to do:\n\n{}", error.render())).into());
         }
-        Err(error) => return Err(UsageError(one_line(&error.render().to_string())).into()),
+        Err(error) => return Err(UsageError(one_line(&error.render().to_string(), &arguments)).into()),
     };
     match matches.subcommand() {
         Some(("restore", matches)) => Ok(Command::Restore(Box::new(restore::read(matches)))),
@@ -72,13 +73,19 @@ impl Library {
     }
 }
 
-/// The first paragraph of clap's message on one line, and where to read on.
-fn one_line(message: &str) -> String {
+/// The first paragraph of clap's message and what it suggests on one line, and where to read on.
+fn one_line(message: &str, arguments: &[OsString]) -> String {
     let end =
         ["\n\nUsage:", "\n\nFor more"].iter().filter_map(|mark| message.find(mark)).min().unwrap_or(message.len());
-    let words: Vec<&str> = message[..end].split_whitespace().collect();
-    let text = words.join(" ");
-    format!("{}; see 'kds restore --help'", text.strip_prefix("error: ").unwrap_or(&text))
+    let text = message[..end].replace("\n\n  tip: ", "; ");
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (mut known, mut words) = (command(), vec!["kds".to_owned()]);
+    for word in arguments.iter().skip(1) {
+        let Some(subcommand) = known.find_subcommand(word).cloned() else { break };
+        words.push(subcommand.get_name().to_owned());
+        known = subcommand;
+    }
+    format!("{}; see '{} --help'", text.strip_prefix("error: ").unwrap_or(&text), words.join(" "))
 }
 
 fn command() -> ClapCommand {
@@ -174,5 +181,23 @@ mod tests {
         let options = library.context_options(|_| ());
         assert_eq!((options.threads, options.registry), (2, Some(PathBuf::from("r.toml"))));
         assert!(matches!(parse_words(&["doctor"]).unwrap(), Command::Doctor(_)));
+    }
+
+    #[test]
+    fn messages_suggest_and_tell_where_to_read_on() {
+        let message = |words: &[&str]| parse_words(words).unwrap_err().to_string();
+        let text = message(&["restore", "in.png", "-o", "out.png", "--particle", "4"]);
+        assert_eq!(
+            text,
+            "unexpected argument '--particle' found; a similar argument exists: '--particles'; see 'kds restore --help'"
+        );
+        for (words, end) in [
+            (&["models", "show"][..], "; see 'kds models show --help'"),
+            (&["restore", "in.png", "-o", "out.png", "--format", "x"], "; see 'kds restore --help'"),
+            (&["resore"], "; see 'kds --help'"),
+        ] {
+            let text = message(words);
+            assert!(text.ends_with(end), "{text}");
+        }
     }
 }

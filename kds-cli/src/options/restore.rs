@@ -1,15 +1,16 @@
 //! Options of `kds restore`.
 
-use std::path::PathBuf;
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{
     Arg, ArgAction, ArgMatches, Command,
-    builder::{PossibleValuesParser, TypedValueParser, ValueParser},
+    builder::{OsStringValueParser, PossibleValue, PossibleValuesParser, TypedValueParser, ValueParser},
     value_parser,
 };
 use kds_parameters::{Group, Kind, Parameter, Scope, table};
 
 use super::{Library, library, library_options};
+use crate::{file_kind::FileKind, place, report::Form};
 
 /// The model that is used when none is named.
 pub const DEFAULT_MODEL: &str = "kds-photo-x4";
@@ -39,8 +40,31 @@ pub struct Restore {
     pub compare: Option<PathBuf>,
     /// Whether a batch replaces outputs that exist.
     pub overwrite: bool,
+    /// Whether the folders in a folder are looked through as well.
+    pub recursive: bool,
+    /// The format of restored pictures, where it is not to be decided by names.
+    pub format: Option<FileKind>,
+    /// Stands in a batch between an output's name and its ending.
+    pub suffix: OsString,
+    /// Whether metadata are left out.
+    pub strip: bool,
+    /// Whether only failures and warnings are said.
+    pub quiet: bool,
+    /// Whether an object of JSON tells of each picture.
+    pub json: bool,
     /// Quality of JPEG files, 1 to 100.
     pub quality: u8,
+}
+
+impl Restore {
+    /// What standard output gets besides a picture.
+    pub fn form(&self) -> Form {
+        match (self.json, self.quiet || place::is_standard(&self.output)) {
+            (true, _) => Form::Json,
+            (false, true) => Form::Nothing,
+            (false, false) => Form::Table,
+        }
+    }
 }
 
 /// The command as clap takes it.
@@ -51,16 +75,21 @@ pub fn command() -> Command {
         .long_about(
             "Restores photographs: PNG, JPEG, WebP or TIFF.\n\n\
              One picture goes to the file OUT, whose name ends in png, jpg, jpeg, webp, tif or tiff. Several pictures, or \
-             the pictures of a folder, go to the folder OUT under their own names; those that are there already are \
-             skipped. Colour profile and EXIF data go along, and photographs are turned upright.",
+             the pictures of a folder, go to the folder OUT under their own names; those of which everything that is asked \
+             for is there already are skipped. Several folders get a folder each below OUT. '-' is standard input or \
+             standard output. Colour profile and EXIF data go along, and photographs are turned upright.\n\n\
+             Nothing but an earlier output of the same kind is ever replaced without --overwrite, and with it no other \
+             picture that is read, nor the mask. All files of a picture appear together once all are written.\n\n\
+             Exit codes: 0 when every picture is there, 1 when one failed, 2 for a wrong command line, 128 and the \
+             signal's number when a signal stopped the run.",
         )
         .arg(
             Arg::new("inputs").value_name("IN").required(true).num_args(1..).value_parser(path())
-                .help("Picture files, or folders of pictures"),
+                .help("Picture files, or folders of pictures; '-' for standard input"),
         )
         .arg(
             Arg::new("output").short('o').long("output").value_name("OUT").required(true).value_parser(path())
-                .help("A file for one picture, a folder for several"),
+                .help("A file for one picture ('-' for standard output), a folder for several"),
         )
         .arg(
             Arg::new("model").long("model").value_name("ID").default_value(DEFAULT_MODEL)
@@ -80,7 +109,34 @@ pub fn command() -> Command {
         )
         .arg(
             Arg::new("overwrite").long("overwrite").action(ArgAction::SetTrue)
-                .help("Restores again what is in the output folder already"),
+                .help("Replaces files that exist: outputs of earlier runs, which a batch skips, and any other; the picture itself where OUT names it"),
+        )
+        .arg(
+            Arg::new("recursive").short('r').long("recursive").action(ArgAction::SetTrue)
+                .help("Restores the pictures in the folders of a folder too, into the same folders below OUT"),
+        )
+        .arg(
+            Arg::new("format").long("format").value_name("FORMAT").value_parser(PossibleValuesParser::new(FileKind::NAMES.map(
+                |(name, other, _)| PossibleValue::new(name).aliases(other),
+            )))
+                .help("Format of restored pictures, whatever the pictures have [default: by the name]"),
+        )
+        .arg(
+            Arg::new("suffix").long("suffix").value_name("TEXT").allow_hyphen_values(true)
+                .value_parser(OsStringValueParser::new().try_map(suffix))
+                .help("Stands in a folder of outputs between name and ending: with -restored, a.jpg goes to a-restored.jpg"),
+        )
+        .arg(
+            Arg::new("strip").long("strip").action(ArgAction::SetTrue)
+                .help("Leaves out what the file says of the photograph (EXIF data with camera and place); the colour profile stays"),
+        )
+        .arg(
+            Arg::new("quiet").short('q').long("quiet").action(ArgAction::SetTrue)
+                .help("Says only what failed and what is lost: no progress, no table"),
+        )
+        .arg(
+            Arg::new("json").long("json").action(ArgAction::SetTrue)
+                .help("Writes an object of JSON for each picture on a line of standard output, as soon as it is done"),
         )
         .arg(
             Arg::new("quality").long("quality").value_name("1-100").default_value("92")
@@ -123,6 +179,14 @@ fn option(parameter: &'static Parameter) -> Arg {
         .hide_short_help(advanced)
 }
 
+/// A suffix belongs into a name.
+fn suffix(text: OsString) -> Result<OsString, &'static str> {
+    match text.as_encoded_bytes().iter().any(|byte| *byte == b'/' || byte.is_ascii_control()) {
+        true => Err("a suffix is part of a name, without '/' and control characters"),
+        false => Ok(text),
+    }
+}
+
 /// Reads the options from what clap found.
 pub fn read(matches: &ArgMatches) -> Restore {
     let path = |name: &str| matches.get_one::<PathBuf>(name).cloned();
@@ -140,6 +204,12 @@ pub fn read(matches: &ArgMatches) -> Restore {
         confidence: path("confidence"),
         compare: path("compare"),
         overwrite: matches.get_flag("overwrite"),
+        recursive: matches.get_flag("recursive"),
+        format: text("format").and_then(|name| FileKind::named(&name)),
+        suffix: matches.get_one("suffix").cloned().unwrap_or_default(),
+        strip: matches.get_flag("strip"),
+        quiet: matches.get_flag("quiet"),
+        json: matches.get_flag("json"),
         quality: matches.get_one("quality").copied().unwrap_or(92),
     }
 }
@@ -215,5 +285,28 @@ mod tests {
     fn a_missing_output_is_named() {
         let message = parse_words(&["restore", "in.png"]).unwrap_err().to_string();
         assert!(message.contains("--output <OUT>") && !message.contains('\n'), "{message}");
+    }
+
+    #[test]
+    fn formats_have_their_usual_names_and_suffixes_are_parts_of_names() {
+        for (name, kind) in
+            [("jpg", FileKind::Jpeg), ("jpeg", FileKind::Jpeg), ("tif", FileKind::Tiff), ("png", FileKind::Png)]
+        {
+            assert_eq!(parse_restore(&["--format", name]).format, Some(kind), "{name}");
+        }
+        assert_eq!(parse_restore(&["--suffix", "-new"]).suffix, "-new");
+        for words in [["--format", "gif"], ["--suffix", "a/b"], ["--suffix", "a\nb"]] {
+            let words = [&["restore", "in.png", "-o", "out"], &words[..]].concat();
+            assert!(parse_words(&words).unwrap_err().is::<UsageError>(), "{words:?}");
+        }
+    }
+
+    #[test]
+    fn standard_output_gets_one_thing() {
+        assert_eq!(parse_restore(&[]).form(), Form::Table);
+        assert_eq!(parse_restore(&["-q"]).form(), Form::Nothing);
+        assert_eq!(parse_restore(&["-q", "--json"]).form(), Form::Json);
+        let Command::Restore(options) = parse_words(&["restore", "-", "-o", "-"]).unwrap() else { panic!("no run") };
+        assert_eq!(options.form(), Form::Nothing);
     }
 }

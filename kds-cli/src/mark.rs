@@ -1,0 +1,318 @@
+//! The mark by which kds knows the files that it wrote, so that a later run may replace them: what the file is, and how
+//! long. A file that was edited since has another length or no mark, and belongs to whoever edited it.
+//!
+//! PNG files carry it as the text `Software`, JPEG files as a comment, each right at the beginning; WebP files as a chunk of
+//! their own and TIFF files as bytes after everything that the file refers to, both at the end.
+
+use std::{
+    fs::File,
+    io::{self, BufWriter, Read, Seek, SeekFrom, Write},
+    path::Path,
+};
+
+use crate::file_kind::FileKind;
+
+/// What a file of kds shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The restored picture.
+    Restored,
+    /// The map of confidence.
+    Confidence,
+    /// Enlargement and restoration side by side.
+    Comparison,
+}
+
+impl Role {
+    const ALL: [Self; 3] = [Self::Restored, Self::Confidence, Self::Comparison];
+
+    /// What a person calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Restored => "restored picture",
+            Self::Confidence => "confidence map",
+            Self::Comparison => "comparison",
+        }
+    }
+}
+
+const START: &str = "kds: ";
+const DIGITS: usize = 20;
+const END: &str = " bytes";
+const LONGEST: usize = 64;
+
+/// Every mark of a role has the same length, so that the number can be written in its place afterwards.
+fn text(role: Role, length: u64) -> String {
+    format!("{START}{}, {length:0DIGITS$}{END}", role.name())
+}
+
+fn parse(bytes: &[u8]) -> Option<(Role, u64)> {
+    let text = std::str::from_utf8(bytes).ok()?.strip_prefix(START)?.strip_suffix(END)?;
+    let (name, length) = text.split_once(", ")?;
+    let role = Role::ALL.into_iter().find(|role| role.name() == name)?;
+    (length.len() == DIGITS).then(|| length.parse().ok())?.map(|length| (role, length))
+}
+
+/// The mark as it stands in a file of this format, and where in it the text begins.
+fn framed(kind: FileKind, role: Role, length: u64) -> (Vec<u8>, usize) {
+    const PNG_KEYWORD: &[u8] = b"tEXtSoftware\0";
+    let text = text(role, length);
+    let before: Vec<u8> = match kind {
+        FileKind::Png => {
+            let data = PNG_KEYWORD.len() - 4 + text.len();
+            [&(data as u32).to_be_bytes()[..], PNG_KEYWORD].concat()
+        }
+        FileKind::Jpeg => [&[0xff, 0xfe][..], &(text.len() as u16 + 2).to_be_bytes()].concat(),
+        FileKind::WebP => [&WEBP_CHUNK[..], &(text.len() as u32).to_le_bytes()].concat(),
+        _ => Vec::new(),
+    };
+    let mut bytes = [&before[..], text.as_bytes()].concat();
+    match kind {
+        // The checksum covers the chunk's name and data.
+        FileKind::Png => bytes.extend(crc32fast::hash(&bytes[4..]).to_be_bytes()),
+        // Chunks are padded to an even length.
+        FileKind::WebP if bytes.len() % 2 == 1 => bytes.push(0),
+        _ => {}
+    }
+    (bytes, before.len())
+}
+
+const WEBP_CHUNK: &[u8; 4] = b"kds ";
+const PNG_HEADER: usize = 33;
+
+/// Length of what stands before the mark, once enough of the file's beginning is known; `None` where the mark stands at
+/// the end.
+fn lead(kind: FileKind, start: &[u8]) -> Option<usize> {
+    match kind {
+        // Signature and IHDR.
+        FileKind::Png => Some(PNG_HEADER),
+        // The start of the image, and APP0, which readers look for right after it.
+        FileKind::Jpeg => Some(match start {
+            [_, _, 0xff, 0xe0, high, low, ..] => 4 + usize::from(u16::from_be_bytes([*high, *low])),
+            _ if start.len() < 6 => 6,
+            _ => 2,
+        }),
+        _ => None,
+    }
+}
+
+/// A file being written, which gets its mark on the way.
+pub struct Marked<'a> {
+    file: BufWriter<&'a mut File>,
+    kind: FileKind,
+    role: Role,
+    /// What came so far, as long as it is not known where the mark goes.
+    start: Option<Vec<u8>>,
+    /// Where the mark stands.
+    at: u64,
+}
+
+impl<'a> Marked<'a> {
+    /// An empty file of this format and role.
+    pub fn new(file: &'a mut File, kind: FileKind, role: Role) -> Self {
+        let start = lead(kind, &[]).map(|_| Vec::new());
+        Self { file: BufWriter::with_capacity(1 << 16, file), kind, role, start, at: 0 }
+    }
+
+    /// Puts the mark at the end, where it belongs there, and the file's length into it.
+    ///
+    /// # Errors
+    /// When the file cannot be written; among them all that earlier writes had put off.
+    pub fn finish(mut self) -> io::Result<()> {
+        if self.start.is_some() {
+            return Err(io::Error::other("the encoder wrote less than the head of a file"));
+        }
+        let mut length = self.file.seek(SeekFrom::End(0))?;
+        if lead(self.kind, &[]).is_none() {
+            self.at = length;
+            let (mark, _) = framed(self.kind, self.role, 0);
+            self.file.write_all(&mark)?;
+            length += mark.len() as u64;
+        }
+        let (mark, _) = framed(self.kind, self.role, length);
+        self.file.seek(SeekFrom::Start(self.at))?;
+        self.file.write_all(&mark)?;
+        if self.kind == FileKind::WebP {
+            // The chunk belongs to the container, which tells its length.
+            self.file.seek(SeekFrom::Start(4))?;
+            self.file.write_all(&u32::try_from(length - 8).map_err(io::Error::other)?.to_le_bytes())?;
+        }
+        self.file.flush()
+    }
+}
+
+impl Write for Marked<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let Some(start) = &mut self.start else { return self.file.write(bytes) };
+        start.extend_from_slice(bytes);
+        if let Some(lead) = lead(self.kind, start).filter(|lead| *lead <= start.len()) {
+            let (mark, _) = framed(self.kind, self.role, 0);
+            self.file.write_all(&start[..lead])?;
+            self.file.write_all(&mark)?;
+            self.file.write_all(&start[lead..])?;
+            self.at = lead as u64;
+            self.start = None;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Seek for Marked<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match &self.start {
+            Some(start) if matches!(to, SeekFrom::Current(0)) => Ok(start.len() as u64),
+            Some(_) => Err(io::Error::other("the head of a file is written in one go")),
+            None => self.file.seek(to),
+        }
+    }
+}
+
+/// How a file stands to what kds would write under its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// There is none, or an empty one.
+    Missing,
+    /// An earlier output of the same role, whole.
+    Earlier,
+    /// An earlier output of the same role, cut short.
+    Damaged,
+    /// Anything else: of another role or program, or edited since.
+    Foreign,
+}
+
+/// Looks at the beginning and the end of a file.
+///
+/// # Errors
+/// When it is there and cannot be read.
+pub fn standing(path: &Path, role: Role) -> io::Result<Standing> {
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Standing::Missing),
+        Err(error) => return Err(error),
+    };
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Ok(Standing::Foreign);
+    }
+    let length = metadata.len();
+    if length == 0 {
+        return Ok(Standing::Missing);
+    }
+    let mut start = Vec::new();
+    (&mut file).take(4096).read_to_end(&mut start)?;
+    let mut end = Vec::new();
+    file.seek(SeekFrom::Start(length.saturating_sub(LONGEST as u64)))?;
+    file.read_to_end(&mut end)?;
+    Ok(match find(&start, &end) {
+        Some((found, _)) if found != role => Standing::Foreign,
+        Some((_, told)) if told == length && ends(&start, &end) => Standing::Earlier,
+        Some(_) if !ends(&start, &end) => Standing::Damaged,
+        _ => Standing::Foreign,
+    })
+}
+
+/// Whether the file is an output of kds, of any role, as it was written.
+pub fn is_earlier_output(path: &Path) -> bool {
+    Role::ALL.into_iter().any(|role| standing(path, role).is_ok_and(|standing| standing == Standing::Earlier))
+}
+
+fn find(start: &[u8], end: &[u8]) -> Option<(Role, u64)> {
+    let kind = [(FileKind::Png, &b"\x89PNG"[..]), (FileKind::Jpeg, b"\xff\xd8"), (FileKind::WebP, b"RIFF")]
+        .into_iter()
+        .find_map(|(kind, magic)| start.starts_with(magic).then_some(kind))
+        .unwrap_or(FileKind::Tiff);
+    Role::ALL.into_iter().find_map(|role| {
+        let (mark, at) = framed(kind, role, 0);
+        let place = match lead(kind, start) {
+            Some(lead) => start.get(lead..)?,
+            None => end.get(end.len().checked_sub(mark.len())?..)?,
+        };
+        let length = text(role, 0).len();
+        parse(place.get(at..at + length)?).filter(|(found, _)| *found == role)
+    })
+}
+
+/// Whether the last bytes are those of a whole file, for the formats that have the mark at their beginning.
+fn ends(start: &[u8], end: &[u8]) -> bool {
+    match start {
+        [0x89, ..] => end.ends_with(b"\0\0\0\0IEND\xae\x42\x60\x82"),
+        [0xff, 0xd8, ..] => end.ends_with(&[0xff, 0xd9]),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::{picture, picture::Picture, save, testing};
+
+    fn written(name: &str) -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        let image = testing::pictures(40, 30).swap_remove(2);
+        save::save(&Picture { image, profile: None, exif: None }, &path, 92).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn what_kds_wrote_is_known_by_its_role() {
+        for name in ["x.png", "x.jpg", "x.webp", "x.tif"] {
+            let (_folder, path) = written(name);
+            assert_eq!(standing(&path, Role::Restored).unwrap(), Standing::Earlier, "{name}");
+            assert_eq!(standing(&path, Role::Confidence).unwrap(), Standing::Foreign, "{name}");
+            assert_eq!(picture::read(&path).unwrap().0.image.width(), 40, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_was_edited_since_is_not_ours() {
+        for name in ["x.png", "x.jpg", "x.webp", "x.tif"] {
+            let (_folder, path) = written(name);
+            let bytes = fs::read(&path).unwrap();
+            // As a program that adds a tag and keeps what it does not know.
+            let middle = bytes.len() / 2;
+            fs::write(&path, [&bytes[..middle], b"caption", &bytes[middle..]].concat()).unwrap();
+            assert_eq!(standing(&path, Role::Restored).unwrap(), Standing::Foreign, "{name}");
+            image::open(&path).ok();
+            let (_folder, path) = written(name);
+            image::open(&path).unwrap().save(&path).unwrap();
+            assert_eq!(standing(&path, Role::Restored).unwrap(), Standing::Foreign, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_short_is_not_whole() {
+        for (name, expected) in [("x.png", Standing::Damaged), ("x.jpg", Standing::Damaged)] {
+            let (_folder, path) = written(name);
+            let bytes = fs::read(&path).unwrap();
+            fs::write(&path, &bytes[..bytes.len() * 3 / 4]).unwrap();
+            assert_eq!(standing(&path, Role::Restored).unwrap(), expected, "{name}");
+            // The length stays when a disk loses its last blocks.
+            fs::write(&path, [&bytes[..bytes.len() - 20], &[0; 20]].concat()).unwrap();
+            assert_eq!(standing(&path, Role::Restored).unwrap(), expected, "{name}");
+        }
+        for name in ["x.webp", "x.tif"] {
+            let (_folder, path) = written(name);
+            let bytes = fs::read(&path).unwrap();
+            fs::write(&path, &bytes[..bytes.len() * 3 / 4]).unwrap();
+            assert_eq!(standing(&path, Role::Restored).unwrap(), Standing::Foreign, "{name}");
+        }
+    }
+
+    #[test]
+    fn nothing_and_empty_files_are_missing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("x.png");
+        assert_eq!(standing(&path, Role::Restored).unwrap(), Standing::Missing);
+        fs::write(&path, "").unwrap();
+        assert_eq!(standing(&path, Role::Restored).unwrap(), Standing::Missing);
+        fs::write(&path, "kds: restored picture").unwrap();
+        assert_eq!(standing(&path, Role::Restored).unwrap(), Standing::Foreign);
+    }
+}
