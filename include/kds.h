@@ -6,7 +6,9 @@
  *   receives, on failure only, an error object with a message, to be freed with kds_error_free.
  * - Other out-parameters are written on success only.
  * - Every struct begins with struct_size, which the caller sets to sizeof the struct. The library touches no more than
- *   that, so a program that was compiled with an older header keeps working.
+ *   that, so a program that was compiled with an older header keeps working; fields that are newer than the library
+ *   become 0. Set fields by name: structs grow at the end.
+ * - What came after interface 1.0 says since when it is there; kds_abi_minor tells what the library has.
  * - Strings are UTF-8 and end with NUL. Those that the library returns stay its own.
  * - Calls that take an object as pointer to const may run at the same time in several threads; other calls on one
  *   object may not. kds_job_cancel may be called from any thread at any time.
@@ -21,8 +23,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/// Version of this interface: functions and struct fields are only ever added.
+/// Major version of this interface: within it, functions and struct fields are only ever added.
 #define KDS_ABI_VERSION 1
+
+/// Minor version of this interface: raised whenever something is added.
+#define KDS_ABI_MINOR 1
 
 /// Done.
 #define KDS_OK 0
@@ -173,7 +178,7 @@ typedef struct kds_model kds_model;
 /// several at once. It must not call back into the library, and neither throw nor jump out.
 typedef void (*kds_log)(void *user_data, int32_t level, const char *message);
 
-/// How to make a context. Fill it with `kds_context_params_init`, then change what you want.
+/// How to make a context. Fill it with `kds_context_params_init(&params)`, then change what you want.
 typedef struct kds_context_params {
     /// Set by `kds_context_params_init`.
     uint32_t struct_size;
@@ -210,12 +215,16 @@ typedef struct kds_model_info {
     const char *source;
     /// 1 where `kds_job_run` needs a mask.
     uint32_t needs_mask;
+    /// 0.
+    uint32_t reserved;
 } kds_model_info;
 
 /// One device. Strings live as long as the context.
 typedef struct kds_device_info {
     /// Set by the caller to `sizeof(kds_device_info)`.
     uint32_t struct_size;
+    /// 0.
+    uint32_t reserved;
     /// What `kds_model_open` takes: "cpu", "cuda:0", ...
     const char *name;
     /// For a person.
@@ -272,7 +281,7 @@ typedef struct kds_image {
 
 /// Where a run is.
 typedef struct kds_progress_info {
-    /// `sizeof(kds_progress_info)` of the library.
+    /// `sizeof(kds_progress_info)` of the library: a field behind it is not there.
     uint32_t struct_size;
     /// One of `KDS_STAGE_*`.
     int32_t stage;
@@ -316,22 +325,39 @@ typedef struct kds_param {
 extern "C" {
 #endif // __cplusplus
 
-/// The interface version of the library that was loaded, to compare with `KDS_ABI_VERSION`.
+/// The major version of the library that was loaded: a program can use a library whose major version equals its
+/// `KDS_ABI_VERSION`.
 ///
 /// Threads: any.
 uint32_t kds_abi_version(void);
+
+/// The minor version of the library that was loaded. One below the program's `KDS_ABI_MINOR` lacks what later versions
+/// added, and writes 0 into struct fields that it does not know. Since 1.1: where `dlsym` finds no such function, it is 0.
+///
+/// Threads: any.
+uint32_t kds_abi_minor(void);
 
 /// The version of the library, such as "0.1.0"; static.
 ///
 /// Threads: any.
 const char *kds_version_string(void);
 
-/// Fills in the defaults, `struct_size` included.
+/// As `kds_context_params_init_sized` for the struct of interface 1.0, which has 40 bytes: it writes no more, whatever the
+/// header of the library says. A macro of the same name, at the end of `kds.h`, passes the size of your header's struct.
 ///
 /// Threads: any.
 ///
-/// Requires: `params` is NULL or may be written.
+/// Requires: `params` is NULL or has 40 bytes that may be written.
 void kds_context_params_init(struct kds_context_params *params);
+
+/// Fills in the defaults, `struct_size` included. `size` is `sizeof(kds_context_params)`; fields that this library does not
+/// know become 0. Since 1.1.
+///
+/// Threads: any.
+///
+/// Requires: `params` is NULL or has `size` bytes that may be written.
+void kds_context_params_init_sized(struct kds_context_params *params,
+                                   size_t size);
 
 /// Makes a context: reads the registries. `params` may be NULL.
 ///
@@ -400,8 +426,8 @@ int32_t kds_context_device_get(const struct kds_context *context,
                                struct kds_device_info *out,
                                struct kds_error **error);
 
-/// Describes the library's surroundings in lines of "key: value": libtorch, threads, cpu, cuda. The string lives as long
-/// as the context.
+/// Describes the library's surroundings in lines of "key: value": libtorch, threads, cpu, cuda, auto (the device that
+/// "auto" takes, and why). The string lives as long as the context.
 ///
 /// Ownership: the string stays the context's.
 /// Threads: any number at once.
@@ -465,16 +491,12 @@ int32_t kds_job_set(struct kds_job *job,
 
 /// The value in force of one parameter: the job's, else the model's, else the table's.
 ///
-/// Ownership: the string stays the job's and lives until the next `kds_job_get` or `kds_job_free` of this job.
+/// Ownership: the string stays the job's and lives until this parameter is set or the job is freed.
 /// Errors: `KDS_INVALID_ARGUMENT` for a name that is not in the table.
-/// Threads: not beside another `kds_job_get`, `kds_job_set` or `kds_job_free` of this job.
+/// Threads: any number at once.
 ///
-/// Requires: `job` is a live job, `key` is NUL-terminated, `value` may be written, `error` is NULL or may be written; no other
-/// thread calls `kds_job_get` of this job.
-int32_t kds_job_get(const struct kds_job *job,
-                    const char *key,
-                    const char **value,
-                    struct kds_error **error);
+/// Requires: `job` is a live job, `key` is NUL-terminated, `value` may be written, `error` is NULL or may be written.
+int32_t kds_job_get(const struct kds_job *job, const char *key, const char **value, struct kds_error **error);
 
 /// The size that the result for an image of this size will have, with the parameters set so far.
 ///
@@ -553,7 +575,7 @@ int32_t kds_model_open(const struct kds_context *context,
                        struct kds_error **error);
 
 /// Compares the files of a model with what its architecture needs, without loading them: whether they are there, and
-/// name, shape and number format of every tensor. The error's message tells all that is wrong.
+/// name, shape and number format of every tensor. The error's message tells all that is wrong. Since 1.1.
 ///
 /// Errors: as `kds_model_open`, but for devices.
 /// Threads: any number at once.
@@ -610,3 +632,6 @@ int32_t kds_param_get(size_t index, struct kds_param *out, struct kds_error **er
 #endif  // __cplusplus
 
 #endif  /* KDS_H */
+
+/* A program passes the size of the struct that it was compiled with. */
+#define kds_context_params_init(params) kds_context_params_init_sized((params), sizeof(kds_context_params))

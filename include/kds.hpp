@@ -57,7 +57,14 @@ public:
     {
         stride = stride == 0 ? bytes_per_pixel * width : stride;
         const std::size_t length = height == 0 ? 0 : stride * (height - 1) + bytes_per_pixel * width;
-        image_ = {sizeof(kds_image), format, width, height, stride, data, length, alpha, 0};
+        image_.struct_size = sizeof image_;
+        image_.format = format;
+        image_.width = width;
+        image_.height = height;
+        image_.stride = stride;
+        image_.data = data;
+        image_.len = length;
+        image_.alpha = alpha;
     }
 
     static Image rgb8(std::uint32_t width, std::uint32_t height, std::uint8_t *data)

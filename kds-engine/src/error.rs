@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use kds_parameters::plain;
 
+use crate::device::Fault;
+
 /// Result of the engine.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -80,9 +82,35 @@ pub enum Error {
         step: usize,
     },
 
-    /// An error from inside libtorch.
+    /// Memory ran out while libtorch computed, of the device or of the host.
+    #[error(
+        "memory ran out ({}); lower 'tile' or 'particles', close what else uses the device, or compute on another one",
+        first_line(.0)
+    )]
+    MemoryRanOut(tch::TchError),
+
+    /// The GPU failed; nothing of this process can use it any more.
+    #[error(
+        "the GPU failed ({}); start this program anew, and where it happens again, use device 'cpu' and see the system's \
+         log",
+        first_line(.0)
+    )]
+    DeviceLost(tch::TchError),
+
+    /// Another error from inside libtorch.
     #[error("libtorch: {}", first_line(.0))]
-    Torch(#[from] tch::TchError),
+    Torch(tch::TchError),
+}
+
+/// The one place where libtorch's errors are told apart.
+impl From<tch::TchError> for Error {
+    fn from(error: tch::TchError) -> Self {
+        match Fault::of(&error.to_string()) {
+            Fault::OutOfMemory => Self::MemoryRanOut(error),
+            Fault::DeviceLost => Self::DeviceLost(error),
+            Fault::Other => Self::Torch(error),
+        }
+    }
 }
 
 /// Files bring names and texts of their own into a message, and a message is one line.

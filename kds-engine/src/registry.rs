@@ -9,7 +9,7 @@ use tch::{Device, Kind};
 
 use crate::backbone::{Backbone, BuiltInFile, LdmSr, ModelFiles, Plugin, Residual, SCALES, SdInpaint, TorchScript};
 use crate::nn::Loading;
-use crate::{Error, Result};
+use crate::{Error, Result, device};
 
 /// The models that can be opened.
 #[derive(Debug, Clone)]
@@ -256,7 +256,21 @@ impl Registry {
 impl ModelEntry {
     /// Loads the model.
     pub fn load(&self, device: Device, kind: Kind) -> Result<Box<dyn Backbone>> {
+        device::prepare();
         self.open(Loading::new(device, kind))
+    }
+
+    /// Loads the model where and in what the parameters `device` and `dtype` say. What `auto` has taken is in the
+    /// backbone's [`Spec`](crate::backbone::Spec), and its reason in the log.
+    pub fn load_as(&self, device: &str, dtype: &str) -> Result<Box<dyn Backbone>> {
+        let choice = match self.backbone {
+            BackboneKind::Plugin if device.trim() == "auto" => {
+                device::Choice { device: Device::Cpu, reason: "a third-party backbone computes there".to_owned() }
+            }
+            _ => device::choose(device)?,
+        };
+        tracing::info!("device {}: {}", device::name(choice.device), choice.reason);
+        self.load(choice.device, device::parse_kind(dtype, choice.device)?)
     }
 
     /// Compares its files with the architecture: that they are there, and name, shape and number format of every tensor;

@@ -156,7 +156,7 @@ fn sample_tiles(
             plan.memory >> 20
         );
         match (Run { backbone, settings: &settings, plan: &plan, known, with_confidence, progress }).run() {
-            Err(Error::Torch(error)) if is_out_of_memory(&error) => {
+            Err(Error::MemoryRanOut(_)) => {
                 let smaller = plan.side / 2;
                 if smaller < backbone.spec().overlap.max(backbone.spec().multiple) {
                     return Err(Error::OutOfMemory {
@@ -175,11 +175,6 @@ fn sample_tiles(
             Err(error) => return Err(error),
         }
     }
-}
-
-fn is_out_of_memory(error: &tch::TchError) -> bool {
-    let text = error.to_string();
-    text.contains("not enough memory") || text.contains("out of memory") || text.contains("can't allocate memory")
 }
 
 struct Run<'a> {

@@ -3,60 +3,20 @@
 
 mod reference;
 
-use kds_engine::backbone::{Backbone, ClipTokenizer, LdmSr, ModelFiles, Prompt, SdInpaint};
+use kds_engine::backbone::{ClipTokenizer, ModelFiles};
 use kds_engine::nn::Loading;
-use kds_engine::sampler::Sampler;
-use kds_engine::schedule::Spacing;
 use reference::model::Case;
-use reference::{Folder, Golden, relative};
-use tch::{Device, Kind, Tensor};
+use reference::{Folder, Golden};
+use tch::{Device, Kind};
 
 /// Single precision through all steps of a pipeline.
 const TOLERANCE: f64 = 1e-4;
 
 #[test]
 fn pipelines_agree_with_diffusers() {
-    let _guard = tch::no_grad_guard();
-    let golden = Golden::read("pipelines.safetensors");
-    let cases: Vec<Case> = golden.cases();
-    for kind in ["ldm-sr", "sd-inpaint"] {
-        assert!(cases.iter().any(|case| case.kind == kind));
-    }
-    for case in cases.iter().filter(|case| case.kind != "tokenizer") {
-        let get = |name: &str| golden.tensor(&format!("{}/{name}", case.name));
-        let folder = case.folder();
-        let files = ModelFiles::Folder(folder.path());
-        let loading = Loading::new(Device::Cpu, Kind::Float);
-        let backbone: Box<dyn Backbone> = match case.kind.as_str() {
-            "ldm-sr" => Box::new(LdmSr::load(&files, loading).unwrap()),
-            "sd-inpaint" => Box::new(SdInpaint::load(&files, loading).unwrap()),
-            other => panic!("unknown kind {other}"),
-        };
-        let prompt = Prompt {
-            positive: case.prompt.clone(),
-            negative: case.negative.clone(),
-            guidance: case.guidance.unwrap_or(1.0),
-        };
-        let mask = golden.find(&format!("{}/mask", case.name));
-        let condition = backbone.condition(&get("image"), mask.as_ref(), &prompt).unwrap();
-
-        let spec = backbone.spec();
-        let sampler = Sampler::Ddim { eta: case.eta };
-        let spacing = Spacing::parse(&case.spacing, 0).unwrap().with_offset(spec.steps_offset);
-        let mut trajectory = sampler.trajectory(&spec.schedule, spacing, case.steps).unwrap();
-        let noise = get("noise");
-        let draw = |index: usize| noise.f_select(0, index as i64).unwrap();
-        let mut x = trajectory.initial(&draw(0)).unwrap();
-        for (index, level) in trajectory.evaluations().to_vec().iter().enumerate() {
-            let output = backbone.predict(&x, level.timestep, &condition).unwrap();
-            let x0 = spec.prediction.x0(&output, &x, level).unwrap();
-            let fresh: Option<Tensor> = trajectory.needs_noise(index).then(|| draw(index + 1));
-            x = trajectory.advance(index, &x, &x0, fresh.as_ref()).unwrap();
-        }
-        let error = relative(&x, &get("latents"));
-        assert!(error < TOLERANCE, "{}: latents are off by {error:e}", case.name);
-        let error = relative(&backbone.decode(&x, &condition).unwrap(), &get("y"));
-        assert!(error < TOLERANCE, "{}: the picture is off by {error:e}", case.name);
+    for (name, latents, picture) in reference::pipelines::errors(Loading::new(Device::Cpu, Kind::Float)) {
+        assert!(latents < TOLERANCE, "{name}: latents are off by {latents:e}");
+        assert!(picture < TOLERANCE, "{name}: the picture is off by {picture:e}");
     }
 }
 

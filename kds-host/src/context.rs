@@ -53,10 +53,13 @@ impl Context {
         let log = options.log.clone().map(Box::new);
         let mut params = raw::ContextParams::empty();
         let mut pointer = null_mut();
-        // SAFETY: `params` is writable and as large as the interface version says; the registry string lives through
-        // the call.
+        // SAFETY: `params` is writable and at least as large as in interface 1.0; the registry string lives through the
+        // call.
         unsafe {
-            (api.kds_context_params_init)(&mut params);
+            match api.kds_context_params_init_sized {
+                Some(init) => init(&mut params, size_of_val(&params)),
+                None => (api.kds_context_params_init)(&mut params),
+            }
             params.threads = i32::from(options.threads);
             params.registry = text::pointer(&registry);
             if let Some(log) = &log {
@@ -167,12 +170,15 @@ impl Context {
     /// Compares the files of a model with what its architecture needs, without loading them.
     ///
     /// # Errors
-    /// [`Status::NotFound`] for an unknown id, [`Status::InvalidModel`] with all that is wrong with the files.
+    /// [`Status::NotFound`] for an unknown id, [`Status::InvalidModel`] with all that is wrong with the files,
+    /// [`Status::LibraryUnavailable`] where the library is too old to check models.
     pub fn check_model(&self, id: &str) -> Result<(), Error> {
-        let api = &self.handle.library.api;
+        let library = &self.handle.library;
+        let api = &library.api;
+        let kds_model_check = api.kds_model_check.ok_or_else(|| library.lacks("check models"))?;
         let id = text::pass("model id", id)?;
         // SAFETY: a live context, and a string that lives through the call.
-        check(api, |error| unsafe { (api.kds_model_check)(self.handle.pointer.as_ptr(), id.as_ptr(), error) })
+        check(api, |error| unsafe { kds_model_check(self.handle.pointer.as_ptr(), id.as_ptr(), error) })
     }
 }
 

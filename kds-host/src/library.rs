@@ -113,9 +113,17 @@ impl Library {
                     raw::ABI_VERSION
                 ));
             }
+            // An older minor version lacks functions that this program can do without.
             let api = Api::load(&library).map_err(describe)?;
             Ok(Arc::new(Self { api, path: PathBuf::from(name), _library: library }))
         }
+    }
+
+    /// The error of a call that needs a newer library than this one.
+    pub(crate) fn lacks(&self, what: &str) -> Error {
+        let (path, version) = (self.path.display(), self.version());
+        let message = format!("{path} is libkds {version}, which is too old to {what}; install a newer KDS");
+        Error::new(Status::LibraryUnavailable, message)
     }
 
     /// The file that was loaded, or the name under which the dynamic loader found it.

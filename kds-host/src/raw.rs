@@ -4,7 +4,7 @@
 
 use std::ffi::{c_char, c_void};
 
-/// Version of the interface that this mirror describes.
+/// Major version of the interface that this mirror describes.
 pub(crate) const ABI_VERSION: u32 = 1;
 /// The status of a call that succeeded.
 pub(crate) const OK: i32 = 0;
@@ -72,12 +72,14 @@ pub(crate) struct ModelInfo {
     pub backbone: *const c_char,
     pub source: *const c_char,
     pub needs_mask: u32,
+    pub reserved: u32,
 }
 
 /// `kds_device_info`
 #[repr(C)]
 pub(crate) struct DeviceInfo {
     pub struct_size: u32,
+    pub reserved: u32,
     pub name: *const c_char,
     pub description: *const c_char,
     pub dtypes: *const c_char,
@@ -146,17 +148,21 @@ macro_rules! sized32 {
 sized32!(Param, ContextParams, ModelInfo, DeviceInfo, Estimate, Image);
 
 macro_rules! functions {
-    ($(fn $name:ident($($argument:ty),*) $(-> $result:ty)?;)*) => {
-        /// The functions of a loaded library.
+    (
+        interface 1.0 { $(fn $name:ident($($argument:ty),*) $(-> $result:ty)?;)* }
+        later { $(fn $new:ident($($new_argument:ty),*) $(-> $new_result:ty)?;)* }
+    ) => {
+        /// The functions of a loaded library. Those that came after interface 1.0 are missing from an older library.
         pub(crate) struct Api {
             $(pub $name: unsafe extern "C" fn($($argument),*) $(-> $result)?,)*
+            $(pub $new: Option<unsafe extern "C" fn($($new_argument),*) $(-> $new_result)?>,)*
         }
 
         impl Api {
-            /// Looks every function up.
+            /// Looks every function up. Only those of interface 1.0 must be there.
             ///
             /// # Safety
-            /// `library` is a libkds of interface version [`ABI_VERSION`], and stays loaded as long as the table is used.
+            /// `library` is a libkds of major version [`ABI_VERSION`], and stays loaded as long as the table is used.
             pub(crate) unsafe fn load(library: &libloading::Library) -> Result<Self, libloading::Error> {
                 Ok(Self {
                     $(
@@ -165,6 +171,12 @@ macro_rules! functions {
                             library.get::<unsafe extern "C" fn($($argument),*) $(-> $result)?>(stringify!($name))
                         }?,
                     )*
+                    $(
+                        // SAFETY: as above.
+                        $new: unsafe {
+                            library.get::<unsafe extern "C" fn($($new_argument),*) $(-> $new_result)?>(stringify!($new))
+                        }.ok().map(|found| *found),
+                    )*
                 })
             }
         }
@@ -172,6 +184,7 @@ macro_rules! functions {
 }
 
 functions! {
+interface 1.0 {
     fn kds_version_string() -> *const c_char;
     fn kds_status_name(i32) -> *const c_char;
     fn kds_error_message(*const Error) -> *const c_char;
@@ -192,7 +205,6 @@ functions! {
     fn kds_model_open(
         *const Context, *const c_char, *const c_char, *const c_char, *mut *mut Model, *mut *mut Error
     ) -> i32;
-    fn kds_model_check(*const Context, *const c_char, *mut *mut Error) -> i32;
     fn kds_model_free(*mut Model);
     fn kds_model_info_get(*const Model, *mut ModelInfo, *mut *mut Error) -> i32;
     fn kds_model_device(*const Model, *mut *const c_char, *mut *const c_char, *mut *mut Error) -> i32;
@@ -208,4 +220,10 @@ functions! {
         ProgressCallback, *mut c_void, *mut *mut Error
     ) -> i32;
     fn kds_job_cancel(*const Job);
+}
+
+later {
+    fn kds_context_params_init_sized(*mut ContextParams, usize);
+    fn kds_model_check(*const Context, *const c_char, *mut *mut Error) -> i32;
+}
 }

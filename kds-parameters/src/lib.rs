@@ -161,7 +161,7 @@ static TABLE: &[Parameter] = &[
     job("memory", "Memory", Advanced, Kind::Memory, "auto",
         "Memory that restoring may take, such as '2GiB'; 'auto' is half of what is free."),
     Parameter { name: "device", title: "Device", scope: Scope::Model, group: Basic, kind: Kind::Device, default: "auto",
-        help: "Where to compute: 'cpu', 'cuda', 'cuda:1', or 'auto' for CUDA where there is a usable GPU." },
+        help: "Where to compute: 'cpu', 'cuda', 'cuda:1', or 'auto' for the fittest GPU, else the CPU." },
     Parameter { name: "dtype", title: "Precision", scope: Scope::Model, group: Advanced, kind: Kind::Choice(DTYPES), default: "auto",
         help: "Number format of the network: 'f32', 'bf16', 'f16', or 'auto' for the fastest that the device does well." },
 ];

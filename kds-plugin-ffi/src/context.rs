@@ -1,7 +1,6 @@
 //! Contexts: what is on this machine.
 
 use std::ffi::{CString, c_char, c_void};
-use std::mem::offset_of;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
@@ -10,7 +9,7 @@ use kds_engine::registry::{ModelEntry, Registry, Task};
 use kds_engine::threads;
 
 use crate::error::{Failure, KDS_NOT_FOUND, kds_error};
-use crate::guard::{guard, object, out as writable, string};
+use crate::guard::{free, guard, object, out as writable, string};
 use crate::log::{KDS_LOG_DEBUG, KDS_LOG_ERROR, KDS_LOG_INFO, Log, kds_log};
 use crate::structs::{self, Sized32};
 
@@ -31,7 +30,7 @@ pub(crate) struct Shared {
     description: OnceLock<CString>,
 }
 
-/// How to make a context. Fill it with `kds_context_params_init`, then change what you want.
+/// How to make a context. Fill it with `kds_context_params_init(&params)`, then change what you want.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct kds_context_params {
@@ -55,7 +54,7 @@ pub struct kds_context_params {
 // SAFETY: plain data behind a u32.
 unsafe impl Sized32 for kds_context_params {
     const NAME: &'static str = "kds_context_params";
-    const FIRST_SIZE: usize = offset_of!(Self, log);
+    const FIRST_SIZE: usize = 16;
 }
 
 const DEFAULT_PARAMS: kds_context_params = kds_context_params {
@@ -68,18 +67,33 @@ const DEFAULT_PARAMS: kds_context_params = kds_context_params {
     reserved: 0,
 };
 
-/// Fills in the defaults, `struct_size` included.
+/// Bytes of `kds_context_params` in interface 1.0. Programs of that time call `kds_context_params_init` with so many.
+const PARAMS_OF_1_0: usize = 40;
+
+/// As `kds_context_params_init_sized` for the struct of interface 1.0, which has 40 bytes: it writes no more, whatever the
+/// header of the library says. A macro of the same name, at the end of `kds.h`, passes the size of your header's struct.
 ///
 /// Threads: any.
 ///
 /// # Safety
-/// `params` is NULL or may be written.
+/// `params` is NULL or has 40 bytes that may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kds_context_params_init(params: *mut kds_context_params) {
-    if !params.is_null() {
-        // SAFETY: the caller's promise.
-        unsafe { params.write(DEFAULT_PARAMS) };
-    }
+    // SAFETY: the caller's promise.
+    unsafe { structs::init(params, PARAMS_OF_1_0, &DEFAULT_PARAMS) };
+}
+
+/// Fills in the defaults, `struct_size` included. `size` is `sizeof(kds_context_params)`; fields that this library does not
+/// know become 0. Since 1.1.
+///
+/// Threads: any.
+///
+/// # Safety
+/// `params` is NULL or has `size` bytes that may be written.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn kds_context_params_init_sized(params: *mut kds_context_params, size: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { structs::init(params, size, &DEFAULT_PARAMS) };
 }
 
 /// Makes a context: reads the registries. `params` may be NULL.
@@ -164,10 +178,8 @@ pub unsafe extern "C" fn kds_context_add_registry(
 /// `context` is NULL or has not been freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kds_context_free(context: *mut kds_context) {
-    if !context.is_null() {
-        // SAFETY: made by `Box::into_raw`.
-        drop(unsafe { Box::from_raw(context) });
-    }
+    // SAFETY: made by `Box::into_raw`.
+    unsafe { free(context) };
 }
 
 /// One model. Strings live as long as the context or model that it was asked of.
@@ -190,12 +202,14 @@ pub struct kds_model_info {
     pub source: *const c_char,
     /// 1 where `kds_job_run` needs a mask.
     pub needs_mask: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 // SAFETY: plain data behind a u32.
 unsafe impl Sized32 for kds_model_info {
     const NAME: &'static str = "kds_model_info";
-    const FIRST_SIZE: usize = size_of::<Self>();
+    const FIRST_SIZE: usize = 56;
 }
 
 /// One device. Strings live as long as the context.
@@ -204,6 +218,8 @@ unsafe impl Sized32 for kds_model_info {
 pub struct kds_device_info {
     /// Set by the caller to `sizeof(kds_device_info)`.
     pub struct_size: u32,
+    /// 0.
+    pub reserved: u32,
     /// What `kds_model_open` takes: "cpu", "cuda:0", ...
     pub name: *const c_char,
     /// For a person.
@@ -221,7 +237,7 @@ pub struct kds_device_info {
 // SAFETY: plain data behind a u32.
 unsafe impl Sized32 for kds_device_info {
     const NAME: &'static str = "kds_device_info";
-    const FIRST_SIZE: usize = size_of::<Self>();
+    const FIRST_SIZE: usize = 56;
 }
 
 /// Number of models.
@@ -314,8 +330,8 @@ pub unsafe extern "C" fn kds_context_device_get(
     }
 }
 
-/// Describes the library's surroundings in lines of "key: value": libtorch, threads, cpu, cuda. The string lives as long
-/// as the context.
+/// Describes the library's surroundings in lines of "key: value": libtorch, threads, cpu, cuda, auto (the device that
+/// "auto" takes, and why). The string lives as long as the context.
 ///
 /// Ownership: the string stays the context's.
 /// Threads: any number at once.
@@ -358,22 +374,19 @@ impl Shared {
     fn description(&self) -> &CString {
         self.description.get_or_init(|| {
             let cpu = &device::devices()[0].description;
-            let cuda =
-                device::load_cuda().map_or_else(|reason| format!("not usable: {reason}"), |()| "usable".to_owned());
-            let libtorch = library_path("libtorch_cpu.so").unwrap_or_else(|| "linked in".to_owned());
+            let libtorch = device::loaded_library("libtorch_cpu.so")
+                .map_or_else(|| "linked in".to_owned(), |path| path.display().to_string());
+            let (chosen, reason) = device::automatic();
             let threads = match self.threads {
                 0 => std::thread::available_parallelism().map_or(1, usize::from),
                 count => count,
             };
-            text(&format!("libtorch: {libtorch}\nthreads: {threads}\ncpu: {cpu}\ncuda: {cuda}\n"))
+            let cuda = device::gpus().map_or_else(|reason| format!("not usable: {reason}"), |_| "usable".to_owned());
+            text(&format!(
+                "libtorch: {libtorch}\nthreads: {threads}\ncpu: {cpu}\ncuda: {cuda}\nauto: {chosen}: {reason}\n"
+            ))
         })
     }
-}
-
-/// Where a library of this process was loaded from (Linux).
-fn library_path(name: &str) -> Option<String> {
-    let maps = std::fs::read_to_string("/proc/self/maps").ok()?;
-    Some(maps.lines().find(|line| line.ends_with(name))?.split_whitespace().last()?.to_owned())
 }
 
 fn text(value: &str) -> CString {
@@ -414,6 +427,7 @@ impl ModelText {
             backbone: self.backbone.as_ptr(),
             source: self.source.as_ptr(),
             needs_mask: u32::from(self.needs_mask),
+            reserved: 0,
         }
     }
 }
@@ -444,6 +458,7 @@ impl DeviceText {
     fn info(&self) -> kds_device_info {
         kds_device_info {
             struct_size: size_of::<kds_device_info>() as u32,
+            reserved: 0,
             name: self.name.as_ptr(),
             description: self.description.as_ptr(),
             dtypes: self.dtypes.as_ptr(),

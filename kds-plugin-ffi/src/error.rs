@@ -4,6 +4,8 @@ use std::ffi::{CString, c_char};
 
 use kds_engine::Error;
 
+use crate::guard::free;
+
 /// Done.
 pub const KDS_OK: i32 = 0;
 /// An argument or a parameter is wrong: NULL, out of range, not UTF-8, a struct of unknown size.
@@ -67,10 +69,8 @@ pub unsafe extern "C" fn kds_error_message(error: *const kds_error) -> *const c_
 /// `error` is NULL or an error object that has not been freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kds_error_free(error: *mut kds_error) {
-    if !error.is_null() {
-        // SAFETY: made by `Box::into_raw` in `Failure::give`.
-        drop(unsafe { Box::from_raw(error) });
-    }
+    // SAFETY: made by `Box::into_raw` in `Failure::give`.
+    unsafe { free(error) };
 }
 
 /// The name of a status, such as "KDS_OK"; "KDS_UNKNOWN" for a number that is none. Static.
@@ -134,8 +134,8 @@ impl From<Error> for Failure {
             Error::UnknownModel { .. } => KDS_NOT_FOUND,
             Error::Registry { .. } => KDS_INVALID_REGISTRY,
             Error::Model { .. } | Error::Both(..) => KDS_INVALID_MODEL,
-            Error::Device(_) => KDS_DEVICE_UNAVAILABLE,
-            Error::OutOfMemory { .. } => KDS_OUT_OF_MEMORY,
+            Error::Device(_) | Error::DeviceLost(_) => KDS_DEVICE_UNAVAILABLE,
+            Error::OutOfMemory { .. } | Error::MemoryRanOut(_) => KDS_OUT_OF_MEMORY,
             Error::Cancelled => KDS_CANCELLED,
             Error::NotFinite { .. } | Error::Torch(_) => KDS_INTERNAL,
         };

@@ -76,7 +76,7 @@ pub struct kds_image {
 // SAFETY: plain data behind a u32.
 unsafe impl Sized32 for kds_image {
     const NAME: &'static str = "kds_image";
-    const FIRST_SIZE: usize = size_of::<Self>();
+    const FIRST_SIZE: usize = 48;
 }
 
 const NO_IMAGE: kds_image = kds_image {

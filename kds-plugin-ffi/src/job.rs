@@ -1,5 +1,6 @@
 //! Jobs: the parameters of a restoration, and running it.
 
+use std::collections::BTreeMap;
 use std::ffi::{CString, c_char, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,7 +12,7 @@ use kds_engine::settings::Settings;
 use kds_engine::{Error, alpha, threads};
 
 use crate::error::{Failure, KDS_BUSY, kds_error};
-use crate::guard::{Poison, guard, object, out as writable, string};
+use crate::guard::{Poison, free, guard, object, out as writable, string};
 use crate::image::{Pixels, Target, kds_image};
 use crate::model::{Loaded, kds_model};
 use crate::structs::{self, Sized32};
@@ -20,8 +21,8 @@ use crate::structs::{self, Sized32};
 pub struct kds_job {
     loaded: Arc<Loaded>,
     settings: Mutex<Settings>,
-    /// What `kds_job_get` gave last.
-    answer: Mutex<CString>,
+    /// What `kds_job_get` gave away, by parameter; `kds_job_set` forgets it.
+    answers: Mutex<BTreeMap<String, CString>>,
     running: AtomicBool,
     cancelled: AtomicBool,
     poison: Poison,
@@ -40,7 +41,7 @@ pub const KDS_STAGE_FINISH: i32 = 3;
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct kds_progress_info {
-    /// `sizeof(kds_progress_info)` of the library.
+    /// `sizeof(kds_progress_info)` of the library: a field behind it is not there.
     pub struct_size: u32,
     /// One of `KDS_STAGE_*`.
     pub stage: i32,
@@ -77,7 +78,7 @@ pub struct kds_estimate {
 // SAFETY: plain data behind a u32.
 unsafe impl Sized32 for kds_estimate {
     const NAME: &'static str = "kds_estimate";
-    const FIRST_SIZE: usize = size_of::<Self>();
+    const FIRST_SIZE: usize = 40;
 }
 
 /// Makes a job with the model's default parameters.
@@ -100,7 +101,7 @@ pub unsafe extern "C" fn kds_job_new(
             let job = kds_job {
                 settings: Mutex::new(Settings::new(&loaded.defaults)),
                 loaded,
-                answer: Mutex::default(),
+                answers: Mutex::default(),
                 running: AtomicBool::new(false),
                 cancelled: AtomicBool::new(false),
                 poison: Poison::default(),
@@ -119,10 +120,8 @@ pub unsafe extern "C" fn kds_job_new(
 /// `job` is NULL or has not been freed, and no call uses it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kds_job_free(job: *mut kds_job) {
-    if !job.is_null() {
-        // SAFETY: made by `Box::into_raw`.
-        drop(unsafe { Box::from_raw(job) });
-    }
+    // SAFETY: made by `Box::into_raw`.
+    unsafe { free(job) };
 }
 
 /// Sets one parameter of `KDS_SCOPE_JOB` for the runs that begin after it. Names, values and ranges: `kds_param_get`.
@@ -144,20 +143,21 @@ pub unsafe extern "C" fn kds_job_set(
         guard(error, || {
             let (key, value) = (string(key, "key")?, string(value, "value")?);
             let job = object(job.cast_const(), "job")?;
-            job.poison.protect(|| Ok(lock(&job.settings).set(key, value)?))
+            job.poison.protect(|| Ok(lock(&job.settings).set(key, value)?))?;
+            lock(&job.answers).remove(key);
+            Ok(())
         })
     }
 }
 
 /// The value in force of one parameter: the job's, else the model's, else the table's.
 ///
-/// Ownership: the string stays the job's and lives until the next `kds_job_get` or `kds_job_free` of this job.
+/// Ownership: the string stays the job's and lives until this parameter is set or the job is freed.
 /// Errors: `KDS_INVALID_ARGUMENT` for a name that is not in the table.
-/// Threads: not beside another `kds_job_get`, `kds_job_set` or `kds_job_free` of this job.
+/// Threads: any number at once.
 ///
 /// # Safety
-/// `job` is a live job, `key` is NUL-terminated, `value` may be written, `error` is NULL or may be written; no other
-/// thread calls `kds_job_get` of this job.
+/// `job` is a live job, `key` is NUL-terminated, `value` may be written, `error` is NULL or may be written.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kds_job_get(
     job: *const kds_job,
@@ -172,8 +172,8 @@ pub unsafe extern "C" fn kds_job_get(
             let value = writable(value, "value")?;
             let key = string(key, "key")?;
             let text = job.poison.protect(|| Ok(lock(&job.settings).get(key)?.to_owned()))?;
-            let mut answer = lock(&job.answer);
-            *answer = CString::new(text).unwrap_or_default();
+            let mut answers = lock(&job.answers);
+            let answer = answers.entry(key.to_owned()).or_insert_with(|| CString::new(text).unwrap_or_default());
             value.write(answer.as_ptr());
             Ok(())
         })
@@ -372,6 +372,10 @@ impl kds_job {
             let asked = progress.is_some_and(|progress| unsafe { progress(user_data, &raw const info) } != 0);
             if asked || self.cancelled.load(Ordering::Acquire) { Err(Error::Cancelled) } else { Ok(()) }
         };
+        // Where there is nothing to sample, as with a mask that is all black, nobody else asks.
+        if self.cancelled.load(Ordering::Acquire) {
+            return Err(Error::Cancelled.into());
+        }
         let source = Source { picture: &pixels.picture, alpha: pixels.alpha.as_deref(), mask: mask.as_deref() };
         let restored = restore(&*self.loaded.backbone, &settings, source, confidence.is_some(), &mut tell)?;
         let alpha = pixels.alpha.as_ref().filter(|_| output.has_alpha());

@@ -9,7 +9,8 @@
 //! Threads: calls on different handles may run at once, and so may calls that take a `const` handle. What else may
 //! run at once is said at each function.
 //!
-//! Structs start with `struct_size`, which the caller sets to `sizeof` of the struct as its header declares it.
+//! Structs start with `struct_size`, which the caller sets to `sizeof` of the struct as its header declares it. They grow
+//! at the end only, and have no unnamed padding, which the next field would fall into unseen.
 #![allow(non_camel_case_types)]
 
 mod context;
@@ -37,15 +38,28 @@ use std::ffi::c_char;
 #[cfg(panic = "abort")]
 compile_error!("libkds must not be built with panic=abort: a panic has to become KDS_PANIC instead of ending the host");
 
-/// Version of this interface: functions and struct fields are only ever added.
+/// Major version of this interface: within it, functions and struct fields are only ever added.
 pub const KDS_ABI_VERSION: u32 = 1;
 
-/// The interface version of the library that was loaded, to compare with `KDS_ABI_VERSION`.
+/// Minor version of this interface: raised whenever something is added.
+pub const KDS_ABI_MINOR: u32 = 1;
+
+/// The major version of the library that was loaded: a program can use a library whose major version equals its
+/// `KDS_ABI_VERSION`.
 ///
 /// Threads: any.
 #[unsafe(no_mangle)]
 pub extern "C" fn kds_abi_version() -> u32 {
     KDS_ABI_VERSION
+}
+
+/// The minor version of the library that was loaded. One below the program's `KDS_ABI_MINOR` lacks what later versions
+/// added, and writes 0 into struct fields that it does not know. Since 1.1: where `dlsym` finds no such function, it is 0.
+///
+/// Threads: any.
+#[unsafe(no_mangle)]
+pub extern "C" fn kds_abi_minor() -> u32 {
+    KDS_ABI_MINOR
 }
 
 /// The version of the library, such as "0.1.0"; static.

@@ -11,7 +11,7 @@ use kds_engine::registry::{ModelEntry, Task};
 
 use crate::context::{ModelText, Shared, kds_context, kds_model_info};
 use crate::error::{Failure, kds_error};
-use crate::guard::{guard, object, out as writable, string};
+use crate::guard::{free, guard, object, out as writable, string};
 use crate::log::Log;
 use crate::structs;
 
@@ -36,10 +36,11 @@ impl Loaded {
     fn new(entry: &ModelEntry, device: Option<&str>, dtype: Option<&str>, shared: &Shared) -> Result<Self, Failure> {
         let start = Instant::now();
         let default = |name: &str| entry.defaults.get(name).map_or("auto", String::as_str);
-        let device = device::parse(device.unwrap_or_else(|| default("device")))?;
-        let kind = device::parse_kind(dtype.unwrap_or_else(|| default("dtype")), device)?;
-        let backbone = entry.load(device, kind)?;
-        let (device, dtype) = (device::name(device), device::kind_name(kind));
+        let (device, dtype) = (device.unwrap_or_else(|| default("device")), dtype.unwrap_or_else(|| default("dtype")));
+        let backbone = entry.load_as(device, dtype)?;
+        // A backbone may compute in another format than the one asked for.
+        let spec = backbone.spec();
+        let (device, dtype) = (device::name(spec.device), device::kind_name(spec.kind));
         tracing::info!("model {} on {device} in {dtype}, loaded in {:.1} s", entry.id, start.elapsed().as_secs_f64());
         Ok(Self {
             backbone,
@@ -89,7 +90,7 @@ pub unsafe extern "C" fn kds_model_open(
 }
 
 /// Compares the files of a model with what its architecture needs, without loading them: whether they are there, and
-/// name, shape and number format of every tensor. The error's message tells all that is wrong.
+/// name, shape and number format of every tensor. The error's message tells all that is wrong. Since 1.1.
 ///
 /// Errors: as `kds_model_open`, but for devices.
 /// Threads: any number at once.
@@ -120,10 +121,8 @@ pub unsafe extern "C" fn kds_model_check(
 /// `model` is NULL or has not been freed.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn kds_model_free(model: *mut kds_model) {
-    if !model.is_null() {
-        // SAFETY: made by `Box::into_raw`.
-        drop(unsafe { Box::from_raw(model) });
-    }
+    // SAFETY: made by `Box::into_raw`.
+    unsafe { free(model) };
 }
 
 /// Describes an opened model. The strings live as long as the model.

@@ -54,7 +54,7 @@ pub struct kds_param {
 // SAFETY: plain data behind a u32.
 unsafe impl Sized32 for kds_param {
     const NAME: &'static str = "kds_param";
-    const FIRST_SIZE: usize = size_of::<Self>();
+    const FIRST_SIZE: usize = 72;
 }
 
 /// Number of parameters.

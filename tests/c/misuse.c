@@ -117,7 +117,8 @@ static void queries(kds_context *context, const char *not_a_registry)
     CHECK(kds_error_status(NULL) == KDS_OK && strcmp(kds_error_message(NULL), "") == 0);
     kds_error_free(NULL);
     CHECK(strcmp(kds_status_name(KDS_BUSY), "KDS_BUSY") == 0 && strcmp(kds_status_name(-5), "KDS_UNKNOWN") == 0);
-    CHECK(kds_abi_version() == KDS_ABI_VERSION && strlen(kds_version_string()) > 0);
+    CHECK(kds_abi_version() == KDS_ABI_VERSION && kds_abi_minor() == KDS_ABI_MINOR);
+    CHECK(strlen(kds_version_string()) > 0);
 }
 
 static void models(const kds_context *context)
@@ -152,7 +153,7 @@ static void jobs(const kds_model *model)
     kds_job *job = untouched;
     kds_model_info info;
     kds_estimate estimate, kept;
-    const char *value = "kept";
+    const char *value = "kept", *other, *again;
     uint32_t width = 5, height = 6;
 
     EXPECT(KDS_INVALID_ARGUMENT, "model is NULL", kds_job_new(NULL, &job, E));
@@ -182,7 +183,12 @@ static void jobs(const kds_model *model)
     EXPECT(KDS_INVALID_ARGUMENT, "'stepz'", kds_job_get(job, "stepz", &value, E));
     CHECK(strcmp(value, "kept") == 0);
     OK(kds_job_get(job, "steps", &value, E));
-    CHECK(strcmp(value, "2") == 0);
+    OK(kds_job_get(job, "seed", &other, E));
+    OK(kds_job_get(job, "steps", &again, E));
+    CHECK(strcmp(value, "2") == 0 && strcmp(other, "7") == 0 && value == again);
+    OK(kds_job_set(job, "steps", "3", E));
+    OK(kds_job_get(job, "steps", &value, E));
+    CHECK(strcmp(value, "3") == 0 && strcmp(other, "7") == 0);
 
     EXPECT(KDS_INVALID_ARGUMENT, "job is NULL", kds_job_output_size(NULL, 1, 1, &width, &height, E));
     EXPECT(KDS_INVALID_ARGUMENT, "out_width is NULL", kds_job_output_size(job, 1, 1, NULL, &height, E));

@@ -3,6 +3,8 @@
 
 /* Only the library made for tests has it: a model whose network meets a defect at the second step. */
 kds_model *kds_test_failing_model(void);
+/* And one whose network meets a defect when it is freed. */
+kds_model *kds_test_model_that_cannot_end(void);
 
 int main(void)
 {
@@ -41,5 +43,12 @@ int main(void)
     kds_model_free(failing);
     kds_model_free(model);
     kds_context_free(context);
+
+    /* By whoever frees it last. */
+    kds_model_free(kds_test_model_that_cannot_end());
+    failing = kds_test_model_that_cannot_end();
+    job = short_job(failing);
+    kds_model_free(failing);
+    kds_job_free(job);
     return result("panic");
 }

@@ -1,4 +1,4 @@
-/* Eight threads on one context: they open, run, cancel each other's jobs, and free, all at once. */
+/* Eight threads on one context: they open, run, cancel each other's jobs, and free, all at once; and ask one job. */
 #include "check.h"
 #include <pthread.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 
 static kds_context *context;
 static kds_model *shared_model;
+static kds_job *asked;
 static unsigned char input[WIDTH * HEIGHT * 3], expected[OUTPUT];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -84,10 +85,28 @@ static void turn(struct worker *self, unsigned number)
     free(output);
 }
 
+/* What takes a pointer to const may run beside itself: what it gave to others stays. */
+static void ask(void)
+{
+    static const char *const keys[] = {"steps", "particles", "seed"}, *const values[] = {"2", "2", "7"};
+    const char *given[3] = {NULL, NULL, NULL};
+    unsigned turns, key, wrong = 0;
+    for (turns = 0; turns < 500; ++turns) {
+        for (key = 0; key < 3; ++key)
+            wrong += kds_job_get(asked, keys[key], &given[key], NULL) != KDS_OK;
+        for (key = 0; key < 3; ++key)
+            wrong += given[key] == NULL || strcmp(given[key], values[key]) != 0;
+    }
+    pthread_mutex_lock(&lock);
+    CHECK(wrong == 0);
+    pthread_mutex_unlock(&lock);
+}
+
 static void *work(void *argument)
 {
     struct worker *self = argument;
     unsigned number;
+    ask();
     for (number = 0; number < TURNS; ++number)
         turn(self, number);
     return NULL;
@@ -110,6 +129,7 @@ int main(void)
     target = rgb(expected, 4 * WIDTH, 4 * HEIGHT);
     OK(kds_job_run(job, &source, NULL, &target, NULL, NULL, NULL, E));
     kds_job_free(job);
+    asked = short_job(shared_model);
 
     for (index = 0; index < THREADS; ++index) {
         workers[index].index = index;
@@ -123,6 +143,7 @@ int main(void)
     }
     printf("%u finished, %u cancelled\n", finished, cancelled);
     CHECK(finished + cancelled == THREADS * TURNS && finished > 0);
+    kds_job_free(asked);
     kds_model_free(shared_model);
     kds_context_free(context);
     return result("stress");

@@ -1,5 +1,6 @@
 //! What the tests and measurements that cross crates share: image metrics, and ways to run a restoration.
 
+pub mod accelerator;
 pub mod bicubic;
 pub mod c;
 pub mod command;

@@ -127,7 +127,7 @@ pub fn small_picture() -> Result<RgbImage> {
 /// Adds noise of this deviation, in grey levels: another one for every seed.
 fn with_noise(picture: &RgbImage, seed: u32, deviation: f64) -> Result<RgbImage> {
     let window = Window { x: 0, y: 0, width: picture.width() as usize, height: picture.height() as usize };
-    let noise = noise::normal(1, seed, 1, 3, window)?;
+    let noise = noise::normal(1, seed, 1, 3, window, tch::Device::Cpu)?;
     Ok(tensor::to_image(&(tensor::from_image(picture)? + noise * (deviation / 127.5)))?)
 }
 

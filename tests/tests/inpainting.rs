@@ -122,6 +122,27 @@ fn a_mask_without_holes_gives_the_picture_back() {
 }
 
 #[test]
+fn a_cancelled_job_gives_nothing_even_where_there_is_nothing_to_do() {
+    let (width, height) = (19, 23);
+    let pixels = pixels(Channels::Rgb, width, height, |random| random as u8);
+    let mask = holes(width, height, &[]);
+    let mut job = job();
+    job.cancel_handle().cancel();
+    let mut output = vec![3u8; pixels.len()];
+    let error = job
+        .run(
+            ImageRef::packed(&pixels, Channels::Rgb, width, height).unwrap(),
+            Some(ImageRef::packed(&mask, Channels::Gray, width, height).unwrap()),
+            ImageMut::packed(&mut output, Channels::Rgb, width, height).unwrap(),
+            None,
+            None,
+        )
+        .unwrap_err();
+    assert_eq!(error.status, Status::Cancelled);
+    assert!(output.iter().all(|value| *value == 3));
+}
+
+#[test]
 fn a_picture_that_is_all_hole_still_gives_one() {
     let (width, height) = (19, 23);
     let pixels = pixels(Channels::Rgb, width, height, |random| random as u8);

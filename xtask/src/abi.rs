@@ -61,6 +61,10 @@ fn describe(root: &Path, folder: &Path) -> Result<PathBuf> {
 fn stubs(header: &str) -> String {
     let code: Vec<&str> = header.lines().filter(|line| !line.trim_start().starts_with("///")).collect();
     let mut stubs = "#include <kds.h>\n".to_owned();
+    for name in header.lines().filter_map(|line| line.strip_prefix("#define ")?.split_once('(')) {
+        // A macro that stands for a call of a function must not take its definition apart.
+        stubs += &format!("#undef {}\n", name.0);
+    }
     for declaration in code.join("\n").split("\n\n").map(str::trim) {
         let is_function = declaration.contains(" kds_") || declaration.contains("*kds_");
         if is_function && declaration.ends_with(");") && !declaration.contains("typedef") {

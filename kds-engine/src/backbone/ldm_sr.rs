@@ -2,7 +2,8 @@
 //! `ldm-super-resolution-4x-openimages` (diffusers: pipelines/latent_diffusion/pipeline_latent_diffusion_superresolution.py).
 //!
 //! The latents are those of the large picture, quantised, on the grid of the small one; the network sees them
-//! concatenated with the small picture.
+//! concatenated with the small picture. The autoencoder computes in f32 whatever the network does: it runs once a tile, and
+//! its picture keeps more than eight bits.
 
 use tch::{Kind, Tensor};
 
@@ -26,7 +27,7 @@ impl LdmSr {
     pub fn load(files: &ModelFiles, loading: Loading) -> Result<Self> {
         let ((unet_config, unet), (vq_config, vqvae)) = both(
             files.network::<UNet2dConfig, _>("unet", DIFFUSERS_WEIGHTS, loading, UNet2d::new),
-            files.network::<VqModelConfig, _>("vqvae", DIFFUSERS_WEIGHTS, loading, VqModel::new),
+            files.network::<VqModelConfig, _>("vqvae", DIFFUSERS_WEIGHTS, loading.in_f32(), VqModel::new),
         )?;
         let scheduler: SchedulerConfig = files.read_json(SCHEDULER)?;
         let schedule = scheduler.schedule().map_err(|error| files.error(SCHEDULER, error.to_string()))?;
@@ -64,7 +65,7 @@ impl LdmSr {
             steps_offset: scheduler.steps_offset,
             // At its widest the network holds its skip connections and a few copies of a concatenated feature map.
             activation_bytes: 16 * unet_config.block_out_channels[0].unsigned_abs() as usize * number,
-            decode_bytes: vq_config.autoencoder.widest() * number * scale * scale,
+            decode_bytes: vq_config.autoencoder.widest() * bytes_per_number(Kind::Float) * scale * scale,
             device: loading.device,
             kind: loading.kind,
         };
@@ -90,7 +91,6 @@ impl Backbone for LdmSr {
     }
 
     fn decode(&self, latents: &Tensor, _condition: &Condition) -> Result<Tensor> {
-        let picture = self.vqvae.0.decode(&latents.f_to_kind(self.spec.kind)?)?;
-        Ok(picture.f_to_kind(Kind::Float)?.f_contiguous()?)
+        Ok(self.vqvae.0.decode(latents)?.f_contiguous()?)
     }
 }

@@ -4,7 +4,8 @@
 //! The network sees the latents concatenated with the mask and with the latents of the picture whose hole is gray.
 //! Two things differ from the reference. A pixel of the latents belongs to the hole if any pixel of the picture under it
 //! does, so that scratches one pixel wide are seen; the reference looks at one pixel in 64. And the picture's latents are
-//! the mean of what the autoencoder gives rather than a sample, so that they depend on no tile and no seed.
+//! the mean of what the autoencoder gives rather than a sample, so that they depend on no tile and no seed. The autoencoder
+//! computes in f32 whatever the network does: it runs once a tile, and its picture keeps more than eight bits.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -34,7 +35,7 @@ impl SdInpaint {
     pub fn load(files: &ModelFiles, loading: Loading) -> Result<Self> {
         let networks = both(
             files.network::<UNet2dConditionConfig, _>("unet", DIFFUSERS_WEIGHTS, loading, UNet2dCondition::new),
-            files.network::<AutoencoderKlConfig, _>("vae", DIFFUSERS_WEIGHTS, loading, AutoencoderKl::new),
+            files.network::<AutoencoderKlConfig, _>("vae", DIFFUSERS_WEIGHTS, loading.in_f32(), AutoencoderKl::new),
         );
         let (((unet_config, unet), (vae_config, vae)), text_encoder) =
             both(networks, TextEncoder::load(files, loading))?;
@@ -82,7 +83,7 @@ impl SdInpaint {
             schedule,
             steps_offset: scheduler.steps_offset,
             activation_bytes: activation_bytes.div_ceil(downscale * downscale),
-            decode_bytes: autoencoder.widest() * number,
+            decode_bytes: autoencoder.widest() * bytes_per_number(Kind::Float),
             device: loading.device,
             kind: loading.kind,
         };
@@ -121,11 +122,11 @@ impl Backbone for SdInpaint {
         let (_, _, height, width) = image.size4()?;
         let none = || image.f_new_zeros([1, 1, height, width], (image.f_kind()?, image.device()));
         let mask = mask.map_or_else(none, |mask| Ok(mask.shallow_clone()))?;
-        let known = image.f_mul(&mask.f_rsub_scalar(1.0)?)?.f_to_kind(self.spec.kind)?;
+        let known = image.f_mul(&mask.f_rsub_scalar(1.0)?)?;
         let latents = self.vae.0.encode(&known)?.mean.f_mul_scalar(self.scaling_factor)?;
         let side = self.spec.downscale as i64;
         let mask = mask.f_max_pool2d([side, side], [side, side], [0, 0], [1, 1], false)?;
-        let network_input = Tensor::f_cat(&[mask.f_to_kind(self.spec.kind)?, latents], 1)?;
+        let network_input = Tensor::f_cat(&[mask, latents], 1)?.f_to_kind(self.spec.kind)?;
         Ok(Condition { text: Some(self.text(prompt)?), ..Condition::new(image, network_input) })
     }
 
@@ -136,10 +137,11 @@ impl Backbone for SdInpaint {
         let Some(text) = &condition.text else {
             return Err(crate::Error::Conflict("the tile's condition holds no text".to_owned()));
         };
-        let (texts, _, _) = text.tokens.size3()?;
+        let (texts, length, channels) = text.tokens.size3()?;
         // The negative prompt with all particles, then the prompt with all particles, in one batch.
         let inputs = input.f_repeat([texts, 1, 1, 1])?;
-        let tokens = text.tokens.f_repeat_interleave_self_int(particles, 0, None::<i64>)?;
+        let tokens = text.tokens.f_unsqueeze(1)?.f_expand([texts, particles, length, channels], false)?;
+        let tokens = tokens.f_reshape([texts * particles, length, channels])?;
         let output = self.unet.0.forward(&inputs, timestep, &tokens)?.f_to_kind(Kind::Float)?;
         if texts == 1 {
             return Ok(output.f_contiguous()?);
@@ -149,7 +151,6 @@ impl Backbone for SdInpaint {
     }
 
     fn decode(&self, latents: &Tensor, _condition: &Condition) -> Result<Tensor> {
-        let latents = latents.f_div_scalar(self.scaling_factor)?.f_to_kind(self.spec.kind)?;
-        Ok(self.vae.0.decode(&latents)?.f_to_kind(Kind::Float)?.f_contiguous()?)
+        Ok(self.vae.0.decode(&latents.f_div_scalar(self.scaling_factor)?)?.f_contiguous()?)
     }
 }

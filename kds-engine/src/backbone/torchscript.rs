@@ -67,7 +67,10 @@ impl TorchScript {
     /// [`Error::Model`] for a file that is none, that lacks a method, or that says impossible things of itself.
     pub fn load(path: &Path, loading: Loading) -> Result<Self> {
         let wrong = |reason: String| Error::Model { path: path.to_owned(), reason };
-        let from_torch = |error: tch::TchError| wrong(first_line(&error));
+        let from_torch = |error: tch::TchError| match Error::from(error) {
+            Error::Torch(error) => wrong(first_line(&error)),
+            fault => fault,
+        };
         let mut module = CModule::load_on_device(path, loading.device).map_err(from_torch)?;
         module.f_set_eval().map_err(from_torch)?;
         let told = module.method_is::<IValue>("spec", &[]).map_err(from_torch)?;
@@ -82,10 +85,10 @@ impl TorchScript {
     /// What a method gives: f32, of this shape where one is asked for.
     fn call(&self, method: &str, arguments: &[&Tensor], shape: Option<&[i64]>) -> Result<Tensor> {
         let wrong = |reason: String| Error::Model { path: self.path.clone(), reason: format!("{method}: {reason}") };
-        let output = self.module.0.method_ts(method, arguments).map_err(|error| match first_line(&error) {
+        let output = self.module.0.method_ts(method, arguments).map_err(|error| match Error::from(error) {
+            Error::Torch(error) => wrong(first_line(&error)),
             // Lack of memory is for the caller, who may ask for less.
-            text if text.contains("memory") => Error::Torch(error),
-            text => wrong(text),
+            fault => fault,
         })?;
         if let Some(shape) = shape.filter(|shape| output.size() != **shape) {
             return Err(wrong(format!("gave a tensor of {:?}, not {shape:?}", output.size())));
@@ -140,7 +143,7 @@ impl Backbone for TorchScript {
     }
 
     fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {
-        let timestep = Tensor::f_from_slice(&[timestep as f32])?.f_to_device(self.spec.device)?.f_reshape([0i64; 0])?;
+        let timestep = Tensor::f_full([0i64; 0], timestep, (Kind::Float, self.spec.device))?;
         self.call("predict", &[x, &timestep, &condition.network_input], Some(&x.size()))
     }
 

@@ -26,7 +26,7 @@ pub use config::{NetworkConfig, OnlyPositional, OnlySilu, PerLevel, Unsupported}
 pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear};
 pub use predictor::{Predictor, PredictorConfig};
 pub use resnet::{ResnetBlock, ResnetShape, TimeScaleShift};
-pub use time_embedding::{TimeEmbedding, sinusoidal_embedding};
+pub use time_embedding::TimeEmbedding;
 pub use transformer::{BasicTransformerBlock, Transformer2d, TransformerShape};
 pub use unet2d::{DownBlockType, UNet2d, UNet2dConfig, UpBlockType};
 pub use unet2d_condition::{

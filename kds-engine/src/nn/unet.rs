@@ -104,7 +104,7 @@ impl UNet {
 
     /// `x`: `N x in_channels x H x W`; `context`: `N x S x cross_attention_dim`, for networks that see one.
     pub fn forward(&self, x: &Tensor, timestep: f64, context: Option<&Tensor>) -> Result<Tensor> {
-        let embedding = self.time_embedding.forward(timestep, x.f_kind()?, x.device())?;
+        let embedding = self.time_embedding.forward(timestep)?;
         let inputs = Inputs { embedding: Some(&embedding), context };
         let centred = self.center_input_sample.then(|| x.f_mul_scalar(2.0)?.f_sub_scalar(1.0)).transpose()?;
         let mut h = self.conv_in.forward_first(centred.as_ref().unwrap_or(x))?;

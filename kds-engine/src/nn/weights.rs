@@ -28,6 +28,11 @@ impl Loading {
         Self { device, kind, check_only: false }
     }
 
+    /// The same for a network that must not be rounded to 16 bits.
+    pub fn in_f32(self) -> Self {
+        Self { kind: Kind::Float, ..self }
+    }
+
     /// Compares with the architecture.
     pub fn check() -> Self {
         Self { device: Device::Cpu, kind: Kind::Float, check_only: true }
@@ -237,6 +242,11 @@ impl Scope<'_> {
     /// Leaves out a tensor that the file may have and no computation needs.
     pub fn ignore(&self, name: &str) {
         self.weights.taken.borrow_mut().insert(format!("{}{name}", self.prefix));
+    }
+
+    /// Where and in what the network computes.
+    pub(crate) fn loading(&self) -> Loading {
+        self.weights.loading
     }
 
     /// An error about the file these weights come from.

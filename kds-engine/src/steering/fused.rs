@@ -2,7 +2,7 @@
 //!
 //! The latents are cut into bands one patch high, and bands into blocks of columns that fit the second-level cache. A
 //! block is gathered from all particles, moved (as often as there are iterations) and written to the result, one block
-//! to a task of rayon's current pool. What a block computes depends on nothing outside its patches, so neither the
+//! to a task. What a block computes depends on nothing outside its patches, so neither the
 //! number of threads nor the cut shows in the result.
 
 use rayon::prelude::*;
@@ -14,6 +14,7 @@ use super::{
     lanes::LANES,
 };
 use crate::Result;
+use crate::threads::in_parallel;
 
 /// Bytes of the ensemble in one block: a fraction of the second-level cache of today's processors, which also has to
 /// hold the weights.
@@ -30,16 +31,18 @@ pub(super) fn apply(steering: &Steering, strength: f64, x0: &Tensor) -> Result<T
 
     let steering = Move::new(steering, strength, particles);
     let layout = Layout::new(&steering, channels, height, width);
-    (0..layout.bands() * layout.blocks_per_band()).into_par_iter().for_each_init(
-        || Block::new(&steering, channels * layout.patch.min(layout.height), layout.columns),
-        |block, index| {
-            let span = layout.span(index);
-            span.gather(&layout, source, block, particles);
-            steering.apply(block);
-            // SAFETY: `target` is as long as `source`, and no two spans share a pixel.
-            unsafe { span.scatter(&layout, block, &target, particles) };
-        },
-    );
+    in_parallel(|| {
+        (0..layout.bands() * layout.blocks_per_band()).into_par_iter().for_each_init(
+            || Block::new(&steering, channels * layout.patch.min(layout.height), layout.columns),
+            |block, index| {
+                let span = layout.span(index);
+                span.gather(&layout, source, block, particles);
+                steering.apply(block);
+                // SAFETY: `target` is as long as `source`, and no two spans share a pixel.
+                unsafe { span.scatter(&layout, block, &target, particles) };
+            },
+        );
+    });
     Ok(moved)
 }
 

@@ -1,35 +1,62 @@
 //! Steering by operations on whole tensors: any device, any stride.
 //!
-//! Nothing is unfolded. The squared difference of two particles, summed over channels and pooled, is every patch
+//! Nothing is unfolded, and the picture is worked through in bands of rows, so that what all pairs of particles need at
+//! once is bounded whatever their number. The squared difference of two particles, summed over channels and pooled, is every patch
 //! distance of the pair at once; and the mean over the patches that cover a pixel of their moves is the move by the mean
 //! of their weights, so that weights are spread back over the pixels instead of patches.
 
 use kds_parameters::Bandwidth;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::Steering;
 use crate::Result;
 
+/// Temporaries of one band may take about as much, in bytes: enough to keep a GPU busy.
+const TEMPORARIES: i64 = 256 << 20;
+
 pub(super) fn apply(steering: &Steering, strength: f64, x0: &Tensor) -> Result<Tensor> {
-    let (_, _, height, width) = x0.size4()?;
-    let grid = Grid { patch: steering.patch as i64, stride: steering.stride as i64, height, width };
+    apply_within(steering, strength, x0, TEMPORARIES)
+}
+
+/// As [`apply`], in bands whose temporaries take about so many bytes.
+pub(super) fn apply_within(steering: &Steering, strength: f64, x0: &Tensor, temporaries: i64) -> Result<Tensor> {
+    let (particles, channels, height, width) = x0.size4()?;
+    let (patch, stride) = (steering.patch as i64, steering.stride as i64);
+    let pairs = AllPairs::new(particles, x0.device())?;
+    // Per row of pixels: distances, weights and shares of all pairs a few times over, and differences of one particle.
+    let row = 4 * width * (6 * particles * particles + 3 * particles * channels);
+    let rows = (temporaries / row.max(1) / patch).max(1) * patch;
     let mut x = x0.f_detach()?;
     for _ in 0..steering.iterations {
-        x = mean_shift(steering, strength, &grid, &x)?;
+        if rows >= height {
+            x = mean_shift(steering, strength, &pairs, &x)?;
+            continue;
+        }
+        let mut moved = Vec::new();
+        for first in (0..height).step_by(rows as usize) {
+            let last = height.min(first + rows);
+            // Every patch that covers a row of the band, whole.
+            let start = ((first - patch + 1).max(0) + stride - 1) / stride * stride;
+            let end = height.min(last - 1 + patch);
+            let band = mean_shift(steering, strength, &pairs, &x.f_narrow(2, start, end - start)?)?;
+            moved.push(band.f_narrow(2, first - start, last - first)?);
+        }
+        x = Tensor::f_cat(&moved, 2)?;
     }
     Ok(x)
 }
 
 /// One move of all particles.
-fn mean_shift(steering: &Steering, strength: f64, grid: &Grid, x: &Tensor) -> Result<Tensor> {
-    let particles = x.size()[0];
+fn mean_shift(steering: &Steering, strength: f64, pairs: &AllPairs, x: &Tensor) -> Result<Tensor> {
+    let (particles, _, height, width) = x.size4()?;
+    let grid = Grid { patch: steering.patch as i64, stride: steering.stride as i64, height, width };
     let distances = grid.sum_over_patches(&pairwise_squares(x)?)?;
     let squared_bandwidth = match steering.bandwidth {
         Bandwidth::Auto(factor) => median(&distances)?.f_mul_scalar(factor * factor)?,
         Bandwidth::Fixed(width) => distances.f_select(0, 0)?.f_full_like(width * width)?,
     };
     let weights = steering.kernel.of_tensor(&distances.f_div(&squared_bandwidth)?)?;
-    let weights = all_pairs(&weights, particles)?;
+    let weights = pairs.of(&weights)?;
 
     // A bandwidth that is zero to the number format moves nothing.
     let motionless = squared_bandwidth.f_ge(f64::from(f32::MIN_POSITIVE))?.f_logical_not()?;
@@ -66,20 +93,33 @@ fn median(values: &Tensor) -> Result<Tensor> {
     Ok(middle((count - 1) / 2)?.f_add(&middle(count / 2)?)?.f_mul_scalar(0.5)?)
 }
 
-/// The weights of the pairs i < k [N(N−1)/2, …] as those of all pairs [N, N, …]; a particle's own weight is 1.
-fn all_pairs(weights: &Tensor, particles: i64) -> Result<Tensor> {
-    let pairs = weights.size()[0];
-    let position = |i: i64, k: i64| match i.cmp(&k) {
-        std::cmp::Ordering::Less => i * (2 * particles - i - 1) / 2 + k - i - 1,
-        std::cmp::Ordering::Greater => k * (2 * particles - k - 1) / 2 + i - k - 1,
-        std::cmp::Ordering::Equal => pairs,
-    };
-    let positions: Vec<i64> = (0..particles * particles).map(|at| position(at / particles, at % particles)).collect();
-    let positions = Tensor::f_from_slice(&positions)?.f_to_device(weights.device())?;
-    let own = weights.f_narrow(0, 0, 1)?.f_full_like(1.0)?;
-    let mut size = weights.size();
-    size.splice(..1, [particles, particles]);
-    Ok(Tensor::f_cat(&[weights, &own], 0)?.f_index_select(0, &positions)?.f_view(size.as_slice())?)
+/// Where the pairs i < k stand among all pairs.
+struct AllPairs {
+    particles: i64,
+    /// For each of N² pairs its place among the N(N−1)/2 and, after them, the one of a particle with itself.
+    positions: Tensor,
+}
+
+impl AllPairs {
+    /// Made by arithmetic on the device: a table would have to be waited for at every step.
+    fn new(particles: i64, device: Device) -> Result<Self> {
+        let index = Tensor::f_arange(particles, (Kind::Int64, device))?;
+        let (rows, columns) = (index.f_view([-1, 1])?, index.f_view([1, -1])?);
+        let (i, k) = (rows.f_minimum(&columns)?, rows.f_maximum(&columns)?);
+        // i · (2N − i − 1) / 2 + k − i − 1
+        let before = i.f_rsub_scalar(2 * particles - 1)?.f_mul(&i)?.f_bitwise_right_shift_tensor_scalar(1)?;
+        let place = before.f_add(&k.f_sub(&i)?.f_sub_scalar(1)?)?;
+        let pairs = particles * (particles - 1) / 2;
+        Ok(Self { particles, positions: place.f_masked_fill(&rows.f_eq_tensor(&columns)?, pairs)?.f_view([-1])? })
+    }
+
+    /// The weights of the pairs i < k [N(N−1)/2, …] as those of all pairs [N, N, …]; a particle's own weight is 1.
+    fn of(&self, weights: &Tensor) -> Result<Tensor> {
+        let own = weights.f_narrow(0, 0, 1)?.f_full_like(1.0)?;
+        let mut size = weights.size();
+        size.splice(..1, [self.particles, self.particles]);
+        Ok(Tensor::f_cat(&[weights, &own], 0)?.f_index_select(0, &self.positions)?.f_view(size.as_slice())?)
+    }
 }
 
 /// Where the patches lie.

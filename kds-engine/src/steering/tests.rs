@@ -176,3 +176,19 @@ fn of_two_particles_the_first_is_chosen_whatever_rounding_says() {
         assert_eq!(values(&Selection::Nearest.choose(&x0).unwrap()), values(&x0.f_narrow(0, 0, 1).unwrap()));
     }
 }
+
+#[test]
+fn bands_of_rows_change_nothing() {
+    for (patch, stride, iterations) in [(1, 1, 2), (3, 3, 1), (4, 2, 2), (5, 2, 1), (3, 1, 1)] {
+        for height in [1, 7, 23] {
+            let steering = Steering { patch, stride, iterations, ..Steering::default() };
+            let x0 = ensemble([5, 2, height, 9]);
+            let whole = tensor_ops::apply(&steering, 0.4, &x0).unwrap();
+            for temporaries in [1, 30_000, 60_000] {
+                let bands = tensor_ops::apply_within(&steering, 0.4, &x0, temporaries).unwrap();
+                let off = (&bands - &whole).abs().max().double_value(&[]);
+                assert!(off < 1e-6, "patch {patch}, stride {stride}, height {height}: {off:e}");
+            }
+        }
+    }
+}

@@ -2,6 +2,8 @@
 #![allow(dead_code)]
 
 pub mod model;
+pub mod networks;
+pub mod pipelines;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

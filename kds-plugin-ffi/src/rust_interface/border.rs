@@ -2,7 +2,6 @@
 
 use std::ffi::{CStr, CString, c_char};
 use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null_mut;
 
 use abi_stable::std_types::{RErr, ROk, RString, RVec};
@@ -10,7 +9,7 @@ use kds_plugin_api::restorer::interface::Answer;
 use kds_plugin_api::{Error, Image, ImageMut, Status};
 
 use crate::error::{Failure, KDS_OK, kds_error, kds_error_free, kds_error_message};
-use crate::guard::guard;
+use crate::guard::{drop_quietly, guard};
 use crate::image::kds_image;
 use crate::structs::Sized32;
 
@@ -51,7 +50,7 @@ pub unsafe fn made<T, O: From<Box<T>>>(
     Ok(unsafe { Box::from_raw(object) }.into())
 }
 
-/// An object that the C interface made. Unlike `kds_*_free`, it lets no panic out when it is dropped.
+/// An object that the C interface made. As `kds_*_free`, it lets no panic out when it is dropped.
 pub struct Owned<T>(ManuallyDrop<Box<T>>);
 
 impl<T> Owned<T> {
@@ -72,11 +71,8 @@ impl<T> From<Box<T>> for Owned<T> {
 
 impl<T> Drop for Owned<T> {
     fn drop(&mut self) {
-        // SAFETY: dropped once, here.
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unsafe { ManuallyDrop::drop(&mut self.0) })) {
-            // Even what the panic carries could panic when it is dropped.
-            std::mem::forget(panic);
-        }
+        // SAFETY: taken once, here.
+        drop_quietly(unsafe { ManuallyDrop::take(&mut self.0) });
     }
 }
 

@@ -196,7 +196,8 @@ impl Session {
                 Call::ErrorFree => release(errors, handle, |it| free(it)),
                 Call::StatusName(status) => {
                     assert!(library_string(kds_status_name(*status)).starts_with("KDS_"));
-                    assert!(kds_abi_version() == KDS_ABI_VERSION && !library_string(kds_version_string()).is_empty());
+                    assert!(kds_abi_version() == KDS_ABI_VERSION && kds_abi_minor() == KDS_ABI_MINOR);
+                    assert!(!library_string(kds_version_string()).is_empty());
                 }
                 Call::ModelOpen(id, device, dtype) => {
                     let mut out = untouched();

@@ -20,6 +20,15 @@ pub extern "C" fn kds_test_failing_model() -> *mut kds_model {
     Box::into_raw(open())
 }
 
+/// For C: the built-in model, with a network that panics when it is freed.
+#[unsafe(no_mangle)]
+pub extern "C" fn kds_test_model_that_cannot_end() -> *mut kds_model {
+    let mut model = open();
+    let spec = model.backbone().spec().clone();
+    model.set_backbone(Box::new(CannotEnd(Failing { spec })));
+    Box::into_raw(model)
+}
+
 fn open() -> Box<kds_model> {
     let mut context: *mut kds_context = null_mut();
     let mut model: *mut kds_model = null_mut();
@@ -34,6 +43,32 @@ fn open() -> Box<kds_model> {
     let spec = model.backbone().spec().clone();
     model.set_backbone(Box::new(Failing { spec }));
     model
+}
+
+struct CannotEnd(Failing);
+
+impl Drop for CannotEnd {
+    fn drop(&mut self) {
+        panic!("the network fell over its own feet");
+    }
+}
+
+impl Backbone for CannotEnd {
+    fn spec(&self) -> &Spec {
+        self.0.spec()
+    }
+
+    fn condition(&self, image: &Tensor, mask: Option<&Tensor>, prompt: &Prompt) -> Result<Condition> {
+        self.0.condition(image, mask, prompt)
+    }
+
+    fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {
+        self.0.predict(x, timestep, condition)
+    }
+
+    fn decode(&self, latents: &Tensor, condition: &Condition) -> Result<Tensor> {
+        self.0.decode(latents, condition)
+    }
 }
 
 struct Failing {

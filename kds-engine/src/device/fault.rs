@@ -1,0 +1,102 @@
+//! What an error of libtorch means: its messages come from cuDNN, cuBLAS, the driver and libtorch itself, and only their
+//! texts tell them apart.
+
+/// A class of errors, by what can be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Memory ran out, of the device or of the host: a smaller batch or tile may pass.
+    OutOfMemory,
+    /// The GPU answers nothing more in this process.
+    DeviceLost,
+    /// Anything else.
+    Other,
+}
+
+/// Of libtorch, cuBLAS, cuDNN, the driver, C++ and the system. cuBLAS and cuDNN are "not initialized" where their
+/// workspace could not be allocated; cuDNN finds no "engine" where none fits the memory that is left.
+const OUT_OF_MEMORY: &[&str] = &[
+    "out of memory",
+    "not enough memory",
+    "can't allocate memory",
+    "cannot allocate memory",
+    "unable to find an engine",
+    "bad_alloc",
+    "cudaerrormemoryallocation",
+    "cuda_error_out_of_memory",
+    "cublas_status_alloc_failed",
+    "cublas_status_not_initialized",
+    "cudnn_status_alloc_failed",
+    "cudnn_status_not_initialized",
+    "allocation_failed",
+];
+
+/// After these every later call of the process fails alike.
+const DEVICE_LOST: &[&str] = &[
+    "illegal memory access",
+    "illegal instruction",
+    "illegal address",
+    "misaligned address",
+    "invalid program counter",
+    "invalid address space",
+    "hardware stack error",
+    "device-side assert",
+    "unspecified launch failure",
+    "launch timed out",
+    "uncorrectable ecc",
+    "uncorrectable nvlink",
+    "unrecoverable error",
+    "gpu is lost",
+    "context is destroyed",
+    "devices unavailable",
+    "busy or unavailable",
+    "cuda error: unknown error",
+    "driver shutting down",
+];
+
+impl Fault {
+    /// The class of a message of libtorch.
+    pub fn of(message: &str) -> Self {
+        let message = message.to_ascii_lowercase();
+        let says = |texts: &[&str]| texts.iter().any(|text| message.contains(text));
+        // A GPU that is lost may fail to allocate, too; not the other way round.
+        match (says(DEVICE_LOST), says(OUT_OF_MEMORY)) {
+            (true, _) => Self::DeviceLost,
+            (false, true) => Self::OutOfMemory,
+            (false, false) => Self::Other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_of_libtorch_are_told_apart() {
+        let cases = [
+            (
+                Fault::OutOfMemory,
+                "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 7.79 GiB",
+            ),
+            (
+                Fault::OutOfMemory,
+                "[enforce fail at alloc_cpu.cpp:117] err == 0. DefaultCPUAllocator: can't allocate memory: \
+                                  you tried to allocate 4398046511104 bytes. Error code 12 (Cannot allocate memory)",
+            ),
+            (Fault::OutOfMemory, "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+            (Fault::OutOfMemory, "CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasLtCreate(handle)`"),
+            (Fault::OutOfMemory, "GET was unable to find an engine to execute this computation"),
+            (Fault::OutOfMemory, "FIND was unable to find an engine to execute this computation"),
+            (Fault::OutOfMemory, "cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+            (Fault::OutOfMemory, "std::bad_alloc"),
+            (Fault::DeviceLost, "CUDA error: an illegal memory access was encountered"),
+            (Fault::DeviceLost, "CUDA error: unspecified launch failure"),
+            (Fault::DeviceLost, "CUDA error: uncorrectable ECC error encountered"),
+            (Fault::Other, "The size of tensor a (3) must match the size of tensor b (4) at non-singleton dimension 1"),
+            (Fault::Other, "CUDA error: no kernel image is available for execution on the device"),
+        ];
+        for (fault, message) in cases {
+            assert_eq!(Fault::of(message), fault, "{message}");
+        }
+    }
+}

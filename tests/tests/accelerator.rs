@@ -1,0 +1,274 @@
+//! What happens on a GPU, on an accelerator in software: choosing it, agreeing with the CPU, waiting for nothing, and
+//! failing well.
+
+use std::path::Path;
+
+use image::{GrayImage, RgbImage};
+use kds_engine::backbone::{Backbone, ModelFiles, Prompt, Residual, TorchScript};
+use kds_engine::device::{self, Fault};
+use kds_engine::nn::Loading;
+use kds_host::{Context, ContextOptions, Library, Status};
+use kds_tests::accelerator::{self, Machine};
+use kds_tests::command::{built, kds};
+use kds_tests::pairs::small_picture;
+use kds_tests::restorer::{Options, Restorer};
+use tch::{Device, Kind, Tensor};
+
+#[path = "../../kds-engine/tests/reference/mod.rs"]
+mod reference;
+
+const CUDA: Device = Device::Cuda(0);
+
+/// The most that two pictures differ in, in grey levels.
+fn difference(first: &RgbImage, second: &RgbImage) -> u8 {
+    first.iter().zip(second.iter()).map(|(a, b)| a.abs_diff(*b)).max().unwrap()
+}
+
+fn holes(picture: &RgbImage) -> GrayImage {
+    let inside = |x: u32, y: u32| (8..17).contains(&x) && (6..14).contains(&y);
+    GrayImage::from_fn(picture.width(), picture.height(), |x, y| image::Luma([if inside(x, y) { 255 } else { 0 }]))
+}
+
+fn restore(model: &str, device: &str, dtype: &str, parameters: &[(&str, &str)]) -> RgbImage {
+    let options = Options { model: Some(model), device: Some(device), dtype: Some(dtype), threads: 0 };
+    let restorer = Restorer::open(&options).unwrap();
+    assert_eq!(restorer.description().unwrap(), format!("{model} on {device} in {dtype}"));
+    let picture = small_picture().unwrap();
+    let mask = (restorer.task().unwrap() == "inpainting").then(|| holes(&picture));
+    restorer.restore_with(&picture, mask.as_ref(), parameters).unwrap()
+}
+
+const QUICK: &[(&str, &str)] = &[("particles", "3"), ("steps", "3")];
+
+#[test]
+fn after_the_cpu_comes_the_gpu_in_one_process_and_both_agree() {
+    let body = || {
+        for model in ["kds-photo-x4", "kds-photo-x1", "kds-inpaint"] {
+            for more in [&[("sampler", "dpm++2m-sde")][..], &[("patch", "4"), ("stride", "2")], &[("tile", "16")]] {
+                let parameters = [QUICK, more].concat();
+                let cpu = restore(model, "cpu", "f32", &parameters);
+                let cuda = restore(model, "cuda:0", "f32", &parameters);
+                let off = difference(&cpu, &cuda);
+                assert!(off <= 1, "{model} {more:?}: {off} grey levels");
+            }
+            for dtype in ["bf16", "f16"] {
+                let off = difference(&restore(model, "cpu", "f32", QUICK), &restore(model, "cuda:0", dtype, QUICK));
+                assert!(off <= 24, "{model} in {dtype}: {off} grey levels");
+            }
+        }
+        assert!(accelerator::counts().unwrap().operations > 1000);
+    };
+    Machine::usual().run("after_the_cpu_comes_the_gpu_in_one_process_and_both_agree", body).unwrap();
+}
+
+#[test]
+fn every_block_and_network_agrees_with_the_reference() {
+    let body = || {
+        device::load_cuda().unwrap();
+        let failures = reference::networks::failures(CUDA, &[Kind::BFloat16, Kind::Half]);
+        assert!(failures.is_empty(), "{failures:#?}");
+        for (name, latents, picture) in reference::pipelines::errors(Loading::new(CUDA, Kind::Float)) {
+            assert!(latents < 1e-4 && picture < 1e-4, "{name}: {latents:e}, {picture:e}");
+        }
+    };
+    Machine::usual().run("every_block_and_network_agrees_with_the_reference", body).unwrap();
+}
+
+/// What a backbone makes of a picture, a state and latents, on a device.
+fn passes(backbone: &dyn Backbone, picture: &Tensor) -> Vec<Tensor> {
+    let spec = backbone.spec();
+    let condition = backbone.condition(&picture.to_device(spec.device), None, &Prompt::default()).unwrap();
+    let (_, _, height, width) = picture.size4().unwrap();
+    let side = |pixels: i64| pixels / spec.downscale as i64;
+    let count = 2 * spec.latent_channels as i64 * side(height) * side(width);
+    let state = Tensor::arange(count, (Kind::Float, Device::Cpu)).f_mul_scalar(0.37).unwrap().sin();
+    let state = state.view([2, spec.latent_channels as i64, side(height), side(width)]).to_device(spec.device);
+    let predicted = backbone.predict(&state, 321.0, &condition).unwrap();
+    let decoded = backbone.decode(&state.narrow(0, 0, 1), &condition).unwrap();
+    [predicted, decoded].iter().map(|tensor| tensor.to_device(Device::Cpu)).collect()
+}
+
+#[test]
+fn models_from_files_agree_with_the_cpu() {
+    let body = || {
+        device::load_cuda().unwrap();
+        let _guard = tch::no_grad_guard();
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden");
+        let load = |device| -> Vec<Box<dyn Backbone>> {
+            let loading = Loading::new(device, Kind::Float);
+            let folder = |name| ModelFiles::Folder(golden.join(name));
+            vec![
+                Box::new(Residual::load(&folder("residual_x4"), loading).unwrap()),
+                Box::new(Residual::load(&folder("residual_x1"), loading).unwrap()),
+                Box::new(TorchScript::load(&golden.join("torchscript.pt"), loading).unwrap()),
+            ]
+        };
+        let picture = Tensor::arange(3 * 32 * 48, (Kind::Float, Device::Cpu)).f_mul_scalar(0.1).unwrap().cos();
+        let picture = picture.view([1, 3, 32, 48]);
+        for (cpu, cuda) in load(Device::Cpu).iter().zip(load(CUDA)) {
+            for (expected, found) in passes(&**cpu, &picture).iter().zip(passes(&*cuda, &picture)) {
+                let error = reference::relative(&found, expected);
+                assert!(error < 1e-5, "{error:e}");
+            }
+        }
+    };
+    Machine::usual().run("models_from_files_agree_with_the_cpu", body).unwrap();
+}
+
+#[test]
+fn auto_takes_the_gpu_that_is_fit_and_tells_why() {
+    let machine = Machine::default()
+        .device("Soft Turing", "7.5", 24 << 30, 0)
+        .device("Busy Ampere", "8.6", 24 << 30, 20 << 30)
+        .device("Free Ampere", "8.6", 12 << 30, 1 << 30);
+    let body = || {
+        let devices = device::devices();
+        let names: Vec<_> = devices.iter().map(|device| &device.name[..]).collect();
+        assert_eq!(names, ["cpu", "cuda:0", "cuda:1", "cuda:2"]);
+        assert!(devices[2].description.contains("Busy Ampere, compute capability 8.6"), "{devices:?}");
+        assert_eq!((devices[2].memory_total, devices[2].memory_free), (24 << 30, 4 << 30));
+        assert_eq!((devices[1].kinds[0], devices[2].kinds[0]), (Kind::Half, Kind::BFloat16));
+        assert_eq!(device::automatic().0, "cuda:2");
+        assert!(device::loaded_library("libtorch_cuda.so").is_none(), "a list of devices loaded kernels");
+
+        let choice = device::choose("auto").unwrap();
+        assert_eq!(choice.device, Device::Cuda(2));
+        assert!(choice.reason.contains("Free Ampere") && choice.reason.contains("of 3 GPUs"), "{}", choice.reason);
+        assert!(device::loaded_library("libtorch_cuda.so").is_some());
+        assert_eq!(device::parse_kind("auto", Device::Cuda(0)).unwrap(), Kind::Half);
+        let missing = device::choose("cuda:3").unwrap_err().to_string();
+        assert!(missing.contains("3 CUDA devices"), "{missing}");
+    };
+    machine.run("auto_takes_the_gpu_that_is_fit_and_tells_why", body).unwrap();
+}
+
+#[test]
+fn doctor_names_the_gpu_and_the_reason() {
+    let machine = Machine::usual();
+    let output = machine.lend_to(&mut kds().unwrap()).arg("doctor").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}");
+    for expected in
+        ["auto:", "cuda:0: cuda:0 is Soft Ampere", "the only GPU", "compute capability 8.0", "8.0 GiB of 8.0 GiB free"]
+    {
+        assert!(text.contains(expected), "{expected}: {text}");
+    }
+    let output = machine.lend_to(&mut kds().unwrap()).env(device::SWITCH, "off").arg("doctor").output().unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("cpu: KDS_CUDA=off leaves GPUs out"), "{text}");
+    assert!(!text.contains("Soft Ampere"), "{text}");
+}
+
+#[test]
+fn auto_leaves_a_third_party_backbone_on_the_cpu() {
+    let library = built("libmixture_backbone.so").unwrap();
+    let body = move || {
+        let folder = tempfile::tempdir().unwrap();
+        let registry = folder.path().join("models.toml");
+        let library = library.display();
+        let text = format!(
+            "[[model]]\nid = \"mixture\"\ntitle = \"Mixture\"\ntask = \"restoration\"\nscale = 1\nbackbone = \"plugin\"\n\
+             path = \"{library}\"\n"
+        );
+        std::fs::write(&registry, text).unwrap();
+        let options = ContextOptions { registry: Some(registry), ..ContextOptions::default() };
+        let context = Context::new(&Library::open().unwrap(), &options).unwrap();
+        let model = context.open_model("mixture", None, None).unwrap();
+        assert_eq!(model.device().unwrap(), ("cpu".to_owned(), "f32".to_owned()));
+        let refused = context.open_model("mixture", Some("cuda"), None).err().unwrap();
+        assert_eq!(refused.status, Status::DeviceUnavailable, "{refused}");
+        // The other models take the GPU all the same.
+        let model = context.open_model("kds-photo-x4", None, None).unwrap();
+        assert_eq!(model.device().unwrap(), ("cuda:0".to_owned(), "bf16".to_owned()));
+    };
+    Machine::usual().run("auto_leaves_a_third_party_backbone_on_the_cpu", body).unwrap();
+}
+
+#[test]
+fn memory_is_known_and_running_out_of_it_is_told() {
+    let machine = Machine::default().device("Soft Ampere", "8.0", 3 << 30, 1 << 30);
+    let body = || {
+        device::load_cuda().unwrap();
+        let before = device::memory(CUDA).unwrap().unwrap();
+        assert_eq!((before.total, before.available()), (3 << 30, 2 << 30));
+        let tensor = Tensor::f_zeros([1 << 20], (Kind::Float, CUDA)).unwrap();
+        device::reset_peak(CUDA).unwrap();
+        let during = device::memory(CUDA).unwrap().unwrap();
+        assert_eq!(
+            (during.allocated, during.peak, before.available() - during.available()),
+            (4 << 20, 4 << 20, 4 << 20)
+        );
+        drop(tensor);
+        device::empty_cache(CUDA).unwrap();
+        assert_eq!(device::memory(CUDA).unwrap().unwrap().available(), 2 << 30);
+
+        let error = kds_engine::Error::from(Tensor::f_zeros([1 << 30], (Kind::Float, CUDA)).unwrap_err());
+        assert!(matches!(error, kds_engine::Error::MemoryRanOut(_)), "{error}");
+        assert!(error.to_string().contains("lower 'tile'"), "{error}");
+        let host = Tensor::f_zeros([1 << 50], (Kind::Float, Device::Cpu)).unwrap_err();
+        assert_eq!(Fault::of(&host.to_string()), Fault::OutOfMemory, "{host}");
+    };
+    machine.run("memory_is_known_and_running_out_of_it_is_told", body).unwrap();
+}
+
+#[test]
+fn a_model_that_does_not_fit_the_gpu_is_out_of_memory_not_a_defect() {
+    let body = || {
+        device::load_cuda().unwrap();
+        let context = Context::new(&Library::open().unwrap(), &ContextOptions::default()).unwrap();
+        accelerator::fail_allocation(20).unwrap();
+        let error = context.open_model("kds-photo-x4", Some("cuda"), None).err().unwrap();
+        assert_eq!(error.status, Status::OutOfMemory, "{error}");
+        accelerator::fail_allocation(0).unwrap();
+        context.open_model("kds-photo-x4", Some("cuda"), None).unwrap();
+    };
+    Machine::usual().run("a_model_that_does_not_fit_the_gpu_is_out_of_memory_not_a_defect", body).unwrap();
+}
+
+#[test]
+fn one_allocation_that_fails_ends_no_run() {
+    let body = || {
+        let whole = restore("kds-photo-x4", "cuda:0", "f32", QUICK);
+        let restorer = Restorer::open(&Options {
+            model: Some("kds-photo-x4"),
+            device: Some("cuda"),
+            dtype: Some("f32"),
+            threads: 0,
+        })
+        .unwrap();
+        accelerator::fail_allocation(500).unwrap();
+        let again = restorer.restore(&small_picture().unwrap(), QUICK).unwrap();
+        assert_eq!(whole.dimensions(), again.dimensions());
+    };
+    Machine::usual().run("one_allocation_that_fails_ends_no_run", body).unwrap();
+}
+
+#[test]
+fn a_gpu_that_fails_is_told_with_what_to_do() {
+    let body = || {
+        let options = Options { model: Some("kds-photo-x4"), device: Some("cuda"), dtype: Some("f32"), threads: 0 };
+        let restorer = Restorer::open(&options).unwrap();
+        accelerator::lose(300).unwrap();
+        let error = restorer.restore(&small_picture().unwrap(), QUICK).unwrap_err().to_string();
+        assert!(error.contains("the GPU failed") && error.contains("start this program anew"), "{error}");
+        // The CPU still computes.
+        restore("kds-photo-x4", "cpu", "f32", QUICK);
+    };
+    Machine::usual().run("a_gpu_that_fails_is_told_with_what_to_do", body).unwrap();
+}
+
+/// The accelerator itself: without this the other tests would say little.
+#[test]
+fn a_host_that_reads_device_memory_is_caught() {
+    let body = || {
+        device::load_cuda().unwrap();
+        let tensor = Tensor::f_ones([16], (Kind::Float, CUDA)).unwrap();
+        // SAFETY: none, on purpose.
+        let value = unsafe { std::ptr::read_volatile(tensor.data_ptr().cast::<f32>()) };
+        println!("read {value}");
+    };
+    let caught = Machine::usual().run("a_host_that_reads_device_memory_is_caught", body);
+    if std::env::var_os("SOFT_ACCELERATOR_TEST").is_none() {
+        assert!(caught.unwrap_err().to_string().contains("SIGSEGV"));
+    }
+}
