@@ -82,8 +82,8 @@ impl Found {
     pub fn left_out(&self) -> Option<String> {
         let files = match self.others {
             0 => None,
-            1 => Some("1 file that is no picture".to_owned()),
-            count => Some(format!("{count} files that are no pictures")),
+            1 => Some("1 file that is not named as a picture".to_owned()),
+            count => Some(format!("{count} files that are not named as pictures")),
         };
         let folders = match self.folders {
             0 => None,
@@ -124,7 +124,7 @@ mod tests {
         let left_out = found.left_out().unwrap();
         assert_eq!(
             left_out,
-            "left out: 1 file that is no picture and 1 folder (--recursive restores its pictures too)"
+            "left out: 1 file that is not named as a picture and 1 folder (--recursive restores its pictures too)"
         );
     }
 
