@@ -2,18 +2,20 @@
 
 use std::time::SystemTime;
 
+use anyhow::bail;
+
 use crate::{
     interrupt,
     interrupt::Cancelled,
     options::Restore,
-    outputs::{self, Decision, Policy},
+    outputs::{self, Claim, Decision, Policy},
     partial, picture,
     place::{folder_of, resolve},
-    plan::{Plan, Task},
     progress::Progress,
     report::{Outcome, Report},
     restore::Session,
     shown,
+    task::{Plan, Task},
 };
 
 /// Restores all pictures of the plan; `false` when one failed.
@@ -35,8 +37,7 @@ pub fn run(options: &Restore, plan: &Plan) -> anyhow::Result<bool> {
     let mut stopped = None;
     for task in &plan.tasks {
         let mut warnings = Vec::new();
-        let result = batch.one(task, &mut warnings);
-        let outcome = match result {
+        let outcome = match batch.one(task, &mut warnings) {
             Ok(outcome) => outcome,
             Err(error) if error.is::<Cancelled>() => {
                 stopped = Some(error);
@@ -45,8 +46,7 @@ pub fn run(options: &Restore, plan: &Plan) -> anyhow::Result<bool> {
             Err(error) => {
                 let reason = format!("{error:#}");
                 // Without a model no picture can be restored.
-                let all = !plan.batch || error.is::<NoModel>();
-                if all {
+                if !plan.batch || error.is::<NoModel>() {
                     stopped = Some(error);
                 } else {
                     batch.progress.say(&reason);
@@ -106,21 +106,20 @@ impl Batch<'_> {
         notes.iter().for_each(|note| progress.say(note));
         warnings.extend(notes);
         interrupt::check()?;
-        // Another run may have begun or finished it meanwhile.
-        let places = match outputs::decide(task, self.policy)? {
-            Decision::Restore(places) => places,
-            Decision::Skip(reason) => {
+        let claimed = match outputs::claim(task, self.policy)? {
+            Claim::Ours(claimed) => claimed,
+            Claim::Skip(reason) => {
                 progress.note(&reason);
                 return Ok(Outcome::Skipped(reason));
             }
-        };
-        let Some(claimed) = outputs::claim(places)? else {
-            let reason = format!("{}: is being restored by another run", shown::path(&task.output));
-            if !self.plan.batch {
-                anyhow::bail!("{reason}; wait for it, or name another file");
+            Claim::Busy => {
+                let reason = format!("{}: is being restored by another run", shown::path(&task.output));
+                if !self.plan.batch {
+                    bail!("{reason}; wait for it, or name another file");
+                }
+                progress.note(&format!("{reason}, skipped"));
+                return Ok(Outcome::Skipped(reason));
             }
-            progress.note(&format!("{reason}, skipped"));
-            return Ok(Outcome::Skipped(reason));
         };
         let session = match &self.session {
             Some(session) => session,

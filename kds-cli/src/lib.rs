@@ -4,6 +4,7 @@
 
 mod add_model;
 mod batch;
+mod collisions;
 mod compare;
 mod confidence;
 mod doctor;
@@ -31,6 +32,7 @@ mod restore;
 pub mod save;
 mod shown;
 mod table;
+mod task;
 #[cfg(test)]
 mod testing;
 mod tiff_file;

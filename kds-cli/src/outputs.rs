@@ -14,9 +14,9 @@ use crate::{
     partial::Partial,
     picture,
     place::{folder_of, resolve},
-    plan::Task,
     replace::{Snapshot, replace},
     shown,
+    task::Task,
 };
 
 /// What may be done to files that are there.
@@ -113,21 +113,39 @@ pub struct Claimed {
     files: Vec<(Place, Partial)>,
 }
 
-/// Begins to write; `None` while another process writes one of them.
+/// What comes of beginning to write.
+pub enum Claim {
+    /// Nobody else writes these files.
+    Ours(Claimed),
+    /// Another process writes one of them.
+    Busy,
+    /// There is nothing to do, and why.
+    Skip(String),
+}
+
+/// Begins to write all outputs of a picture, unless [`decide`] says that there is nothing to do.
 ///
 /// # Errors
-/// When a folder cannot be made or written.
-pub fn claim(places: Vec<Place>) -> anyhow::Result<Option<Claimed>> {
-    let mut files = Vec::new();
-    for place in places {
+/// When a file is there that may not be replaced, or a folder cannot be made or written.
+pub fn claim(task: &Task, policy: Policy) -> anyhow::Result<Claim> {
+    let places = match decide(task, policy)? {
+        Decision::Restore(places) => places,
+        Decision::Skip(reason) => return Ok(Claim::Skip(reason)),
+    };
+    let mut partials = Vec::new();
+    for place in &places {
         let folder = folder_of(&place.path);
         let claimed = fs::create_dir_all(folder).and_then(|()| Partial::claim(&place.path));
         match claimed.map_err(|error| unwritable(&place.name, &error))? {
-            Some(partial) => files.push((place, partial)),
-            None => return Ok(None),
+            Some(partial) => partials.push(partial),
+            None => return Ok(Claim::Busy),
         }
     }
-    Ok(Some(Claimed { files }))
+    // Another run may have finished just before: now that nobody can, it is looked at once more.
+    Ok(match decide(task, policy)? {
+        Decision::Restore(places) => Claim::Ours(Claimed { files: places.into_iter().zip(partials).collect() }),
+        Decision::Skip(reason) => Claim::Skip(reason),
+    })
 }
 
 impl Claimed {
@@ -225,8 +243,9 @@ mod tests {
         }
 
         fn claim(&self) -> Claimed {
-            let Decision::Restore(places) = self.decide(true, false).unwrap() else { panic!("skipped") };
-            claim(places).unwrap().unwrap()
+            let policy = Policy { skip: true, overwrite: false, started: SystemTime::now() };
+            let Claim::Ours(claimed) = claim(&self.task, policy).unwrap() else { panic!("not ours") };
+            claimed
         }
 
         fn write(claimed: &mut Claimed, role: Role) {
@@ -328,12 +347,14 @@ mod tests {
     fn two_runs_do_not_write_the_same_picture() {
         let scene = Scene::new();
         let first = scene.claim();
-        let Decision::Restore(places) = scene.decide(true, false).unwrap() else { panic!("skipped") };
-        assert!(claim(places).unwrap().is_none());
-        drop(first);
         let started = SystemTime::now() - Duration::from_secs(60);
+        for overwrite in [false, true] {
+            let policy = Policy { skip: true, overwrite, started };
+            assert!(matches!(claim(&scene.task, policy).unwrap(), Claim::Busy));
+        }
+        drop(first);
         scene.make();
         let policy = Policy { skip: true, overwrite: true, started };
-        assert!(matches!(decide(&scene.task, policy).unwrap(), Decision::Skip(why) if why.contains("another run")));
+        assert!(matches!(claim(&scene.task, policy).unwrap(), Claim::Skip(why) if why.contains("another run")));
     }
 }

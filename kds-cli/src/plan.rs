@@ -1,64 +1,24 @@
 //! Which picture goes where: decided, and the places checked, before anything is loaded or computed.
 
 use std::{
-    collections::{HashMap, HashSet},
+    collections::HashSet,
     path::{Path, PathBuf},
 };
 
 use anyhow::{anyhow, bail};
 
 use crate::{
+    collisions,
     file_kind::FileKind,
-    mark::{self, Role},
+    mark,
     naming::{self, Source},
     options::Restore,
     place::{Identity, folder_of, is_standard, resolve},
     shown,
+    task::{Plan, Task},
     usage::UsageError,
     walk,
 };
-
-/// Everything there is to do.
-#[derive(Debug)]
-pub struct Plan {
-    /// One after the other.
-    pub tasks: Vec<Task>,
-    /// Whether there may be several: then one failure does not stop the others, and what exists is skipped.
-    pub batch: bool,
-    /// What was left out of folders, a line each.
-    pub left_out: Vec<String>,
-    /// Folders in folders that cannot be read, and why.
-    pub unreadable: Vec<String>,
-}
-
-/// One picture.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Task {
-    /// The picture; `-` is standard input.
-    pub input: PathBuf,
-    /// The restored picture; `-` is standard output.
-    pub output: PathBuf,
-    /// The format of the restored picture.
-    pub kind: FileKind,
-    /// The map of confidence, where wanted.
-    pub confidence: Option<PathBuf>,
-    /// The comparison, where wanted.
-    pub compare: Option<PathBuf>,
-}
-
-impl Task {
-    /// Every file that the task writes.
-    pub fn outputs(&self) -> impl Iterator<Item = (Role, &Path)> {
-        let restored = Some(&self.output).filter(|path| !is_standard(path));
-        [
-            (Role::Restored, restored),
-            (Role::Confidence, self.confidence.as_ref()),
-            (Role::Comparison, self.compare.as_ref()),
-        ]
-        .into_iter()
-        .filter_map(|(role, path)| Some((role, path?.as_path())))
-    }
-}
 
 /// Plans a restoration.
 ///
@@ -69,7 +29,7 @@ pub fn plan(options: &Restore) -> anyhow::Result<Plan> {
     let several = options.inputs.len() > 1 || options.inputs.iter().any(|input| input.is_dir());
     let batch = several || options.output.is_dir() || names_a_folder(&options.output);
     let plan = if batch { plan_batch(options)? } else { plan_one(options)? };
-    check_collisions(options, &plan)?;
+    collisions::check(options, &plan)?;
     check_folders(options, &plan)?;
     Ok(plan)
 }
@@ -211,51 +171,6 @@ fn tasks(options: &Restore, sources: &[Source]) -> anyhow::Result<Vec<Task>> {
     Ok(tasks)
 }
 
-/// No two outputs may be the same file, and none may be a picture that is read, or the mask. One picture may replace itself
-/// when that is asked for.
-fn check_collisions(options: &Restore, plan: &Plan) -> Result<(), UsageError> {
-    let read = plan.tasks.iter().map(|task| &task.input).filter(|input| !is_standard(input));
-    let inputs: HashSet<Identity> = read.map(|input| Identity::of(input)).collect();
-    let mask = options.mask.as_ref().map(|mask| Identity::of(mask));
-    let mut writers: HashMap<Identity, &Path> = HashMap::new();
-    for task in &plan.tasks {
-        for (role, output) in task.outputs() {
-            let place = Identity::of(output);
-            let name = shown::path(output);
-            if mask.as_ref() == Some(&place) {
-                return Err(UsageError(format!("{name}: is the mask and would be replaced; name another file")));
-            }
-            if inputs.contains(&place) {
-                let own = role == Role::Restored && place == Identity::of(&task.input);
-                match (own, plan.batch) {
-                    (true, false) if options.overwrite => {}
-                    (true, false) => {
-                        let message = "is the picture itself; name another file, or give --overwrite to replace it";
-                        return Err(UsageError(format!("{name}: {message}")));
-                    }
-                    (true, true) => {
-                        let message = "would be replaced by its own restoration; name another folder, or give --suffix";
-                        return Err(UsageError(format!("{name}: {message}")));
-                    }
-                    (false, _) => {
-                        let message = format!("is a picture to be restored and would be replaced by a {}", role.name());
-                        return Err(UsageError(format!("{name}: {message}; name another place")));
-                    }
-                }
-            }
-            if let Some(other) = writers.insert(place, &task.input) {
-                return Err(UsageError(if other == task.input {
-                    format!("{name}: is named twice; name each file once")
-                } else {
-                    let (input, other) = (shown::path(&task.input), shown::path(other));
-                    format!("{input}: {other} would go to the same file {name}; restore them into different folders")
-                }));
-            }
-        }
-    }
-    Ok(())
-}
-
 /// Every folder to write into is there and can be written. Folders that mirror those of the inputs are made when they are
 /// needed.
 fn check_folders(options: &Restore, plan: &Plan) -> anyhow::Result<()> {
@@ -280,20 +195,8 @@ fn check_folders(options: &Restore, plan: &Plan) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
-    use crate::testing::restore_options;
-
-    fn folder_with(files: &[&str]) -> tempfile::TempDir {
-        let folder = tempfile::tempdir().unwrap();
-        for file in files {
-            let path = folder.path().join(file);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, "x").unwrap();
-        }
-        folder
-    }
+    use crate::testing::{folder_with, restore_options};
 
     fn plan_in(folder: &Path, inputs: &[&str], output: &str) -> anyhow::Result<Plan> {
         let mut options = restore_options();
@@ -365,59 +268,6 @@ mod tests {
                 }
             }
         }
-    }
-
-    #[test]
-    fn outputs_of_one_picture_must_differ() {
-        let folder = folder_with(&["in.png"]);
-        let mut options = restore_options();
-        options.inputs = vec![folder.path().join("in.png")];
-        options.output = folder.path().join("out.png");
-        options.compare = Some(folder.path().join("./out.png"));
-        assert!(plan(&options).unwrap_err().to_string().contains("named twice"));
-    }
-
-    #[test]
-    fn a_picture_replaces_itself_only_when_asked() {
-        let folder = folder_with(&["in.png"]);
-        let mut options = restore_options();
-        options.inputs = vec![folder.path().join("in.png")];
-        options.output = folder.path().join("in.png");
-        let error = plan(&options).unwrap_err();
-        assert!(error.is::<UsageError>() && error.to_string().contains("--overwrite"), "{error}");
-        options.overwrite = true;
-        assert!(plan(&options).is_ok());
-    }
-
-    #[test]
-    fn no_output_replaces_a_picture_or_a_mask_by_any_name() {
-        let folder = folder_with(&["a.png", "b.png", "mask.png", "out/x"]);
-        let path = |name: &str| folder.path().join(name);
-        fs::hard_link(path("a.png"), path("hard.png")).unwrap();
-        std::os::unix::fs::symlink("a.png", path("soft.png")).unwrap();
-        for name in ["a.png", "./a.png", "hard.png", "soft.png", "mask.png"] {
-            for role in [Role::Restored, Role::Confidence, Role::Comparison] {
-                let mut options = restore_options();
-                options.inputs = vec![path("a.png")];
-                options.mask = Some(path("mask.png"));
-                options.output = path("out.png");
-                // Not even then.
-                options.overwrite = role != Role::Restored || name == "mask.png";
-                match role {
-                    Role::Restored => options.output = path(name),
-                    Role::Confidence => options.confidence = Some(path(name)),
-                    Role::Comparison => options.compare = Some(path(name)),
-                }
-                let message = plan(&options).expect_err(name).to_string();
-                assert!(message.contains("replace"), "{name} {role:?}: {message}");
-            }
-        }
-        let mut options = restore_options();
-        options.inputs = vec![path("a.png"), path("b.png")];
-        options.output = path("out");
-        options.confidence = Some(folder.path().to_owned());
-        options.overwrite = true;
-        assert!(plan(&options).unwrap_err().to_string().contains("would be replaced by a confidence map"));
     }
 
     #[test]

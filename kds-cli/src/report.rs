@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use crate::{
     output,
-    plan::{Plan, Task},
     restore::Done,
     shown, table,
+    task::{Plan, Task},
 };
 
 /// How one picture went.

@@ -15,9 +15,9 @@ use crate::{
     outputs::Claimed,
     picture::{self, Picture},
     place,
-    plan::Task,
     progress::{PictureBar, Progress},
     save, shown,
+    task::Task,
 };
 
 /// A loaded model with the options for every picture.

@@ -1,6 +1,6 @@
 //! Pictures and options that tests of several modules use.
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, fs, path::PathBuf};
 
 use image::{DynamicImage, ImageBuffer};
 
@@ -28,6 +28,17 @@ pub fn restore_options() -> Restore {
         json: false,
         quality: 92,
     }
+}
+
+/// A folder with these files, of one byte each.
+pub fn folder_with(files: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for file in files {
+        let path = folder.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "x").unwrap();
+    }
+    folder
 }
 
 /// A picture of each channel layout and bit depth, smooth enough for JPEG to come close.
