@@ -19,7 +19,7 @@ fn long_run(folder: &Folder, ignored: &'static [i32]) -> Child {
     let mut command = folder.command(&arguments);
     // SAFETY: signal may be called between fork and exec; it touches nothing of this process.
     unsafe {
-        command.pre_exec(|| {
+        command.pre_exec(move || {
             for signal in ignored {
                 libc::signal(*signal, libc::SIG_IGN);
             }
