@@ -489,9 +489,9 @@ int32_t kds_job_set(struct kds_job *job,
                     const char *value,
                     struct kds_error **error);
 
-/// The value in force of one parameter: the job's, else the model's, else the table's.
+/// The value in force of one parameter: the job's, else that of the job's `preset`, else the model's, else the table's.
 ///
-/// Ownership: the string stays the job's and lives until this parameter is set or the job is freed.
+/// Ownership: the string stays the job's and lives until this parameter or `preset` is set or the job is freed.
 /// Errors: `KDS_INVALID_ARGUMENT` for a name that is not in the table.
 /// Threads: any number at once.
 ///

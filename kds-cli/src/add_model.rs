@@ -101,6 +101,9 @@ fn id_of(folder: &Path) -> String {
     words.collect::<Vec<_>>().join("-")
 }
 
+/// Defaults of third-party models: the setting of the paper, with the timesteps that these models are sampled with.
+const PAPER: &str = "preset = \"paper\"\nspacing = \"leading\"\n";
+
 /// The registry entry of a model in diffusers' layout.
 fn entry(folder: &Path, id: &str) -> anyhow::Result<String> {
     let pipeline = Pipeline::of(folder)?;
@@ -108,9 +111,9 @@ fn entry(folder: &Path, id: &str) -> anyhow::Result<String> {
         Backbone::LdmSr => {
             let config = pipeline::read_json(folder, "vqvae/config.json")?;
             let levels = config["block_out_channels"].as_array().map_or(1, Vec::len);
-            ("super-resolution", 1u64 << (levels.clamp(1, 16) - 1), "steps = 50\nspacing = \"leading\"\n")
+            ("super-resolution", 1u64 << (levels.clamp(1, 16) - 1), PAPER)
         }
-        Backbone::SdInpaint => ("inpainting", 1, "steps = 30\nspacing = \"leading\"\n"),
+        Backbone::SdInpaint => ("inpainting", 1, PAPER),
         Backbone::Residual => {
             let scale = pipeline::read_json(folder, INDEX)?["scale"].as_u64().unwrap_or(1);
             (if scale > 1 { "super-resolution" } else { "restoration" }, scale, "")
@@ -153,6 +156,7 @@ mod tests {
         let model = &parsed["model"][0];
         assert_eq!((model["scale"].as_integer(), model["backbone"].as_str()), (Some(4), Some("ldm-sr")));
         assert_eq!(model["path"].as_str(), folder.path().to_str());
+        assert_eq!(model["defaults"]["preset"].as_str(), Some("paper"));
         write("model_index.json", r#"{"_class_name": "FluxPipeline"}"#);
         assert!(entry(folder.path(), "x").unwrap_err().to_string().contains("no backbone for 'FluxPipeline'"));
     }

@@ -54,7 +54,7 @@ pub fn sample(
         if sum.known().is_some_and(|sum| !sum.is_finite()) {
             return Err(Error::NotFinite { step: index });
         }
-        x0 = sampling.steering.apply(&x0, level.timestep / sampling.schedule.train_timesteps() as f64)?;
+        x0 = sampling.steering.apply(&x0, sampling.schedule.noise_level(level))?;
         let fresh = sampling.trajectory.needs_noise(index).then(|| noise(index as u32 + 1)).transpose()?;
         x = sampling.trajectory.advance(index, &x, &x0, fresh.as_ref())?;
         if let Some(sum) = before.replace(sum) {
@@ -66,4 +66,84 @@ pub fn sample(
         check(&sum, levels.len() - 1)?;
     }
     Ok(x)
+}
+
+#[cfg(test)]
+mod tests {
+    use kds_parameters::Bandwidth;
+
+    use super::*;
+    use crate::sampler::Sampler;
+    use crate::schedule::{BetaSchedule, Spacing};
+
+    /// Whether the steering of this window moves the x0 of the last of so many evaluations.
+    fn steers_the_last(sampler: Sampler, steps: usize, from: f64, to: f64) -> bool {
+        let schedule = NoiseSchedule::new(BetaSchedule::SquaredCosCapV2, 1000).unwrap();
+        // All that is steered becomes the mean.
+        let steering = Steering { bandwidth: Bandwidth::Fixed(1e6), strength: 1.0, from, to, ..Steering::default() };
+        let sampling = Sampling {
+            schedule: &schedule,
+            prediction: Prediction::X0,
+            trajectory: sampler.trajectory(&schedule, Spacing::Trailing, steps).unwrap(),
+            steering: &steering,
+            particles: 2,
+            channels: 1,
+            window: Window { x: 0, y: 0, width: 1, height: 1 },
+            seed: 0,
+            device: Device::Cpu,
+        };
+        let own = Tensor::from_slice(&[-1.0f32, 1.0]).view([2, 1, 1, 1]);
+        // The last step goes to the clean picture, which is x0 itself.
+        let found = sample(sampling, |_, _| Ok(own.shallow_clone()), |_| Ok(())).unwrap();
+        found.f_sub(&own).unwrap().f_abs().unwrap().f_max().unwrap().f_double_value(&[]).unwrap() > 0.5
+    }
+
+    /// The papers steer while t / T is at least `to`; the 50 steps visit t = 1000, 980, … 20 of T = 1000.
+    #[test]
+    fn the_window_is_that_of_the_papers() {
+        let ddim = Sampler::Ddim { eta: 0.0 };
+        assert!(steers_the_last(ddim, 50, 1.0, 0.02) && !steers_the_last(ddim, 50, 1.0, 0.0201));
+        assert!(steers_the_last(ddim, 1, 1.0, 1.0) && !steers_the_last(ddim, 1, 0.999, 0.0));
+        let schedule = NoiseSchedule::new(BetaSchedule::SquaredCosCapV2, 1000).unwrap();
+        let paper = Steering { from: 1.0, to: 0.3, ..Steering::default() };
+        let trajectory = ddim.trajectory(&schedule, Spacing::Trailing, 50).unwrap();
+        let levels = || trajectory.evaluations().iter().map(|level| schedule.noise_level(level));
+        let steered: Vec<f64> = levels().filter(|level| paper.strength_at(*level) > 0.0).collect();
+        assert_eq!((steered.len(), steered.last()), (36, Some(&0.3)));
+        assert_eq!(levels().count(), 50);
+    }
+
+    #[test]
+    fn samplers_that_ask_twice_per_step_are_steered_both_times() {
+        // The second evaluation of both is at a lower level than the first, and is steered by its own.
+        for sampler in [Sampler::DpmSolver2S, Sampler::Heun] {
+            let mut seen = Vec::new();
+            let schedule = NoiseSchedule::new(BetaSchedule::SquaredCosCapV2, 1000).unwrap();
+            let steering =
+                Steering { bandwidth: Bandwidth::Fixed(1e6), strength: 1.0, from: 1.0, to: 0.0, ..Steering::default() };
+            let sampling = Sampling {
+                schedule: &schedule,
+                prediction: Prediction::X0,
+                trajectory: sampler.trajectory(&schedule, Spacing::Trailing, 4).unwrap(),
+                steering: &steering,
+                particles: 2,
+                channels: 1,
+                window: Window { x: 0, y: 0, width: 1, height: 1 },
+                seed: 0,
+                device: Device::Cpu,
+            };
+            // Answers that differ between the particles, and more from one evaluation to the next: were one of them not
+            // steered, its difference would show in the difference of the states, beyond that of the noise.
+            let predict = |x: &Tensor, level: &Level| {
+                let difference = x.f_select(0, 0)?.f_sub(&x.f_select(0, 1)?)?.f_double_value(&[0, 0, 0])?;
+                seen.push(difference / level.sigma);
+                let own = seen.len() as f32 * 100.0;
+                Ok(Tensor::from_slice(&[-own, own]).view([2, 1, 1, 1]))
+            };
+            let _ = sample(sampling, predict, |_| Ok(())).unwrap();
+            for difference in &seen {
+                assert!((difference - seen[0]).abs() < 1e-3, "{sampler:?}: {seen:?}");
+            }
+        }
+    }
 }

@@ -1,8 +1,8 @@
-//! The parameters of one restoration: call > model default > engine default.
+//! The parameters of one restoration: call > the call's preset > model default > the model's preset > engine default.
 
 use std::collections::BTreeMap;
 
-use kds_parameters::{MemoryBudget, Scope, Value};
+use kds_parameters::{MemoryBudget, Preset, Scope, Value};
 
 use crate::backbone::Prompt;
 use crate::sampler::Sampler;
@@ -37,10 +37,14 @@ impl Settings {
     }
 
     /// The value in force, as text.
-    pub fn get(&self, name: &str) -> Result<&str> {
-        let parameter = kds_parameters::find(name)?;
-        let given = self.call.get(name).or_else(|| self.model.get(name));
-        Ok(given.map_or(parameter.default, String::as_str))
+    pub fn get(&self, name: &str) -> Result<String> {
+        let mut value = kds_parameters::find(name)?.default.to_owned();
+        for layer in [&self.model, &self.call] {
+            let preset = layer.get("preset").and_then(|preset| Preset::find(preset));
+            let named = layer.get(name).cloned();
+            value = named.or_else(|| preset?.value(name, &value)).unwrap_or(value);
+        }
+        Ok(value)
     }
 
     /// All values, typed and checked together.
@@ -49,7 +53,9 @@ impl Settings {
         let (mut sampler, mut eta, mut stride) = ("ddim", 0.0, 0);
         for parameter in kds_parameters::table().iter().filter(|parameter| parameter.scope == Scope::Job) {
             let steering = &mut resolved.steering;
-            match (parameter.name, parameter.check(self.get(parameter.name)?)?) {
+            match (parameter.name, parameter.check(&self.get(parameter.name)?)?) {
+                // In force already: it decides what `get` gives for the others.
+                ("preset", _) => {}
                 ("particles", Value::Integer(value)) => resolved.particles = value as usize,
                 ("steps", Value::Integer(value)) => resolved.steps = value as usize,
                 ("seed", Value::Integer(value)) => resolved.seed = value as u64,
@@ -154,6 +160,37 @@ mod tests {
         let resolved = settings.resolve().unwrap();
         assert_eq!((resolved.steps, resolved.steering.patch, resolved.steering.stride), (7, 4, 4));
         assert_eq!(settings.get("kernel").unwrap(), "gaussian");
+    }
+
+    #[test]
+    fn presets_come_after_what_is_named_beside_them() {
+        let defaults =
+            [("steps", "20"), ("patch", "4"), ("to", "0.5")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let mut settings = Settings::new(&BTreeMap::from(defaults));
+        let values =
+            |settings: &Settings| ["particles", "steps", "patch", "to"].map(|name| settings.get(name).unwrap());
+        assert_eq!(values(&settings), ["4", "20", "4", "0.5"]);
+        settings.set("preset", "best").unwrap();
+        assert_eq!(values(&settings), ["8", "40", "4", "0.5"]);
+        settings.set("preset", "paper").unwrap();
+        assert_eq!(values(&settings), ["10", "50", "1", "0.3"]);
+        settings.set("steps", "7").unwrap();
+        assert_eq!(values(&settings), ["10", "7", "1", "0.3"]);
+        let resolved = settings.resolve().unwrap();
+        assert_eq!((resolved.steering.stride, resolved.steering.from, resolved.steering.to), (1, 1.0, 0.3));
+        settings.set("preset", "balanced").unwrap();
+        assert_eq!(values(&settings), ["4", "7", "4", "0.5"]);
+        assert!(settings.set("preset", "worst").unwrap_err().to_string().contains("fast"));
+    }
+
+    #[test]
+    fn a_model_may_suggest_a_preset() {
+        let defaults = [("preset", "paper"), ("steps", "30")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let mut settings = Settings::new(&BTreeMap::from(defaults));
+        assert_eq!((settings.get("particles").unwrap(), settings.get("steps").unwrap()), ("10".into(), "30".into()));
+        settings.set("preset", "fast").unwrap();
+        assert_eq!((settings.get("particles").unwrap(), settings.get("steps").unwrap()), ("5".into(), "15".into()));
+        assert_eq!(settings.get("bandwidth").unwrap(), "0.3");
     }
 
     #[test]

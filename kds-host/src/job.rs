@@ -100,7 +100,7 @@ impl Job {
         })
     }
 
-    /// The value in force: the one that was set, else the model's, else the engine's.
+    /// The value in force: the one that was set, else that of the preset that was set, else the model's, else the engine's.
     ///
     /// # Errors
     /// [`Status::InvalidArgument`] for an unknown name.

@@ -144,15 +144,20 @@ pub unsafe extern "C" fn kds_job_set(
             let (key, value) = (string(key, "key")?, string(value, "value")?);
             let job = object(job.cast_const(), "job")?;
             job.poison.protect(|| Ok(lock(&job.settings).set(key, value)?))?;
-            lock(&job.answers).remove(key);
+            let mut answers = lock(&job.answers);
+            match key {
+                // It changes what is in force of others.
+                "preset" => answers.clear(),
+                _ => drop(answers.remove(key)),
+            }
             Ok(())
         })
     }
 }
 
-/// The value in force of one parameter: the job's, else the model's, else the table's.
+/// The value in force of one parameter: the job's, else that of the job's `preset`, else the model's, else the table's.
 ///
-/// Ownership: the string stays the job's and lives until this parameter is set or the job is freed.
+/// Ownership: the string stays the job's and lives until this parameter or `preset` is set or the job is freed.
 /// Errors: `KDS_INVALID_ARGUMENT` for a name that is not in the table.
 /// Threads: any number at once.
 ///
@@ -171,7 +176,7 @@ pub unsafe extern "C" fn kds_job_get(
             let job = object(job, "job")?;
             let value = writable(value, "value")?;
             let key = string(key, "key")?;
-            let text = job.poison.protect(|| Ok(lock(&job.settings).get(key)?.to_owned()))?;
+            let text = job.poison.protect(|| Ok(lock(&job.settings).get(key)?))?;
             let mut answers = lock(&job.answers);
             let answer = answers.entry(key.to_owned()).or_insert_with(|| CString::new(text).unwrap_or_default());
             value.write(answer.as_ptr());

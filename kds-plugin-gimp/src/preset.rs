@@ -1,13 +1,15 @@
 //! The simple choice between time and quality, relative to what the model itself suggests.
 
+use kds_host::parameters;
+
 /// How long it may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {
-    /// A quarter of the time: half the particles, half the steps.
+    /// About a quarter of the time.
     Fast,
     /// What the model suggests.
     Balanced,
-    /// Four times the time: twice the particles, twice the steps.
+    /// About four times the time.
     Best,
     /// Other numbers.
     Custom,
@@ -19,22 +21,24 @@ impl Preset {
 
     /// For a person.
     pub fn title(self) -> &'static str {
-        match self {
-            Self::Fast => "Fast (a quarter of the time)",
-            Self::Balanced => "Balanced (what the model suggests)",
-            Self::Best => "Best (four times the time)",
-            Self::Custom => "Custom (see Advanced)",
-        }
+        self.of_the_table().map_or("Custom (see Advanced)", |preset| preset.title)
     }
 
     /// Particles and steps, from those that the model suggests; none for [`Preset::Custom`].
     pub fn numbers(self, (particles, steps): (i32, i32)) -> Option<(i32, i32)> {
-        // Fewer than two particles have nothing to agree on.
-        let half = |value: i32, least: i32| (value / 2).max(least.min(value));
+        let preset = self.of_the_table()?;
+        let value = |name: &str, own: i32| {
+            preset.value(name, &own.to_string()).and_then(|value| value.parse().ok()).unwrap_or(own)
+        };
+        Some((value("particles", particles), value("steps", steps)))
+    }
+
+    /// The same in the table that all doors read.
+    fn of_the_table(self) -> Option<&'static parameters::Preset> {
         match self {
-            Self::Fast => Some((half(particles, 2), half(steps, 2))),
-            Self::Balanced => Some((particles, steps)),
-            Self::Best => Some((particles.saturating_mul(2).min(64), steps.saturating_mul(2).min(1000))),
+            Self::Fast => parameters::Preset::find("fast"),
+            Self::Balanced => parameters::Preset::find("balanced"),
+            Self::Best => parameters::Preset::find("best"),
             Self::Custom => None,
         }
     }
@@ -56,6 +60,7 @@ mod tests {
         assert_eq!(Preset::Fast.numbers((4, 8)), Some((2, 4)));
         assert_eq!(Preset::Best.numbers((40, 600)), Some((64, 1000)));
         assert_eq!(Preset::Fast.numbers((1, 1)), Some((1, 1)));
+        assert!(Preset::ALL.iter().all(|preset| *preset == Preset::Custom || preset.of_the_table().is_some()));
         assert_eq!(Preset::of((2, 4), (4, 8)), Preset::Fast);
         assert_eq!(Preset::of((4, 8), (4, 8)), Preset::Balanced);
         assert_eq!(Preset::of((4, 9), (4, 8)), Preset::Custom);

@@ -18,6 +18,7 @@ from diffusers.schedulers import (
     scheduling_ddim,
     scheduling_ddpm,
     scheduling_dpmsolver_multistep,
+    scheduling_dpmsolver_singlestep,
     scheduling_euler_discrete,
     scheduling_heun_discrete,
     scheduling_unipc_multistep,
@@ -41,8 +42,12 @@ SPACINGS = (
 )
 SAMPLERS = (
     ("ddim", 0.0), ("ddim", 0.7), ("dpm++2m", 0.0), ("euler", 0.0), ("heun", 0.0),
-    ("ddpm", 0.0), ("dpm++2m-sde", 0.0), ("unipc", 0.0),
+    ("ddpm", 0.0), ("dpm++2m-sde", 0.0), ("unipc", 0.0), ("dpm++2s", 0.0),
 )  # fmt: skip
+
+
+# The most by which a step of Heun divides the noise-to-signal ratio while diffusers is followed: see README.md.
+LONGEST = 4.0
 
 
 def network(x, timestep):
@@ -143,6 +148,27 @@ def run_dpm_solver_sde(config, steps, eta, noise, step_noise):
     return run_multistep(scheduler, steps, noise, variance_noise=step_noise)
 
 
+def run_dpm_singlestep(config, steps, eta, noise, step_noise):
+    # This scheduler knows no spacing; it takes the timesteps from the multistep one. Its sigmas are the same.
+    multistep = scheduling_dpmsolver_multistep.DPMSolverMultistepScheduler(algorithm_type="dpmsolver++", **config)
+    multistep.set_timesteps(steps)
+    own = {name: value for name, value in config.items() if name not in ("timestep_spacing", "steps_offset")}
+    scheduler = scheduling_dpmsolver_singlestep.DPMSolverSinglestepScheduler(
+        algorithm_type="dpmsolver++", solver_order=2, solver_type="midpoint", lower_order_final=True, **own
+    )
+    if config.get("use_karras_sigmas", False):
+        scheduler.set_timesteps(steps)
+    else:
+        scheduler.set_timesteps(timesteps=multistep.timesteps.tolist())
+    scheduler.set_begin_index(0)
+    x, levels, states = noise, [], [noise]
+    for index, timestep in enumerate(scheduler.timesteps):
+        levels.append((timestep.item(), *variance_preserving(scheduler.sigmas[index].item())))
+        x = scheduler.step(network(x, timestep.item()), timestep, x).prev_sample
+        states.append(x)
+    return levels, states
+
+
 def run_unipc(config, steps, eta, noise, step_noise):
     scheduler = scheduling_unipc_multistep.UniPCMultistepScheduler(
         solver_order=2, solver_type="bh2", predict_x0=True, lower_order_final=True, **config
@@ -167,8 +193,26 @@ def run_euler(config, steps, eta, noise, step_noise):
     return run_variance_exploding(scheduling_euler_discrete.EulerDiscreteScheduler(**config), steps, noise)
 
 
+class BoundedHeun(scheduling_heun_discrete.HeunDiscreteScheduler):
+    """Heun of diffusers, but where a step divides sigma by more than LONGEST: there the mean of both x0, which are the
+    slopes of y / sigma in 1 / sigma, replaces the mean of both slopes of y in sigma."""
+
+    def step(self, model_output, timestep, sample):
+        first = self.state_in_first_order
+        index = self.step_index if self.step_index is not None else self.begin_index
+        output = super().step(model_output, timestep, sample)
+        if first:
+            self.first_sample, self.first_x0 = sample, output.pred_original_sample
+            return output
+        sigma, sigma_next = self.sigmas[index - 1], self.sigmas[index]
+        if sigma > LONGEST * sigma_next:
+            mean = (self.first_x0 + output.pred_original_sample) / 2
+            output.prev_sample = sigma_next * (self.first_sample / sigma + (1 / sigma_next - 1 / sigma) * mean)
+        return output
+
+
 def run_heun(config, steps, eta, noise, step_noise):
-    return run_variance_exploding(scheduling_heun_discrete.HeunDiscreteScheduler(**config), steps, noise)
+    return run_variance_exploding(BoundedHeun(**config), steps, noise)
 
 
 RUNS = {
@@ -176,6 +220,7 @@ RUNS = {
     "ddpm": (scheduling_ddpm, run_ddpm),
     "dpm++2m": (scheduling_dpmsolver_multistep, run_dpm_solver),
     "dpm++2m-sde": (scheduling_dpmsolver_multistep, run_dpm_solver_sde),
+    "dpm++2s": (scheduling_dpmsolver_singlestep, run_dpm_singlestep),
     "euler": (scheduling_euler_discrete, run_euler),
     "heun": (scheduling_heun_discrete, run_heun),
     "unipc": (scheduling_unipc_multistep, run_unipc),
@@ -187,7 +232,7 @@ def comparable(sampler, beta, spacing, steps):
     karras = spacing.get("use_karras_sigmas", False)
     if sampler in ("ddim", "ddpm") and karras:
         return False
-    if sampler.startswith("dpm++2m") and karras and beta["beta_schedule"] == "squaredcos_cap_v2":
+    if sampler.startswith("dpm++2") and karras and beta["beta_schedule"] == "squaredcos_cap_v2":
         return False
     return not (steps == 1 and spacing["timestep_spacing"] == "linspace" and sampler in ("ddim", "ddpm", "euler", "heun"))
 

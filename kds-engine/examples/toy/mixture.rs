@@ -56,7 +56,7 @@ pub fn sample(seed: u64, steering: Option<&Steering>) -> Result<Vec<Point>> {
         let denoised: Vec<Point> = points(&x)?.into_iter().map(|point| posterior_mean(point, level)).collect();
         let mut x0 = tensor(&denoised)?;
         if let Some(steering) = steering {
-            x0 = steering.apply(&x0, level.timestep / schedule.train_timesteps() as f64)?;
+            x0 = steering.apply(&x0, schedule.noise_level(&level))?;
         }
         x = trajectory.advance(index, &x, &x0, None)?;
     }

@@ -1,4 +1,4 @@
-//! DPM-Solver++ (2M), as a differential equation with noise or without.
+//! DPM-Solver++ of second order: multistep (2M), as a differential equation with noise or without, and singlestep (2S).
 
 use super::{Plan, Step, pairs};
 use crate::Result;
@@ -23,6 +23,37 @@ pub(super) fn plan(schedule: &NoiseSchedule, spacing: Spacing, steps: usize, noi
         })
         .collect();
     Ok(Plan { initial_scale: 1.0, steps })
+}
+
+/// Lu et al., arXiv 2211.01095, algorithm 1, of second order (2S): evaluations go in pairs. The first of a pair leads to
+/// the level of the second by a step of first order; the second goes back to where the pair began, and leads from there
+/// to the next pair with both x0. As in diffusers a step is an evaluation, and the last pair, which ends at the clean
+/// picture, and a last evaluation without a partner are of first order.
+///
+/// A step of first order by x0 alone is the same in one piece or in two, so going back to where the pair began is a
+/// multiple of the change of x0: see [`second_of_pair`].
+pub(super) fn plan_singlestep(schedule: &NoiseSchedule, spacing: Spacing, steps: usize) -> Result<Plan> {
+    let levels = spacing.levels(schedule, steps, Grid::WholeWithEnd)?;
+    let steps = pairs(&levels, Level::CLEAN)
+        .enumerate()
+        .map(|(index, (from, to))| {
+            let step = match index % 2 {
+                1 if to.sigma > 0.0 => second_of_pair(levels[index - 1], from, to),
+                _ => Step::deterministic(from, to),
+            };
+            (from, step)
+        })
+        .collect();
+    Ok(Plan { initial_scale: 1.0, steps })
+}
+
+/// From the middle of a pair to its end. Of the x0 of the middle, the step of first order that would lead on from there
+/// holds too much: it is replaced by the x0 of the beginning, extrapolated to the middle of the pair's whole way.
+fn second_of_pair(begin: Level, middle: Level, end: Level) -> Step {
+    let onwards = Step::deterministic(middle, end);
+    let whole = Step::deterministic(begin, end).clean;
+    let change = whole * log_ratio(begin, end) / (2.0 * log_ratio(begin, middle)) - onwards.clean;
+    Step { change, ..onwards }
 }
 
 /// Of the noise that goes with x0 the share `ratio(to) / ratio(from)` is kept; fresh noise fills up to the level.

@@ -22,7 +22,8 @@ use crate::Result;
 use crate::schedule::{Level, NoiseSchedule, Spacing};
 use step::Step;
 
-/// A way to go from noise to a picture. All agree with the schedulers of diffusers.
+/// A way to go from noise to a picture. All agree with the schedulers of diffusers, but for Heun where its
+/// steps are long.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Sampler {
     /// Denoising diffusion implicit models (Song et al., arXiv 2010.02502).
@@ -36,10 +37,13 @@ pub enum Sampler {
     DpmSolver2M,
     /// The same for the differential equation with noise: fresh noise at each step.
     DpmSolver2MSde,
+    /// DPM-Solver++ of second order, singlestep, midpoint (Lu et al., arXiv 2211.01095): evaluations in pairs, each of
+    /// them a step.
+    DpmSolver2S,
     /// Euler's method in the noise-to-signal ratio (Karras et al., arXiv 2206.00364).
     Euler,
-    /// Heun's method in the noise-to-signal ratio (Karras et al., arXiv 2206.00364, algorithm 1 without churn). Asks the
-    /// network twice per step but once in the last.
+    /// Heun's method in the noise-to-signal ratio (Karras et al., arXiv 2206.00364, algorithm 1 without churn), and in its
+    /// reciprocal where steps are long. Asks the network twice per step but once in the last.
     Heun,
     /// Unified predictor-corrector of second order in x0 (Zhao et al., arXiv 2302.04867).
     UniPc,
@@ -53,6 +57,7 @@ impl Sampler {
             "ddpm" => Ok(Self::Ddpm),
             "dpm++2m" => Ok(Self::DpmSolver2M),
             "dpm++2m-sde" => Ok(Self::DpmSolver2MSde),
+            "dpm++2s" => Ok(Self::DpmSolver2S),
             "euler" => Ok(Self::Euler),
             "heun" => Ok(Self::Heun),
             "unipc" => Ok(Self::UniPc),
@@ -70,6 +75,7 @@ impl Sampler {
             Self::Ddpm => ddpm::plan(schedule, spacing, steps),
             Self::DpmSolver2M => dpm_solver::plan(schedule, spacing, steps, false),
             Self::DpmSolver2MSde => dpm_solver::plan(schedule, spacing, steps, true),
+            Self::DpmSolver2S => dpm_solver::plan_singlestep(schedule, spacing, steps),
             Self::Euler => euler::plan(schedule, spacing, steps),
             Self::Heun => heun::plan(schedule, spacing, steps),
             Self::UniPc => unipc::plan(schedule, spacing, steps),

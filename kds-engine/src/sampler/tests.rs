@@ -5,12 +5,13 @@ use tch::{Kind, Tensor};
 use super::*;
 use crate::schedule::BetaSchedule;
 
-const ALL: [Sampler; 8] = [
+const ALL: [Sampler; 9] = [
     Sampler::Ddim { eta: 0.0 },
     Sampler::Ddim { eta: 1.0 },
     Sampler::Ddpm,
     Sampler::DpmSolver2M,
     Sampler::DpmSolver2MSde,
+    Sampler::DpmSolver2S,
     Sampler::Euler,
     Sampler::Heun,
     Sampler::UniPc,
@@ -132,8 +133,14 @@ fn only_stochastic_steps_need_noise() {
     let message = trajectory.advance(0, &noise(), &noise(), None).unwrap_err().to_string();
     assert!(message.contains("noise"), "{message}");
     let _ = trajectory.advance(0, &noise(), &noise(), Some(&noise())).unwrap();
-    let deterministic =
-        [Sampler::Ddim { eta: 0.0 }, Sampler::DpmSolver2M, Sampler::Euler, Sampler::Heun, Sampler::UniPc];
+    let deterministic = [
+        Sampler::Ddim { eta: 0.0 },
+        Sampler::DpmSolver2M,
+        Sampler::DpmSolver2S,
+        Sampler::Euler,
+        Sampler::Heun,
+        Sampler::UniPc,
+    ];
     for sampler in deterministic {
         let trajectory = sampler.trajectory(&linear(), Spacing::Trailing, 3).unwrap();
         assert!((0..trajectory.evaluations().len()).all(|index| !trajectory.needs_noise(index)));
@@ -163,7 +170,7 @@ fn shapes_that_would_broadcast_are_refused() {
 fn particles_that_are_kept_go_on_as_if_alone() {
     let x0 = |x: &Tensor, level: &Level| x.f_mul_scalar(level.alpha).unwrap().f_sin().unwrap();
     let kept = Tensor::from_slice(&[1i64, 3]);
-    for sampler in [Sampler::DpmSolver2M, Sampler::Heun, Sampler::Euler, Sampler::UniPc] {
+    for sampler in [Sampler::DpmSolver2M, Sampler::DpmSolver2S, Sampler::Heun, Sampler::Euler, Sampler::UniPc] {
         let plan = || sampler.trajectory(&linear(), Spacing::Trailing, 6).unwrap();
         let alone = run(&mut plan(), &noise().f_index_select(0, &kept).unwrap(), usize::MAX, x0);
         let mut trajectory = plan();
@@ -205,9 +212,13 @@ fn second_order_samplers_converge_faster() {
         let found = run(&mut trajectory, &noise(), levels.len() - 1, x0);
         f64::try_from(found.f_sub(&exact).unwrap().f_abs().unwrap().f_max().unwrap()).unwrap()
     };
-    for (sampler, order) in
-        [(Sampler::Ddim { eta: 0.0 }, 1.0), (Sampler::Euler, 1.0), (Sampler::Heun, 2.0), (Sampler::DpmSolver2M, 2.0)]
-    {
+    for (sampler, order) in [
+        (Sampler::Ddim { eta: 0.0 }, 1.0),
+        (Sampler::Euler, 1.0),
+        (Sampler::Heun, 2.0),
+        (Sampler::DpmSolver2M, 2.0),
+        (Sampler::DpmSolver2S, 2.0),
+    ] {
         for steps in [40, 80, 160] {
             let observed = (error(sampler, steps) / error(sampler, 2 * steps)).log2();
             assert!(

@@ -158,6 +158,12 @@ impl NoiseSchedule {
         self.alphas_cumprod.len()
     }
 
+    /// Where a level lies on the way of the diffusion: t / T of the papers, which count the T training timesteps from 1, the
+    /// cleanest, to T, pure noise. [`Level::timestep`] counts them from 0, as networks do.
+    pub fn noise_level(&self, level: &Level) -> f64 {
+        (level.timestep + 1.0) / self.train_timesteps() as f64
+    }
+
     /// Where DDIM ends: the clean picture, or the level of timestep 0 for a network whose configuration says so.
     pub fn final_level(&self) -> Level {
         self.final_level
@@ -250,6 +256,15 @@ mod tests {
         let schedule = latent_diffusion();
         let ratio = |timestep| schedule.level(timestep).unwrap().ratio();
         assert!((ratio(10.25) - (0.75 * ratio(10.0) + 0.25 * ratio(11.0))).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_noise_level_is_the_share_of_the_training_timesteps_counted_from_one() {
+        let schedule = latent_diffusion();
+        for (timestep, expected) in [(999.0, 1.0), (299.0, 0.3), (0.0, 0.001)] {
+            // Exactly: a window that ends at 0.3 holds the 300th timestep.
+            assert_eq!(schedule.noise_level(&schedule.level(timestep).unwrap()), expected);
+        }
     }
 
     #[test]

@@ -118,7 +118,7 @@ impl Steering {
         Ok(())
     }
 
-    /// δ at a noise level: timestep / number of training timesteps, 1 being pure noise. It is 0 outside the window
+    /// δ at a noise level, [`crate::schedule::NoiseSchedule::noise_level`], 1 being pure noise. It is 0 outside the window
     /// from `from` down to `to`; both ends belong to the window.
     pub fn strength_at(&self, noise_level: f64) -> f64 {
         if !(self.to..=self.from).contains(&noise_level) {

@@ -137,7 +137,7 @@ fn run(arguments: &Arguments, reference: &Path) -> Result<()> {
         let start = Instant::now();
         let output = backbone.predict(&x, level.timestep, &condition)?;
         let x0 = spec.prediction.x0(&output, &x, level)?;
-        let x0 = steering.apply(&x0, level.timestep / spec.schedule.train_timesteps() as f64)?;
+        let x0 = steering.apply(&x0, spec.schedule.noise_level(level))?;
         x = trajectory.advance(index, &x, &x0, None)?;
         step = step.min(start.elapsed().as_secs_f64());
     }
