@@ -8,6 +8,7 @@ mod collisions;
 mod compare;
 mod confidence;
 mod doctor;
+mod eval;
 mod exif;
 pub mod file_kind;
 mod hub;
@@ -59,6 +60,7 @@ pub fn run() -> ExitCode {
     let result = options::parse(std::env::args_os()).and_then(|command| match command {
         Command::Text(text) => output::print(&text).map(|()| true),
         Command::Restore(options) => restore(&options),
+        Command::Evaluate(options) => eval::run(&options),
         Command::Models(options) => models::run(&options),
         Command::Doctor(options) => doctor::print(&options),
     });

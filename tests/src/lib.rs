@@ -1,15 +1,12 @@
-//! What the tests and measurements that cross crates share: image metrics, and ways to run a restoration.
+//! What the tests and measurements that cross crates share: pictures, and ways to run a restoration.
 
 pub mod accelerator;
 pub mod bicubic;
 pub mod c;
 pub mod command;
 pub mod debian_root;
-pub mod evaluation;
 pub mod fuzz;
 pub mod gimp;
-pub mod lpips;
 pub mod pairs;
-pub mod psnr;
 pub mod restorer;
 pub mod tensor;

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use common::{Folder, QUICK, Run};
 use image::{ColorType, DynamicImage, ImageFormat, Rgb, RgbImage, RgbaImage};
+use kds_tests::bicubic;
 use kds_tests::pairs::SCALE;
-use kds_tests::{bicubic, psnr};
 
 /// The least PSNR(Y) in dB between a smooth picture restored in a single step and its enlargement: the same picture.
 const SAME_PICTURE: f64 = 20.0;
@@ -69,8 +69,8 @@ fn grey_of_alpha(image: &RgbaImage) -> image::GrayImage {
 fn assert_same_picture(case: &str, source: &RgbImage, restored: &RgbImage) {
     let enlarged = bicubic::enlarge(source, SCALE).unwrap();
     assert_eq!(restored.dimensions(), enlarged.dimensions(), "{case}");
-    if restored.width().min(restored.height()) > 2 * psnr::BORDER {
-        let psnr = psnr::luma(restored, &enlarged).unwrap();
+    if restored.width().min(restored.height()) > 2 * kds_metrics::BORDER {
+        let psnr = kds_metrics::psnr_luma(restored, &enlarged).unwrap();
         assert!(psnr >= SAME_PICTURE, "{case}: PSNR {psnr} dB");
     }
 }

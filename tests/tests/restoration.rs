@@ -1,10 +1,11 @@
 //! The restorers on the example pictures: better than no model, better steered than not, and the same every time.
 
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard};
 
 use image::RgbImage;
 use image::imageops::crop_imm;
-use kds_tests::evaluation::{Evaluation, Method, Score};
+use kds_tests::command;
 use kds_tests::pairs::Pair;
 use kds_tests::restorer::{Options, Restorer};
 
@@ -15,6 +16,13 @@ struct Bounds {
     over_no_model: Gain,
     /// What steering has to gain on a single particle.
     over_single: Gain,
+}
+
+/// How near restorations come to the truth, on average.
+#[derive(Debug, Clone, Copy)]
+struct Score {
+    psnr: f64,
+    lpips: f64,
 }
 
 /// How much better in PSNR (dB) and LPIPS, at least; a negative gain is a loss that is allowed.
@@ -60,10 +68,14 @@ fn difference(first: &RgbImage, second: &RgbImage) -> (f64, f64) {
 
 /// One restorer at a time, so that each has all cores.
 fn restorer(options: &Options) -> (Restorer, MutexGuard<'static, ()>) {
+    let turn = turn();
+    (Restorer::open(options).unwrap(), turn)
+}
+
+fn turn() -> MutexGuard<'static, ()> {
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     // What failed while it held the lock is another test's affair.
-    let turn = ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-    (Restorer::open(options).unwrap(), turn)
+    ONE_AT_A_TIME.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
 const F32: Options = Options { model: None, device: Some("cpu"), dtype: Some("f32"), threads: 0 };
@@ -79,23 +91,44 @@ fn restore(options: &Options, parameters: &[(&str, &str)]) -> RgbImage {
     restorer.restore(&small_picture(), parameters).unwrap()
 }
 
-fn check(model: &str, bounds: Bounds) {
-    let evaluation = {
-        let (restorer, _turn) = restorer(&Options { model: Some(model), ..Default::default() });
-        let pairs = Pair::examples_of(&restorer.task().unwrap()).unwrap();
-        let evaluation = Evaluation::run(&pairs, &restorer, &[("seed", "1")], 2, None).unwrap();
-        println!("{}\n\n{evaluation}", restorer.description().unwrap());
-        evaluation
+/// Evaluates a model on its example pictures as `cargo xtask evaluate` does.
+fn check(model: &str, arguments: &[&str], bounds: Bounds) {
+    let _turn = turn();
+    let folder = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let output = command::kds()
+        .unwrap()
+        .args(["eval", "--model", model, "--seed", "1", "--methods", "no-model,single-mean,kds"])
+        .arg("--truth")
+        .arg(root.join("examples/images/truth"))
+        .arg("--lpips")
+        .arg(root.join("tests/data/lpips_alex.safetensors"))
+        .arg("--output")
+        .arg(folder.path().join("evaluation"))
+        .args(arguments)
+        .current_dir(&root)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    println!("{}", String::from_utf8_lossy(&output.stdout));
+    let results = std::fs::read_to_string(folder.path().join("evaluation/results.json")).unwrap();
+    let results: serde_json::Value = serde_json::from_str(&results).unwrap();
+    let means = results["means"].as_array().unwrap();
+    let score = |method: &str| {
+        let mean = means.iter().find(|mean| mean["method"] == method).unwrap();
+        let value = |metric: &str| mean["scores"][metric].as_f64().unwrap();
+        Score { psnr: value("psnr_y"), lpips: value("lpips") }
     };
-    let steered = evaluation.mean(Method::Steered);
-    bounds.over_no_model.check(steered, evaluation.mean(Method::Plain));
-    bounds.over_single.check(steered, evaluation.mean(Method::Single));
+    assert!(means.iter().all(|mean| mean["pictures"] == 6), "{means:?}");
+    bounds.over_no_model.check(score("kds"), score("no-model"));
+    bounds.over_single.check(score("kds"), score("single-mean"));
 }
 
 #[test]
 fn enlarged_is_better_than_bicubic_and_than_one_particle() {
     check(
         "kds-photo-x4",
+        &["--low", "examples/images"],
         Bounds { over_no_model: Gain { psnr: 0.1, lpips: 0.1 }, over_single: Gain { psnr: 0.2, lpips: -0.005 } },
     );
 }
@@ -104,6 +137,7 @@ fn enlarged_is_better_than_bicubic_and_than_one_particle() {
 fn restored_at_its_size_is_better_than_before_and_than_one_particle() {
     check(
         "kds-photo-x1",
+        &["--degradation", "mixed", "--reduce", "2"],
         Bounds { over_no_model: Gain { psnr: 0.2, lpips: 0.01 }, over_single: Gain { psnr: 0.05, lpips: 0.0 } },
     );
 }
@@ -112,6 +146,7 @@ fn restored_at_its_size_is_better_than_before_and_than_one_particle() {
 fn filled_looks_better_than_smooth_and_steering_gains() {
     check(
         "kds-inpaint",
+        &["--degradation", "scratches", "--reduce", "2"],
         Bounds { over_no_model: Gain { psnr: -0.3, lpips: 0.01 }, over_single: Gain { psnr: 0.2, lpips: -0.005 } },
     );
 }

@@ -161,7 +161,12 @@ fn run(command: Command) -> Result<()> {
         }
         Command::Evaluate(passed_on) => {
             setup.run(None)?;
-            cargo::run_release(&setup.root, &["kds-plugin-ffi", "kds-tests"], "evaluate", &passed_on.arguments)
+            cargo::run_release(
+                &setup.root,
+                &["kds-plugin-ffi", "kds-cli", "kds-tests"],
+                "evaluate",
+                &passed_on.arguments,
+            )
         }
         Command::Compare(passed_on) => {
             setup.run(None)?;

@@ -94,7 +94,7 @@ fn kds_and_evaluate_pass_everything_on() {
     let clone = Clone::new();
     for (command, build) in [
         ("kds", "build --release -p kds-plugin-ffi -p kds-cli"),
-        ("evaluate", "build --release -p kds-plugin-ffi -p kds-tests"),
+        ("evaluate", "build --release -p kds-plugin-ffi -p kds-cli -p kds-tests"),
     ] {
         let output = clone.run(&[command, "--help", "models"], "");
         assert_eq!(output.status.code(), Some(7), "{}", String::from_utf8_lossy(&output.stderr));

@@ -1,6 +1,7 @@
 //! The command line. The options of a restoration are built from the table of parameters, so there is no second list of
 //! names, ranges and help texts.
 
+mod eval;
 mod models;
 mod restore;
 
@@ -9,6 +10,7 @@ use std::{ffi::OsString, path::PathBuf, sync::Arc};
 use clap::{Arg, ArgAction, ArgMatches, Command as ClapCommand, error::ErrorKind, value_parser};
 use kds_host::{ContextOptions, Log, LogLevel};
 
+pub use eval::Evaluate;
 pub use models::{Models, ModelsAction};
 pub use restore::{DEFAULT_MODEL, Restore};
 
@@ -21,6 +23,8 @@ pub enum Command {
     Text(String),
     /// Restore pictures.
     Restore(Box<Restore>),
+    /// Measure how good restorations are.
+    Evaluate(Box<Evaluate>),
     /// List, describe, check or add models.
     Models(Models),
     /// Say whether all is well.
@@ -62,6 +66,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Co
     };
     match matches.subcommand() {
         Some(("restore", matches)) => Ok(Command::Restore(Box::new(restore::read(matches)))),
+        Some(("eval", matches)) => Ok(Command::Evaluate(Box::new(eval::read(matches)))),
         Some(("models", matches)) => Ok(Command::Models(models::read(matches))),
         _ => Ok(Command::Doctor(matches.subcommand_matches("doctor").map_or_else(Library::none, library))),
     }
@@ -95,6 +100,7 @@ fn command() -> ClapCommand {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(restore::command())
+        .subcommand(eval::command())
         .subcommand(models::command())
         .subcommand(library_options(
             ClapCommand::new("doctor").about("Says what KDS computes with, and what is wrong where something is"),

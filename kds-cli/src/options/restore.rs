@@ -147,7 +147,7 @@ pub fn command() -> Command {
 }
 
 /// The option of one parameter. It has no default value for clap: what is not named is left to the model.
-fn option(parameter: &'static Parameter) -> Arg {
+pub fn option(parameter: &'static Parameter) -> Arg {
     let (value_name, parser): (&str, ValueParser) = match parameter.kind {
         // clap lists the words in help and errors, and suggests the nearest.
         Kind::Choice(words) => ("WORD", PossibleValuesParser::new(words).into()),

@@ -1,58 +1,16 @@
-//! Measures restoration on a set of picture pairs and prints the means as a Markdown table.
+//! `cargo xtask evaluate`: `kds eval` with what the repository has, where nothing else is named: its example pictures, its
+//! weights of LPIPS, and a folder beside the build for the results.
 
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+use std::process::{ExitCode, Stdio};
 
-use anyhow::{Context, Result};
-use clap::Parser;
-use kds_tests::evaluation::Evaluation;
-use kds_tests::pairs::Pair;
-use kds_tests::restorer::{Options, Restorer};
-
-/// Measure PSNR(Y) and LPIPS of what takes no model (bicubic enlargement, no change, smooth filling), of single particles, and ensembles without and with steering
-#[derive(Parser)]
-#[command(name = "evaluate")]
-struct Arguments {
-    /// Folder of the true pictures; left out with --low: the example pictures of the repository
-    #[arg(long, requires = "low")]
-    truth: Option<PathBuf>,
-    /// Folder of the degraded pictures, of the same size or a quarter of it, each with the name of its truth in its own
-    #[arg(long, requires = "truth")]
-    low: Option<PathBuf>,
-    /// Cut degraded pictures with a side of more than 160 pixels to this size; 0 cuts nothing
-    #[arg(long, default_value_t = 128)]
-    crop: u32,
-    /// Number of seeds over which a single particle is measured
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=64))]
-    singles: u64,
-    /// Model to restore with
-    #[arg(long)]
-    model: Option<String>,
-    /// Where to compute: auto, cpu, cuda, cuda:1
-    #[arg(long)]
-    device: Option<String>,
-    /// Number format of the network: auto, f32, bf16, f16
-    #[arg(long)]
-    dtype: Option<String>,
-    /// Folder into which a picture of each pair is written: without a model, one particle, KDS, the truth
-    #[arg(long, value_name = "FOLDER")]
-    sheets: Option<PathBuf>,
-    /// Number of threads; 0 uses all cores
-    #[arg(long, default_value_t = 0)]
-    threads: u16,
-    /// Parameters of all restorations, such as particles=10 steps=20
-    #[arg(value_name = "KEY=VALUE", value_parser = key_and_value)]
-    parameters: Vec<(String, String)>,
-}
-
-fn key_and_value(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or_else(|| format!("'{text}' is not of the form KEY=VALUE"))?;
-    Ok((key.to_owned(), value.to_owned()))
-}
+use anyhow::{Context, Result, ensure};
+use kds_tests::command;
 
 fn main() -> ExitCode {
-    match run(&Arguments::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+    match run(std::env::args_os().skip(1).collect()) {
+        Ok(code) => code,
         Err(error) => {
             eprintln!("evaluate: {error:#}");
             ExitCode::FAILURE
@@ -60,25 +18,51 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<()> {
-    let restorer = Restorer::open(&Options {
-        model: arguments.model.as_deref(),
-        device: arguments.device.as_deref(),
-        dtype: arguments.dtype.as_deref(),
-        threads: arguments.threads,
-    })?;
-    let pairs = match (&arguments.truth, &arguments.low) {
-        (Some(truth), Some(low)) => Pair::read_folders(truth, low, arguments.crop),
-        _ => Pair::examples_of(&restorer.task()?),
+fn run(arguments: Vec<OsString>) -> Result<ExitCode> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let named = |option: &str| {
+        arguments
+            .iter()
+            .any(|argument| argument == option || argument.to_string_lossy().starts_with(&format!("{option}=")))
+    };
+    let mut added: Vec<OsString> = Vec::new();
+    let mut add = |option: &str, value: &OsStr| added.extend([option.into(), value.to_owned()]);
+    if !(named("--truth") || named("--low") || named("--help")) {
+        let truth = root.join("examples/images/truth");
+        add("--truth", truth.as_os_str());
+        match task(&arguments)?.as_str() {
+            "super-resolution" => add("--low", root.join("examples/images").as_os_str()),
+            // Half the size: photographs at their own hold the noise of the camera.
+            other => {
+                add("--degradation", OsStr::new(if other == "inpainting" { "scratches" } else { "mixed" }));
+                add("--reduce", OsStr::new("2"));
+            }
+        }
     }
-    .context("cannot read the picture pairs")?;
-    let parameters: Vec<_> = arguments.parameters.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
-    let sheets = arguments.sheets.as_deref();
-    if let Some(folder) = sheets {
-        std::fs::create_dir_all(folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+    if !named("--lpips") {
+        add("--lpips", root.join("tests/data/lpips_alex.safetensors").as_os_str());
     }
-    let evaluation = Evaluation::run(&pairs, &restorer, &parameters, arguments.singles, sheets)?;
-    let given: String = parameters.iter().map(|(key, value)| format!(", {key}={value}")).collect();
-    println!("{} pictures, {}{given}\n\n{evaluation}", pairs.len(), restorer.description()?);
-    Ok(())
+    if !(named("--output") || named("-o")) {
+        let folder = command::build_folder()?.join("evaluation");
+        // A new one each time: only a folder that was named is gone on with.
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+        }
+        println!("The results go to {}.\n", folder.display());
+        add("--output", folder.as_os_str());
+    }
+    let status = command::kds()?.arg("eval").args(arguments).args(added).status().context("kds does not start")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What the model does that is named, or else the first, in the word of the registry.
+fn task(arguments: &[OsString]) -> Result<String> {
+    let after = arguments.iter().position(|argument| argument == "--model").and_then(|index| arguments.get(index + 1));
+    let joined = arguments.iter().find_map(|argument| argument.to_str()?.strip_prefix("--model=").map(OsString::from));
+    let model = after.cloned().or(joined).unwrap_or_else(|| "kds-photo-x4".into());
+    let shown = command::kds()?.args(["models", "show"]).arg(&model).stderr(Stdio::inherit()).output()?;
+    ensure!(shown.status.success(), "the model {} cannot be used", PathBuf::from(model).display());
+    let text = String::from_utf8_lossy(&shown.stdout);
+    let task = text.lines().find_map(|line| line.strip_prefix("task:")).context("'kds models show' names no task")?;
+    Ok(task.trim().to_owned())
 }

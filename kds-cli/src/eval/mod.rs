@@ -1,0 +1,95 @@
+//! `kds eval`: how good restorations are, method by method, over many pictures.
+
+mod baseline;
+pub mod degradation;
+pub mod method;
+pub mod metric;
+mod pairs;
+mod peak;
+mod report;
+mod restorer;
+mod store;
+mod summary;
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::{interrupt, options::Evaluate, output, progress::Progress};
+use method::{Outcomes, Work};
+use metric::Metrics;
+use restorer::Restorer;
+use store::Store;
+use summary::Summary;
+
+/// Evaluates all pictures, or goes on where it was interrupted, and writes the results; `false` when a picture failed.
+///
+/// # Errors
+/// What stops the whole evaluation: Ctrl-C, folders, models and weights that cannot be used.
+pub fn run(options: &Evaluate) -> anyhow::Result<bool> {
+    interrupt::install()?;
+    let sources = pairs::list(options)?;
+    let metrics = Metrics::load(&options.weights)?;
+    let progress = Progress::new(sources.len(), false);
+    let restorer = Restorer::open(options, &progress)?;
+    let parameters = restorer.parameters()?;
+    let store = Store::open(&options.output, &settings(options, &restorer, &parameters))?;
+    let work =
+        Work { store: &store, metrics: &metrics, restorer: &restorer, methods: &options.methods, seeds: options.seeds };
+    let mut pictures: Vec<Outcomes> = Vec::new();
+    let mut all_whole = true;
+    for (index, source) in sources.iter().enumerate() {
+        interrupt::check()?;
+        let bar = progress.picture(Path::new(&source.name));
+        let file = format!("pictures/{}/outcomes.json", source.name);
+        if let Some(before) = store.read(&file) {
+            pictures.push(before);
+            continue;
+        }
+        let outcomes = source
+            .read(options, restorer.scale, index as u64)
+            .and_then(|pair| work.all(&source.name, &pair, &bar))
+            .and_then(|outcomes| store.write(&file, &outcomes).map(|()| outcomes));
+        match outcomes {
+            Ok(outcomes) => pictures.push(outcomes),
+            Err(error) if error.is::<interrupt::Cancelled>() => return Err(error),
+            Err(error) => {
+                progress.say(&format!("{}: {error:#}", source.name));
+                all_whole = false;
+            }
+        }
+    }
+    drop(progress);
+    anyhow::ensure!(!pictures.is_empty(), "no picture could be evaluated");
+    let summary = Summary::new(restorer.description.clone(), parameters, restorer.particles, options.seeds, pictures);
+    output::print(&report::write(&store, &summary, &sources, options, restorer.scale)?)?;
+    Ok(all_whole)
+}
+
+/// What results depend on: an evaluation goes on only with the same.
+fn settings(options: &Evaluate, restorer: &Restorer, parameters: &[(&str, String)]) -> serde_json::Value {
+    let path = |path: &Option<std::path::PathBuf>| {
+        path.as_ref().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone()).display().to_string())
+    };
+    let parameters: serde_json::Map<_, _> =
+        parameters.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    let mut settings = json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "model": restorer.description,
+        "truth": path(&options.truth),
+        "low": path(&options.low),
+        "masks": path(&options.masks),
+        "degradation": options.degradation.map(|degradation| format!("{degradation:?}")),
+        "reduce": options.reduce,
+        "crop": options.crop,
+        "seeds": options.seeds,
+        "methods": options.methods.iter().map(|method| method.key()).collect::<Vec<_>>(),
+        "lpips": path(&options.weights.lpips),
+        "dists": path(&options.weights.dists),
+        "niqe": path(&options.weights.niqe),
+    });
+    if let Some(settings) = settings.as_object_mut() {
+        settings.extend(parameters);
+    }
+    settings
+}

@@ -1,0 +1,34 @@
+//! The results, for people and for programs.
+
+mod crops;
+mod csv;
+mod html;
+mod markdown;
+mod plots;
+
+use super::{pairs::Source, store::Store, summary::Summary};
+use crate::options::Evaluate;
+
+/// Writes `results.json`, `results.csv`, `report.md`, the plots and `index.html`; returns the report in Markdown.
+///
+/// # Errors
+/// Files that cannot be read or written.
+pub fn write(
+    store: &Store,
+    summary: &Summary,
+    sources: &[Source],
+    options: &Evaluate,
+    scale: u32,
+) -> anyhow::Result<String> {
+    store.write("results.json", summary)?;
+    store.write_bytes("results.csv", csv::table(summary).as_bytes())?;
+    let plots = plots::all(summary)?;
+    for plot in &plots {
+        store.write_bytes(&format!("{}.svg", plot.name), plot.svg.as_bytes())?;
+    }
+    let report = markdown::report(summary, &plots);
+    store.write_bytes("report.md", report.as_bytes())?;
+    let crops = crops::all(store, summary, sources, options, scale)?;
+    store.write_bytes("index.html", html::page(summary, &plots, &crops).as_bytes())?;
+    Ok(report)
+}

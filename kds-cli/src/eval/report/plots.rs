@@ -1,0 +1,126 @@
+//! Plots of the results, as SVG.
+
+use anyhow::anyhow;
+use plotters::prelude::*;
+
+use super::super::{
+    method::Method,
+    metric::{Metric, score},
+    summary::Summary,
+};
+
+/// A plot.
+pub struct Plot {
+    /// Name of its file, without `.svg`.
+    pub name: String,
+    /// For people.
+    pub title: String,
+    /// Its contents.
+    pub svg: String,
+}
+
+const SIZE: (u32, u32) = (720, 420);
+const FONT: &str = "sans-serif";
+
+/// Those that the results allow: the methods by fidelity and perceptual distance, and the gain of steering on one particle,
+/// picture by picture.
+///
+/// # Errors
+/// When the plotter fails.
+pub fn all(summary: &Summary) -> anyhow::Result<Vec<Plot>> {
+    let mut plots = Vec::new();
+    let perceptual =
+        [Metric::Lpips, Metric::Dists, Metric::Niqe].into_iter().find(|metric| summary.metrics().contains(metric));
+    if let Some(metric) = perceptual {
+        plots.extend(trade_off(summary, metric)?);
+    }
+    for metric in summary.metrics().into_iter().filter(|metric| matches!(metric, Metric::PsnrLuma | Metric::Lpips)) {
+        plots.extend(gains(summary, metric)?);
+    }
+    Ok(plots)
+}
+
+/// Each method at its mean PSNR (across) and its mean perceptual distance (up).
+fn trade_off(summary: &Summary, metric: Metric) -> anyhow::Result<Option<Plot>> {
+    let points: Vec<(f64, f64, &str)> = summary
+        .means
+        .iter()
+        .filter_map(|mean| {
+            Some((score(&mean.scores, Metric::PsnrLuma)?, score(&mean.scores, metric)?, mean.title.as_str()))
+        })
+        .collect();
+    if points.is_empty() {
+        return Ok(None);
+    }
+    let title = format!("{} against {} (best: lower right)", metric.title(), Metric::PsnrLuma.title());
+    let svg = draw(|area| {
+        let (across, up) = (range(points.iter().map(|point| point.0)), range(points.iter().map(|point| point.1)));
+        let mut chart = ChartBuilder::on(area)
+            .caption(&title, (FONT, 18))
+            .margin(12)
+            .x_label_area_size(40)
+            .y_label_area_size(60)
+            .build_cartesian_2d(across, up)?;
+        chart.configure_mesh().x_desc(Metric::PsnrLuma.title()).y_desc(metric.title()).draw()?;
+        chart.draw_series(points.iter().map(|&(x, y, title)| {
+            let style = if title.starts_with("KDS") { RED.filled() } else { BLUE.filled() };
+            EmptyElement::at((x, y)) + Circle::new((0, 0), 5, style) + Text::new(title.to_owned(), (8, -6), (FONT, 13))
+        }))?;
+        Ok(())
+    })?;
+    Ok(Some(Plot { name: format!("{}-against-psnr", metric.key()), title, svg }))
+}
+
+/// What steering gains on the mean of single particles, the pictures sorted by it.
+fn gains(summary: &Summary, metric: Metric) -> anyhow::Result<Option<Plot>> {
+    let value = |picture: &super::super::method::Outcomes, method: Method| {
+        let outcome = picture.methods.iter().find(|outcome| outcome.method == method.key())?;
+        score(&outcome.scores, metric)
+    };
+    let gain = |picture| {
+        let gain = value(picture, Method::Kds)? - value(picture, Method::SingleMean)?;
+        Some(if metric.rises() { gain } else { -gain })
+    };
+    let mut gains: Vec<f64> = summary.pictures.iter().filter_map(gain).collect();
+    if gains.is_empty() {
+        return Ok(None);
+    }
+    gains.sort_by(f64::total_cmp);
+    let title = format!("Gain of KDS on one particle in {}, by picture", metric.title());
+    let svg = draw(|area| {
+        let up = range(gains.iter().copied().chain([0.0]));
+        let mut chart = ChartBuilder::on(area)
+            .caption(&title, (FONT, 18))
+            .margin(12)
+            .x_label_area_size(30)
+            .y_label_area_size(60)
+            .build_cartesian_2d(0.0..gains.len() as f64, up)?;
+        chart.configure_mesh().disable_x_mesh().x_labels(0).y_desc("gain (positive: KDS is better)").draw()?;
+        chart.draw_series(gains.iter().enumerate().map(|(index, gain)| {
+            let style = if *gain > 0.0 { RED.mix(0.7).filled() } else { BLACK.mix(0.5).filled() };
+            Rectangle::new([(index as f64 + 0.1, 0.0), (index as f64 + 0.9, *gain)], style)
+        }))?;
+        Ok(())
+    })?;
+    Ok(Some(Plot { name: format!("gain-{}", metric.key()), title, svg }))
+}
+
+/// What holds all values with some room at both ends.
+fn range(values: impl Iterator<Item = f64> + Clone) -> std::ops::Range<f64> {
+    let (least, most) = (values.clone().fold(f64::INFINITY, f64::min), values.fold(f64::NEG_INFINITY, f64::max));
+    let room = ((most - least) * 0.15).max(most.abs() * 0.01).max(1e-6);
+    least - room..most + room
+}
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, plotters::coord::Shift>;
+type DrawingResult = Result<(), DrawingAreaErrorKind<std::io::Error>>;
+
+fn draw(draw: impl FnOnce(&Area<'_>) -> DrawingResult) -> anyhow::Result<String> {
+    let mut svg = String::new();
+    {
+        let area = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
+        let whole = area.fill(&WHITE).and_then(|()| draw(&area)).and_then(|()| area.present());
+        whole.map_err(|error| anyhow!("a plot cannot be drawn: {error}"))?;
+    }
+    Ok(svg)
+}
