@@ -36,12 +36,9 @@ fn few_steps_of_every_sampler_come_near_many_of_ddim() {
                 let found = restore(&[("sampler", sampler), ("spacing", spacing), ("steps", "10")]);
                 let far = difference(&reference, &found);
                 println!("{model} {sampler} {spacing}: {far:.2}");
-                // Another sample is as far as another seed; the same noise without fresh noise comes nearer.
-                let most = if STOCHASTIC.contains(sampler) { 2.0 * apart } else { apart };
-                assert!(
-                    far <= most.max(1.0),
-                    "{model} {sampler} {spacing}: {far} grey levels, two seeds of DDIM {apart}"
-                );
+                // Fresh noise gives another sample, as far away as another seed; without it the picture stays the same one.
+                let most = if STOCHASTIC.contains(sampler) { 1.5 * apart } else { 0.5 * apart };
+                assert!(far <= most, "{model} {sampler} {spacing}: {far} grey levels, two seeds of DDIM {apart}");
             }
         }
     }
