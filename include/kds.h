@@ -255,6 +255,10 @@ typedef struct kds_estimate {
     uint64_t memory;
     /// Sampler steps in all, as progress counts them.
     uint64_t evaluations;
+    /// Of `memory`, bytes that the run takes beyond what the process holds now: what the parameter `memory` bounds.
+    uint64_t host_memory;
+    /// Bytes that the run takes in the memory of the GPU, 0 on the CPU: what `device_memory` bounds.
+    uint64_t device_memory;
 } kds_estimate;
 
 /// An image in the caller's memory, rows from top to bottom, sRGB-encoded.
@@ -512,7 +516,8 @@ int32_t kds_job_output_size(const struct kds_job *job,
                             uint32_t *out_height,
                             struct kds_error **error);
 
-/// What a run for an image of this size would do and need, with the parameters set so far.
+/// What a run for an image of this size would do and need, with the parameters set so far: alpha and a confidence map
+/// counted. The first call for a model runs it on a small tile, to measure what it takes.
 ///
 /// Errors: `KDS_OUT_OF_MEMORY` where it would not fit the budget, `KDS_INVALID_IMAGE` for a size that cannot be
 /// restored, `KDS_INVALID_ARGUMENT` for parameters that do not fit together.

@@ -18,8 +18,8 @@ fn main() {
 
 /// With the headers and the flags that torch-sys compiles its own C++ with.
 fn compile(libtorch: PathBuf) {
-    const SOURCE: &str = "src/device/libtorch.cpp";
-    println!("cargo::rerun-if-changed={SOURCE}");
+    const SOURCES: &[&str] = &["src/device/libtorch.cpp", "src/memory/allocations.cpp"];
+    SOURCES.iter().for_each(|source| println!("cargo::rerun-if-changed={source}"));
     println!("cargo::rerun-if-env-changed=LIBTORCH_INCLUDE");
     println!("cargo::rerun-if-env-changed=LIBTORCH_CXX11_ABI");
     let headers = std::env::var_os("LIBTORCH_INCLUDE").map_or(libtorch, PathBuf::from).join("include");
@@ -31,6 +31,6 @@ fn compile(libtorch: PathBuf) {
         .define("_GLIBCXX_USE_CXX11_ABI", &*abi)
         .include(headers)
         .warnings(false)
-        .file(SOURCE)
+        .files(SOURCES)
         .compile("kds_libtorch");
 }

@@ -2,7 +2,7 @@
 
 use tch::{Kind, Tensor};
 
-use crate::{Result, holes};
+use crate::{Result, holes, memory};
 
 /// The picture (`1 x 3 x h x w`) with the colour of the visible pixels nearby where alpha (`1 x 1 x h x w`) is 0, so that
 /// what lies hidden there does not bleed into what is seen. Visible pixels keep their colour.
@@ -10,15 +10,61 @@ pub fn fill_transparent(picture: &Tensor, alpha: &Tensor) -> Result<Tensor> {
     holes::fill(picture, &alpha.f_le(0.0)?.f_to_kind(Kind::Float)?)
 }
 
-/// Bicubic enlargement of alpha (one value per pixel), within 0..1.
-pub fn enlarge(alpha: &[f32], width: usize, height: usize, scale: usize) -> Result<Vec<f32>> {
-    if scale == 1 {
-        return Ok(alpha.to_vec());
+/// Bicubic enlargement of alpha (one value per pixel) by a whole factor, within 0..1: Keys' kernel with a = -0.75 and
+/// half-pixel centres, as libtorch's. Row by row, so that the enlarged alpha is never held as a whole, and nothing can fail
+/// once a result is being written.
+pub struct Enlarged<'a> {
+    alpha: &'a [f32],
+    width: usize,
+    scale: usize,
+    /// A row of the input's width, enlarged downwards only.
+    narrow: Vec<f32>,
+    row: Vec<f32>,
+}
+
+impl<'a> Enlarged<'a> {
+    /// Takes `width` values per row.
+    ///
+    /// # Errors
+    /// Where there is no memory for two rows.
+    pub fn new(alpha: &'a [f32], width: usize, scale: usize) -> Result<Self> {
+        Ok(Self { alpha, width, scale, narrow: memory::zeros(width)?, row: memory::zeros(width * scale)? })
     }
-    let tensor = Tensor::f_from_slice(alpha)?.f_reshape([1, 1, height as i64, width as i64])?;
-    let size = [(height * scale) as i64, (width * scale) as i64];
-    let enlarged = tensor.f_upsample_bicubic2d(size, false, None::<f64>, None::<f64>)?.f_clamp(0.0, 1.0)?;
-    Ok(Vec::try_from(&enlarged.f_flatten(0, -1)?)?)
+
+    /// A row of the result; `y` is less than the height times the scale.
+    pub fn row(&mut self, y: usize) -> &[f32] {
+        let Self { alpha, width, scale, narrow, row } = self;
+        let height = alpha.len() / (*width).max(1);
+        let (above, weights) = taps(y, *scale);
+        for (x, narrow) in narrow.iter_mut().enumerate() {
+            let values = weights.iter().zip(above..).map(|(weight, y)| weight * alpha[within(y, height) * *width + x]);
+            *narrow = values.sum();
+        }
+        for (x, value) in row.iter_mut().enumerate() {
+            let (left, weights) = taps(x, *scale);
+            let sum: f32 = weights.iter().zip(left..).map(|(weight, x)| weight * narrow[within(x, *width)]).sum();
+            *value = sum.clamp(0.0, 1.0);
+        }
+        row
+    }
+}
+
+/// The first of the four input pixels that an output pixel depends on, and their weights.
+fn taps(position: usize, scale: usize) -> (isize, [f32; 4]) {
+    if scale == 1 {
+        return (position as isize, [1.0, 0.0, 0.0, 0.0]);
+    }
+    const A: f32 = -0.75;
+    let near = |t: f32| ((A + 2.0) * t - (A + 3.0)) * t * t + 1.0;
+    let far = |t: f32| ((A * t - 5.0 * A) * t + 8.0 * A) * t - 4.0 * A;
+    let centre = (position as f32 + 0.5) / scale as f32 - 0.5;
+    let t = centre - centre.floor();
+    (centre.floor() as isize - 1, [far(t + 1.0), near(t), near(1.0 - t), far(2.0 - t)])
+}
+
+/// Beyond the edge its pixels are repeated.
+fn within(position: isize, length: usize) -> usize {
+    position.clamp(0, length as isize - 1) as usize
 }
 
 #[cfg(test)]
@@ -44,9 +90,21 @@ mod tests {
     }
 
     #[test]
-    fn alpha_stays_within_its_range() {
-        let alpha = enlarge(&[0.0, 1.0, 1.0, 0.0], 2, 2, 4).unwrap();
-        assert_eq!(alpha.len(), 64);
-        assert!(alpha.iter().all(|alpha| (0.0..=1.0).contains(alpha)));
+    fn alpha_is_enlarged_as_libtorch_enlarges_and_stays_within_its_range() {
+        let (width, height) = (7, 5);
+        // Steps, so that the kernel overshoots on both sides.
+        let alpha: Vec<f32> = (0..width * height).map(|index| ((index * 7 % 11) > 5) as u8 as f32).collect();
+        for scale in [1, 2, 3, 4] {
+            let tensor = Tensor::f_from_slice(&alpha).unwrap().f_reshape([1, 1, height as i64, width as i64]).unwrap();
+            let size = [(height * scale) as i64, (width * scale) as i64];
+            let expected = tensor.f_upsample_bicubic2d(size, false, None::<f64>, None::<f64>).unwrap();
+            let expected: Vec<f32> = expected.clamp(0.0, 1.0).reshape([-1]).try_into().unwrap();
+            let mut enlarged = Enlarged::new(&alpha, width, scale).unwrap();
+            for (y, expected) in expected.chunks(width * scale).enumerate() {
+                for (value, expected) in enlarged.row(y).iter().zip(expected) {
+                    assert!((value - expected).abs() < 1e-5, "scale {scale}, row {y}: {value} {expected}");
+                }
+            }
+        }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use kds_parameters::plain;
 
 use crate::device::Fault;
+use crate::memory;
 
 /// Result of the engine.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -59,16 +60,15 @@ pub enum Error {
     #[error("{0}")]
     Device(String),
 
-    /// The budget is too small even for the smallest tile, or the system has no memory left.
-    #[error(
-        "not enough memory: {needed} MiB are needed, {budget} MiB may be used; \
-         raise 'memory', lower 'particles', or restore a smaller image"
-    )]
+    /// Too little memory even for the smallest tile, known before anything was allocated.
+    #[error("not enough memory: {} are needed, {}", mib(*needed), bound(*memory, *allowed))]
     OutOfMemory {
-        /// MiB that the smallest possible plan needs.
+        /// Bytes that the smallest possible plan needs.
         needed: u64,
-        /// MiB that may be used.
-        budget: u64,
+        /// Bytes that may be used.
+        allowed: u64,
+        /// What bounds them.
+        memory: memory::Kind,
     },
 
     /// The caller asked to stop.
@@ -110,6 +110,35 @@ impl From<tch::TchError> for Error {
             Fault::DeviceLost => Self::DeviceLost(error),
             Fault::Other => Self::Torch(error),
         }
+    }
+}
+
+impl Error {
+    /// Whether memory ran out or is refused, so that less at once may pass.
+    pub fn ran_out_of_memory(&self) -> bool {
+        match self {
+            Self::OutOfMemory { .. } | Self::MemoryRanOut(_) => true,
+            Self::Both(one, other) => one.ran_out_of_memory() || other.ran_out_of_memory(),
+            _ => false,
+        }
+    }
+}
+
+fn mib(bytes: u64) -> String {
+    // Up, so that what is needed never looks like what is there.
+    format!("{} MiB", bytes.div_ceil(1 << 20))
+}
+
+fn bound(memory: memory::Kind, bytes: u64) -> String {
+    let mib = bytes >> 20;
+    let less = "lower 'particles', or restore a smaller image";
+    match memory {
+        memory::Kind::Free => format!("{mib} MiB can be had; close other programs, {less}"),
+        memory::Kind::Given => format!("{mib} MiB may be used; raise 'memory', {less}"),
+        memory::Kind::DeviceFree => {
+            format!("{mib} MiB can be had on the device; close what else uses it, {less}, or use device 'cpu'")
+        }
+        memory::Kind::DeviceGiven => format!("{mib} MiB of the device may be used; raise 'device_memory', {less}"),
     }
 }
 

@@ -1,10 +1,11 @@
 //! What the network is told of the picture.
 
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 use crate::restore::{Picture, Source};
 use crate::tiling::Tile;
-use crate::{Error, Result, alpha, holes};
+use crate::values::Values;
+use crate::{Error, Result, alpha, holes, memory};
 
 /// The picture with its transparent parts and its holes filled from what is around them, so that nothing hidden there
 /// can show in the result.
@@ -24,14 +25,9 @@ impl Known {
     ///
     /// # Errors
     /// [`Error::Image`] for a picture, alpha or mask that has not the right number of values or has values that are no
-    /// numbers, [`Error::Conflict`] for a mask that the model cannot use.
-    pub fn new(source: Source<'_>, fills_holes: bool) -> Result<Self> {
+    /// numbers, [`Error::OutOfMemory`].
+    pub fn new(source: Source<'_>) -> Result<Self> {
         let Source { picture: &Picture { width, height, ref values }, alpha, mask } = source;
-        if mask.is_some() && !fills_holes {
-            return Err(Error::Conflict(
-                "this model fills no holes: leave the mask out, or open another model".to_owned(),
-            ));
-        }
         let planes = [("image", 3, Some(&values[..])), ("alpha", 1, alpha), ("mask", 1, mask)];
         for (name, per_pixel, values) in
             planes.into_iter().filter_map(|(name, count, values)| Some((name, count, values?)))
@@ -44,10 +40,10 @@ impl Known {
                 return Err(Error::Image(format!("the {name} has values that are not finite numbers")));
             }
         }
-        let hole = mask.map(|mask| mask.iter().map(|share| f32::from(*share > 0.0)).collect::<Vec<_>>());
+        let hole = mask.map(|mask| collected(mask.len(), mask.iter().map(|share| f32::from(*share > 0.0)))).transpose()?;
         let size = |planes: i64| [1, planes, height as i64, width as i64];
         let hidden = alpha.filter(|alpha| alpha.iter().any(|alpha| *alpha <= 0.0));
-        let mut values: Vec<f32> = values.iter().map(|value| value.clamp(0.0, 1.0)).collect();
+        let mut values = collected(values.len(), values.iter().map(|value| value.clamp(0.0, 1.0)))?;
         if hidden.is_some() || hole.is_some() {
             let mut filled = Tensor::f_from_slice(&values)?.f_reshape(size(3))?;
             if let Some(alpha) = hidden {
@@ -56,31 +52,34 @@ impl Known {
             if let Some(hole) = &hole {
                 filled = holes::fill(&filled, &Tensor::f_from_slice(hole)?.f_reshape(size(1))?)?;
             }
-            values = Vec::try_from(&filled.f_to_kind(Kind::Float)?.f_contiguous()?.f_reshape([-1])?)?;
+            values.copy_from_slice(Values::of(&filled)?.as_slice());
         }
         Ok(Self { width, height, values, hole })
     }
 
     /// The smallest part that holds all holes and `context` pixels around them, and where it begins; `None` where there
     /// is nothing to fill.
-    pub fn around_holes(&self, context: usize) -> Option<(Self, (usize, usize))> {
-        let hole = self.hole.as_ref()?;
+    ///
+    /// # Errors
+    /// Where there is no memory for it.
+    pub fn around_holes(&self, context: usize) -> Result<Option<(Self, (usize, usize))>> {
+        let Some(hole) = &self.hole else { return Ok(None) };
         let inside = || (0..hole.len()).filter(|index| hole[*index] > 0.0);
         let extent = |position: &dyn Fn(usize) -> usize, length: usize| {
             let (first, last) = (inside().map(position).min()?, inside().map(position).max()?);
             Some(first.saturating_sub(context)..(last + 1 + context).min(length))
         };
-        let columns = extent(&|index| index % self.width, self.width)?;
-        let rows = extent(&|index| index / self.width, self.height)?;
+        let columns = extent(&|index| index % self.width, self.width);
+        let rows = extent(&|index| index / self.width, self.height);
+        let (Some(columns), Some(rows)) = (columns, rows) else { return Ok(None) };
         let cut = |planes: &[f32]| {
-            let planes = planes.chunks_exact(self.width * self.height);
-            planes
-                .flat_map(|plane| rows.clone().flat_map(|y| &plane[y * self.width..][columns.clone()]))
-                .copied()
-                .collect()
+            let whole = self.width * self.height;
+            let parts = planes.chunks_exact(whole);
+            let parts = parts.flat_map(|plane| rows.clone().flat_map(|y| &plane[y * self.width..][columns.clone()]));
+            collected(planes.len() / whole * rows.len() * columns.len(), parts.copied())
         };
-        let part = Self { width: columns.len(), height: rows.len(), values: cut(&self.values), hole: Some(cut(hole)) };
-        Some((part, (columns.start, rows.start)))
+        let part = Self { width: columns.len(), height: rows.len(), values: cut(&self.values)?, hole: Some(cut(hole)?) };
+        Ok(Some((part, (columns.start, rows.start))))
     }
 
     /// The pixels under a tile, `1 x 3 x h x w` in -1..1, and its hole, `1 x 1 x h x w`; beyond the picture its edge is
@@ -93,7 +92,7 @@ impl Known {
 
     fn cut(&self, values: &[f32], tile: &Tile) -> Result<Tensor> {
         let (width, height) = (self.width, self.height);
-        let mut pixels = Vec::new();
+        let mut pixels = memory::reserved(values.len() / (width * height) * tile.area())?;
         for plane in values.chunks_exact(width * height) {
             for row in tile.y.start..tile.y.start + tile.y.length {
                 let row = &plane[row.min(height - 1) * width..][..width];
@@ -104,4 +103,11 @@ impl Known {
         let size = [1, -1, tile.y.length as i64, tile.x.length as i64];
         Ok(Tensor::f_from_slice(&pixels)?.f_reshape(size)?)
     }
+}
+
+/// So many values; without memory for them an error, where `collect` would abort the process.
+fn collected(count: usize, values: impl Iterator<Item = f32>) -> Result<Vec<f32>> {
+    let mut collected = memory::reserved(count)?;
+    collected.extend(values.take(count));
+    Ok(collected)
 }

@@ -8,6 +8,7 @@ pub mod backbone;
 pub mod device;
 pub mod ensemble;
 pub mod error;
+pub mod footprint;
 pub mod holes;
 mod known;
 pub mod memory;
@@ -22,5 +23,6 @@ pub mod settings;
 pub mod steering;
 pub mod threads;
 pub mod tiling;
+mod values;
 
 pub use error::{Error, Result};

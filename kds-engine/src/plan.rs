@@ -1,9 +1,37 @@
 //! How a picture will be restored within its memory: size of the tiles, size of the batches.
 
-use crate::backbone::Spec;
+use tch::Device;
+
+use crate::backbone::{Backbone, Spec};
+use crate::footprint::{EnsembleFootprint, Footprint};
+use crate::memory::{Allowance, Bytes, Free};
 use crate::settings::Resolved;
 use crate::tiling::{Tile, span_count, tiles};
 use crate::{Error, Result, memory};
+
+/// What a run is asked for, as far as its memory goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request {
+    /// Pixels along the upper edge of the input.
+    pub width: usize,
+    /// Pixels along its left edge.
+    pub height: usize,
+    /// The input has alpha.
+    pub alpha: bool,
+    /// It comes with a mask.
+    pub mask: bool,
+    /// A map of confidence is wanted.
+    pub confidence: bool,
+    /// Bytes that the caller's result takes per output pixel, where its pages are not in memory yet.
+    pub output_bytes: usize,
+}
+
+impl Request {
+    /// What is assumed of an image of which only the size is known: alpha, a map, 8 bits.
+    pub fn of_size(width: usize, height: usize, mask: bool) -> Self {
+        Self { width, height, alpha: true, mask, confidence: true, output_bytes: 4 }
+    }
+}
 
 /// What a restoration will do and need; computed before anything large is allocated.
 #[derive(Debug, Clone)]
@@ -18,13 +46,21 @@ pub struct Plan {
     pub side: usize,
     /// The tiles, in input pixels of the padded picture.
     pub tiles: Vec<Tile>,
+    /// Sides and positions of tiles are multiples of this.
+    pub align: usize,
+    /// Smallest side that a tile may have.
+    pub least_side: usize,
     /// Whether one particle is chosen for the whole picture, for which the ensembles of all tiles are kept until the last
     /// is sampled. Otherwise each tile chooses its own: the choice compares nothing, or there is too little memory.
     pub choose_once: bool,
     /// Particles that go through the network at once.
     pub batch: usize,
+    /// Evaluations of the network for each tile, with all particles.
+    pub evaluations: u64,
+    /// Bytes that the run takes at the peak, beyond what the process holds before it.
+    pub need: Bytes,
     /// Bytes that the process is expected to hold at the peak.
-    pub memory: u64,
+    pub process: u64,
 }
 
 /// One choice of particle for the whole picture is worth tiles as small as this, but not smaller: their overlap takes time.
@@ -34,10 +70,21 @@ const SMALLEST_SIDE_FOR_ONE_CHOICE: usize = 256;
 const MOST_TILES: usize = 1 << 20;
 
 impl Plan {
-    /// The plan for a picture of `width x height`. The error is [`Error::OutOfMemory`] where not even the smallest tile
-    /// fits the budget.
-    pub fn new(spec: &Spec, settings: &Resolved, width: usize, height: usize) -> Result<Self> {
-        check_size(width, height)?;
+    /// The plan for a picture, of which a part of this width and height goes through the network.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`] where not even the smallest tile fits what is free or allowed, [`Error::Image`] for a size
+    /// that cannot be restored, [`Error::Conflict`] for settings that do not fit the model, and those of the model, which
+    /// is tried on a small tile once.
+    pub fn new(
+        backbone: &dyn Backbone,
+        settings: &Resolved,
+        request: Request,
+        (width, height): (usize, usize),
+        free: Free,
+    ) -> Result<Self> {
+        let spec = backbone.spec();
+        check_size(request.width, request.height)?;
         let scale = if settings.scale == 0 { spec.scale } else { settings.scale };
         if scale > spec.scale {
             let most = spec.scale;
@@ -45,56 +92,91 @@ impl Plan {
         }
         // Tiles start where patches start, so that patches lie alike in every tiling.
         let align = least_common_multiple(spec.multiple, spec.downscale * settings.steering.patch);
-        let (padded_width, padded_height) = (width.next_multiple_of(align), height.next_multiple_of(align));
-        let smallest = (4 * spec.overlap.max(align) / 2).next_multiple_of(align);
+        let [padded_width, padded_height] = [width, height].map(|side| side.next_multiple_of(align));
+        let least_side = least_side(spec, align);
+        if (1..least_side).contains(&settings.tile) {
+            return Err(Error::Conflict(format!(
+                "tile {} is too small for this model, whose result depends on what surrounds a pixel: use {least_side} or \
+                 more, or 0 to let KDS choose",
+                settings.tile
+            )));
+        }
+        let longest = padded_width.max(padded_height);
         let wanted = if settings.tile == 0 { spec.largest_side } else { settings.tile };
-        let largest = wanted.next_multiple_of(align).min(padded_width.max(padded_height)).max(align);
+        let largest = wanted.max(least_side).next_multiple_of(align).min(longest);
+        // Smaller ones are mostly overlap, so that only a person or a run out of memory takes them.
+        let smallest = (2 * spec.overlap.max(align)).next_multiple_of(align).min(largest);
 
-        let limit = memory::limit(settings.memory);
-        let fixed = memory::resident() + fixed_bytes(width, height, scale);
-        let area = |side: usize| side.min(padded_width) * side.min(padded_height);
         let count = |side: usize| {
             let [across, down] =
                 [padded_width, padded_height].map(|length| span_count(length, side, spec.overlap, align));
             across.saturating_mul(down)
         };
-        let cost = |side: usize, batch: usize, choose_once: bool| {
-            let kept = if choose_once { kept_bytes(spec, settings.particles, count(side), area(side)) } else { 0 };
-            (fixed + area(side) as u64 * tile_bytes_per_pixel(spec, settings.particles, batch)).saturating_add(kept)
+        let evaluations = settings.trajectory(spec)?.evaluations().len() as u64;
+        let cost = Cost::new(backbone, settings, request, scale)?;
+        let need = |side: usize, batch: usize, choose_once: bool| {
+            let area = side.min(padded_width) * side.min(padded_height);
+            cost.of(area, batch, if choose_once { count(side) } else { 0 })
         };
+        let host = Allowance::of_host(settings.memory, free.host);
+        let device = Allowance::of_device(settings.device_memory, free.device);
+        let fits = |need: Bytes| need.host <= host.wanted && need.device <= device.wanted;
         let largest_fitting = |smallest: usize, choose_once: bool| {
             let smallest = smallest.min(largest);
             let smaller = |side: &usize| (*side > smallest).then(|| (side * 7 / 8 / align * align).max(smallest));
-            std::iter::successors(Some(largest), smaller).find(|side| cost(*side, 1, choose_once) <= limit)
+            std::iter::successors(Some(largest), smaller).find(|side| fits(need(*side, 1, choose_once)))
         };
         let compares = settings.particles > 1 && settings.selection.compares();
         let side_for_one_choice =
             compares.then(|| largest_fitting(smallest.max(SMALLEST_SIDE_FOR_ONE_CHOICE.next_multiple_of(align)), true));
-        let Some(side) = side_for_one_choice.flatten().or_else(|| largest_fitting(smallest, false)) else {
-            let needed = cost(smallest.min(largest), 1, false);
-            return Err(Error::OutOfMemory { needed: needed >> 20, budget: limit >> 20 });
+        let side_for_one_choice = side_for_one_choice.flatten();
+        let side = match side_for_one_choice.or_else(|| largest_fitting(smallest, false)) {
+            Some(side) => side,
+            None => {
+                check_allowed(need(smallest, 1, false), host, device)?;
+                smallest
+            }
         };
         let count = count(side);
-        let choose_once = count > 1 && side_for_one_choice.flatten().is_some();
-        let cost = |batch: usize| cost(side, batch, choose_once);
-        let batch = (1..=settings.particles).rev().find(|batch| cost(*batch) <= limit).unwrap_or(1);
         if count > MOST_TILES {
             return Err(Error::Conflict(format!(
                 "an image of {width} x {height} pixels would be cut into {count} tiles; raise 'tile', or restore a smaller \
                  image"
             )));
         }
+        let choose_once = count > 1 && side_for_one_choice.is_some();
+        let batch = (1..=settings.particles).rev().find(|batch| fits(need(side, *batch, choose_once))).unwrap_or(1);
+        let need = need(side, batch, choose_once);
         Ok(Self {
             output_width: width * scale,
             output_height: height * scale,
             scale,
             side,
             tiles: tiles(padded_width, padded_height, side, spec.overlap, align),
+            align,
+            least_side,
             choose_once,
             batch,
-            memory: cost(batch),
+            evaluations,
+            need,
+            process: memory::resident() + need.host,
         })
     }
+}
+
+/// The smallest tile whose neighbours can overlap as much as the model needs: at its edges the network sees padding instead
+/// of the picture.
+fn least_side(spec: &Spec, align: usize) -> usize {
+    (spec.overlap + align).next_multiple_of(align)
+}
+
+fn check_allowed(need: Bytes, host: Allowance, device: Allowance) -> Result<()> {
+    for (needed, Allowance { most, kind, .. }) in [(need.host, host), (need.device, device)] {
+        if needed > most {
+            return Err(Error::OutOfMemory { needed, allowed: most, memory: kind });
+        }
+    }
+    Ok(())
 }
 
 /// Sides above this would overflow the 32-bit sizes of image files long before memory.
@@ -112,30 +194,106 @@ fn check_size(width: usize, height: usize) -> Result<()> {
     Ok(())
 }
 
-/// The picture as it was given and as the network is told of it, its result while tiles are blended, the confidence map,
-/// and the caller's copy of the result.
-fn fixed_bytes(width: usize, height: usize, scale: usize) -> u64 {
-    let pixels = width as u64 * height as u64;
-    pixels * 24 + pixels * (scale * scale) as u64 * (12 + 4 + 8)
+/// The ledgers: what a run takes of the host's memory and of the device's.
+struct Cost {
+    whole: WholePicture,
+    footprint: Footprint,
+    ensemble: EnsembleFootprint,
+    particles: usize,
+    /// Bytes of the latents of all particles per input pixel of a tile.
+    latents: f64,
+    /// Input pixels per pixel of the latents.
+    cell: f64,
+    /// Output pixels of the model per input pixel.
+    enlargement: usize,
+    on_host: bool,
 }
 
-/// Per input pixel of a tile: the ensemble's states (x, x0, its steered copy, the sampler's history and the next x), the
-/// network's feature maps, and the decoded tile.
-fn tile_bytes_per_pixel(spec: &Spec, particles: usize, batch: usize) -> u64 {
-    let latent = 4 * spec.latent_channels / (spec.downscale * spec.downscale).max(1);
-    let states = 6 * particles * latent.max(1);
-    let network = batch * spec.activation_bytes;
-    (states + network.max(spec.decode_bytes)) as u64
-}
-
-/// What waits for the choice of a particle, of `count` tiles of `area` pixels: the finished latents in half precision, and
-/// what the network knew of the tile, at most twelve numbers a pixel: the guess, its detail, its holes, what it changed.
-fn kept_bytes(spec: &Spec, particles: usize, count: usize, area: usize) -> u64 {
-    if count == 1 {
-        return 0;
+impl Cost {
+    fn new(backbone: &dyn Backbone, settings: &Resolved, request: Request, scale: usize) -> Result<Self> {
+        let spec = backbone.spec();
+        let cell = spec.downscale.pow(2) as f64;
+        Ok(Self {
+            whole: WholePicture::new(request, scale),
+            footprint: Footprint::of(backbone, settings.prompt.guidance)?,
+            ensemble: EnsembleFootprint::measure(spec, settings)?,
+            particles: settings.particles,
+            latents: (settings.particles * spec.latent_channels * FLOAT) as f64 / cell,
+            cell,
+            enlargement: spec.scale.pow(2),
+            on_host: spec.device == Device::Cpu,
+        })
     }
-    let latents = particles * spec.latent_channels * 2 / (spec.downscale * spec.downscale).max(1);
-    (count as u64).saturating_mul(area as u64 * (latents + 4 * 12) as u64)
+
+    /// For tiles of `area` input pixels, `waiting` of which are kept until one particle is chosen for all.
+    fn of(&self, area: usize, batch: usize, waiting: usize) -> Bytes {
+        let pixels = area as f64;
+        let latents = (self.latents * pixels) as u64;
+        let cells = pixels / self.cell;
+        let Footprint { condition, kept, predict, decode } = &self.footprint;
+        let kept = kept.bytes(area, 1);
+        // A tile goes to the network as three numbers per pixel.
+        let input = (area * 3 * FLOAT) as u64;
+        // Parts of a batch are put together once more.
+        let parts = if batch < self.particles { latents } else { 0 };
+        let sampling = (self.ensemble.peak(cells) as u64 + parts)
+            .max((self.ensemble.beside_network * cells) as u64 + latents + predict.bytes(area, batch));
+        // The decoded tile, and once more in another size or format.
+        let decoded = (2 * area * self.enlargement * 3 * FLOAT) as u64;
+        let decoding = latents + decode.bytes(area, 1).max(decoded);
+        let on_device = input + condition.bytes(area, 1).max(kept + sampling.max(decoding));
+        // Noise is drawn on the host, in a vector of its own.
+        let (noise, kept_latents) = (latents, latents / 2);
+        let waits = (waiting as u64).saturating_mul(kept + kept_latents);
+        match self.on_host {
+            true => Bytes { host: self.whole.with_tiles((on_device + noise).saturating_add(waits)), device: 0 },
+            false => {
+                let passing = (input + 2 * noise).max(decoded);
+                Bytes { host: self.whole.with_tiles(passing.saturating_add(waits)), device: on_device }
+            }
+        }
+    }
+}
+
+/// Bytes of a number.
+const FLOAT: usize = size_of::<f32>();
+
+/// What there is of the whole picture, on the host.
+struct WholePicture {
+    /// While it is read and what is hidden in it is filled.
+    prepare: u64,
+    /// While tiles are restored, without them.
+    restore: u64,
+    /// While the result is written into the caller's memory.
+    write: u64,
+}
+
+/// Numbers per pixel at the peak of filling holes from what is around them.
+const FILLING: u64 = 15;
+
+impl WholePicture {
+    fn new(request: Request, scale: usize) -> Self {
+        let numbers = |pixels: u64, planes: u64| pixels * planes * FLOAT as u64;
+        let pixels = request.width as u64 * request.height as u64;
+        let enlarged = pixels * (scale * scale) as u64;
+        let [alpha, mask, confidence] =
+            [request.alpha, request.mask, request.confidence].map(|there| if there { 1 } else { 0 });
+        let read = numbers(pixels, 3 + alpha + mask);
+        let known = numbers(pixels, 3 + mask);
+        let filling = numbers(pixels, FILLING * alpha.max(mask));
+        let result = numbers(enlarged, 3 + confidence);
+        // What has been filled is blended into a copy of the picture.
+        let filled = result * mask;
+        Self {
+            prepare: read + known + filling,
+            restore: read + known + result,
+            write: read + result + filled + enlarged * request.output_bytes as u64,
+        }
+    }
+
+    fn with_tiles(&self, tiles: u64) -> u64 {
+        self.prepare.max(self.restore.saturating_add(tiles)).max(self.write)
+    }
 }
 
 fn least_common_multiple(a: usize, b: usize) -> usize {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use kds_parameters::{MemoryBudget, Preset, Scope, Value};
 
-use crate::backbone::Prompt;
-use crate::sampler::Sampler;
+use crate::backbone::{Prompt, Spec};
+use crate::sampler::{Sampler, Trajectory};
 use crate::schedule::Spacing;
 use crate::steering::{Kernel, Ramp, Selection, Steering};
 use crate::{Error, Result};
@@ -65,6 +65,7 @@ impl Settings {
                 ("guidance", Value::Number(value)) => resolved.prompt.guidance = value,
                 ("tile", Value::Integer(value)) => resolved.tile = value as usize,
                 ("memory", Value::Memory(value)) => resolved.memory = value,
+                ("device_memory", Value::Memory(value)) => resolved.device_memory = value,
                 ("sampler", Value::Choice(word)) => sampler = word,
                 ("eta", Value::Number(value)) => eta = value,
                 ("spacing", Value::Choice(word)) => resolved.spacing = Spacing::parse(word, 0)?,
@@ -117,8 +118,20 @@ pub struct Resolved {
     pub prompt: Prompt,
     /// Side of a tile in input pixels; 0 chooses.
     pub tile: usize,
-    /// Memory that the run may take.
+    /// Memory of the host that the run may take, beyond what the process holds.
     pub memory: MemoryBudget,
+    /// Memory of the device that it may take, where the device has its own.
+    pub device_memory: MemoryBudget,
+}
+
+impl Resolved {
+    /// The path from noise to the picture with this model.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] for more steps than the model's schedule can tell apart.
+    pub fn trajectory(&self, spec: &Spec) -> Result<Trajectory> {
+        self.sampler.trajectory(&spec.schedule, self.spacing.with_offset(spec.steps_offset), self.steps)
+    }
 }
 
 impl Default for Resolved {
@@ -135,6 +148,7 @@ impl Default for Resolved {
             prompt: Prompt::default(),
             tile: 0,
             memory: MemoryBudget::Auto,
+            device_memory: MemoryBudget::Auto,
         }
     }
 }

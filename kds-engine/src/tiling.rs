@@ -1,7 +1,7 @@
 //! Cutting a picture into overlapping tiles, and blending them again without a seam.
 
 /// One tile of a picture, in input pixels.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tile {
     /// Left to right.
     pub x: Span,
@@ -12,36 +12,77 @@ pub struct Tile {
 /// The tiles of a picture of `width x height` (multiples of `align`), row by row. Tiles are at most `side` (a multiple
 /// of `align`) along each axis, overlap by at least `overlap`, and start at multiples of `align`.
 pub fn tiles(width: usize, height: usize, side: usize, overlap: usize, align: usize) -> Vec<Tile> {
-    let columns = spans(width, side, overlap, align);
-    let rows = spans(height, side, overlap, align);
-    rows.iter().flat_map(|&y| columns.iter().map(move |&x| Tile { x, y })).collect()
+    grid(&spans(width, side, overlap, align), &spans(height, side, overlap, align))
+}
+
+fn grid(columns: &[Span], rows: &[Span]) -> Vec<Tile> {
+    rows.iter().flat_map(|y| columns.iter().map(|x| Tile { x: x.clone(), y: y.clone() })).collect()
+}
+
+impl Tile {
+    /// The longer side.
+    pub fn side(&self) -> usize {
+        self.x.length.max(self.y.length)
+    }
+
+    /// Number of input pixels.
+    pub fn area(&self) -> usize {
+        self.x.length * self.y.length
+    }
+
+    /// Smaller tiles in its place: at most `side` along each axis, as [`tiles`]. Together they have the shares of this one.
+    pub fn split(&self, side: usize, overlap: usize, align: usize) -> Vec<Tile> {
+        grid(&self.x.split(side, overlap, align), &self.y.split(side, overlap, align))
+    }
 }
 
 /// One tile's extent along one axis, with the places where it is blended with its neighbours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
     /// First pixel.
     pub start: usize,
     /// Number of pixels.
     pub length: usize,
-    /// Where this tile fades in, as positions along the axis of the whole picture; `None` at the picture's edge.
-    fade_in: Option<(usize, usize)>,
-    /// Where it fades out; the next tile fades in there.
-    fade_out: Option<(usize, usize)>,
+    /// How it is blended with its neighbours: one tiling within the other, where a tile has been split.
+    fades: Vec<Fade>,
+}
+
+/// Where a tile fades in and out, as positions along the axis of the whole picture; `None` at the edge of what was cut.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Fade {
+    rising: Option<(usize, usize)>,
+    /// The next tile rises there.
+    falling: Option<(usize, usize)>,
 }
 
 impl Span {
+    fn whole(length: usize) -> Self {
+        Self { start: 0, length, fades: Vec::new() }
+    }
+
+    fn split(&self, side: usize, overlap: usize, align: usize) -> Vec<Self> {
+        let within = |part: Self| {
+            let moved = |ramp: Option<(usize, usize)>| ramp.map(|(from, to)| (from + self.start, to + self.start));
+            let fades = part.fades.iter().map(|fade| Fade { rising: moved(fade.rising), falling: moved(fade.falling) });
+            let fades = self.fades.iter().copied().chain(fades).collect();
+            Self { start: self.start + part.start, length: part.length, fades }
+        };
+        spans(self.length, side, overlap, align).into_iter().map(within).collect()
+    }
+
     /// The share that this tile has in each of its output pixels along the axis, `length * scale` values. At every
     /// position of the picture the shares of all tiles add up to 1.
     pub fn weights(&self, scale: usize) -> Vec<f32> {
         let first = self.start * scale;
-        (first..first + self.length * scale)
-            .map(|position| {
-                let risen = self.fade_in.map_or(1.0, |ramp| rise(position, ramp, scale));
-                let fallen = self.fade_out.map_or(0.0, |ramp| rise(position, ramp, scale));
+        let share = |position: usize| {
+            let shares = self.fades.iter().map(|fade| {
+                let risen = fade.rising.map_or(1.0, |ramp| rise(position, ramp, scale));
+                let fallen = fade.falling.map_or(0.0, |ramp| rise(position, ramp, scale));
                 risen - fallen
-            })
-            .collect()
+            });
+            shares.product()
+        };
+        (first..first + self.length * scale).map(share).collect()
     }
 
     /// The share that this tile has in each of its cells of `downscale` pixels along the axis.
@@ -71,7 +112,7 @@ pub(crate) fn span_count(length: usize, side: usize, overlap: usize, align: usiz
 
 fn spans(length: usize, side: usize, overlap: usize, align: usize) -> Vec<Span> {
     if length <= side {
-        return vec![Span { start: 0, length, fade_in: None, fade_out: None }];
+        return vec![Span::whole(length)];
     }
     let count = span_count(length, side, overlap, align);
     let overlap = overlap.min(side.saturating_sub(align));
@@ -81,7 +122,7 @@ fn spans(length: usize, side: usize, overlap: usize, align: usize) -> Vec<Span> 
     let mut spans: Vec<Span> = (0..count)
         .map(|index| {
             let start = (last * index).div_ceil(count - 1).next_multiple_of(align).min(last);
-            Span { start, length: share, fade_in: None, fade_out: None }
+            Span { start, length: share, fades: vec![Fade::default()] }
         })
         .collect();
     for index in 1..count {
@@ -90,8 +131,8 @@ fn spans(length: usize, side: usize, overlap: usize, align: usize) -> Vec<Span> 
         let shared = end.saturating_sub(begin);
         let (centre, half) = (begin + shared / 2, shared.min(overlap) / 4);
         let ramp = (centre - half, centre + half);
-        spans[index - 1].fade_out = Some(ramp);
-        spans[index].fade_in = Some(ramp);
+        spans[index - 1].fades[0].falling = Some(ramp);
+        spans[index].fades[0].rising = Some(ramp);
     }
     spans
 }
@@ -127,10 +168,32 @@ mod tests {
             for pair in spans.windows(2) {
                 let shared = pair[0].start + pair[0].length - pair[1].start;
                 prop_assert!(shared >= overlap, "{shared}");
-                let (begin, end) = pair[1].fade_in.unwrap();
+                let (begin, end) = pair[1].fades[0].rising.unwrap();
                 prop_assert!(begin >= pair[1].start + overlap / 4);
                 prop_assert!(end <= pair[0].start + pair[0].length - overlap / 4);
-                prop_assert_eq!(pair[0].fade_out, pair[1].fade_in);
+                prop_assert_eq!(pair[0].fades[0].falling, pair[1].fades[0].rising);
+            }
+        }
+
+        #[test]
+        fn a_split_tile_keeps_its_share(
+            blocks in 1usize..100, side in 2usize..40, smaller in 2usize..20, overlap in 0usize..64, scale in 1usize..4,
+        ) {
+            let align = 4;
+            for span in spans(blocks * align, side * align, overlap, align) {
+                let whole = span.weights(scale);
+                let mut total = vec![0f32; whole.len()];
+                for part in span.split(smaller * align, overlap, align) {
+                    prop_assert!(part.length <= (smaller * align).max(align) && part.start % align == 0);
+                    let first = (part.start - span.start) * scale;
+                    for (offset, weight) in part.weights(scale).into_iter().enumerate() {
+                        prop_assert!((-1e-6..=1.0 + 1e-6).contains(&weight), "{weight}");
+                        total[first + offset] += weight;
+                    }
+                }
+                for (total, whole) in total.iter().zip(&whole) {
+                    prop_assert!((total - whole).abs() < 1e-5, "{total} {whole}");
+                }
             }
         }
     }

@@ -76,10 +76,14 @@ pub struct Estimate {
     pub batch: u32,
     /// Number of tiles.
     pub tiles: u64,
-    /// Memory at the highest point, in bytes.
+    /// Bytes that the process will hold at the highest point.
     pub memory: u64,
     /// Sampler steps in all, over all tiles, as [`Progress`] counts them.
     pub evaluations: u64,
+    /// Of `memory`, bytes that the run takes; 0 from a library that does not tell.
+    pub host_memory: u64,
+    /// Bytes that the run takes on the GPU; 0 on the CPU.
+    pub device_memory: u64,
 }
 
 impl Job {
@@ -149,6 +153,8 @@ impl Job {
             tiles: estimate.tiles,
             memory: estimate.memory,
             evaluations: estimate.evaluations,
+            host_memory: estimate.host_memory,
+            device_memory: estimate.device_memory,
         })
     }
 

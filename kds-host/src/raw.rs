@@ -98,6 +98,8 @@ pub(crate) struct Estimate {
     pub tiles: u64,
     pub memory: u64,
     pub evaluations: u64,
+    pub host_memory: u64,
+    pub device_memory: u64,
 }
 
 /// `kds_image`

@@ -98,7 +98,7 @@ impl Bandwidth {
 /// How much memory a restoration may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MemoryBudget {
-    /// Half of what is free when the job starts.
+    /// What the system has free when the job starts, in part.
     Auto,
     /// This many bytes.
     Bytes(u64),

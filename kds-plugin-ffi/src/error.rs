@@ -133,6 +133,7 @@ impl From<Error> for Failure {
             Error::Image(_) => KDS_INVALID_IMAGE,
             Error::UnknownModel { .. } => KDS_NOT_FOUND,
             Error::Registry { .. } => KDS_INVALID_REGISTRY,
+            error if error.ran_out_of_memory() => KDS_OUT_OF_MEMORY,
             Error::Model { .. } | Error::Both(..) => KDS_INVALID_MODEL,
             Error::Device(_) | Error::DeviceLost(_) => KDS_DEVICE_UNAVAILABLE,
             Error::OutOfMemory { .. } | Error::MemoryRanOut(_) => KDS_OUT_OF_MEMORY,

@@ -3,6 +3,8 @@
 use std::ffi::c_void;
 
 use half::f16;
+use kds_engine::alpha::Enlarged;
+use kds_engine::memory;
 use kds_engine::restore::Picture;
 
 use crate::error::{Failure, KDS_INVALID_IMAGE};
@@ -161,6 +163,10 @@ impl Layout {
         Ok(Self { image, channels, depth })
     }
 
+    fn size(&self) -> (usize, usize) {
+        (self.image.width as usize, self.image.height as usize)
+    }
+
     fn has_alpha(&self) -> bool {
         matches!(self.channels, 2 | 4)
     }
@@ -196,6 +202,9 @@ impl Layout {
     }
 }
 
+/// An input image: the caller's memory, checked.
+pub(crate) struct Input(Layout);
+
 /// An input image, copied out of the caller's memory.
 pub(crate) struct Pixels {
     /// The colours, straight.
@@ -204,16 +213,28 @@ pub(crate) struct Pixels {
     pub alpha: Option<Vec<f32>>,
 }
 
-impl Pixels {
+impl Input {
     /// # Safety
     /// `image` is NULL or valid, its buffer `len` bytes long.
-    pub unsafe fn read(image: *const kds_image) -> Result<Self, Failure> {
+    pub unsafe fn new(image: *const kds_image) -> Result<Self, Failure> {
         // SAFETY: the caller's promise.
-        let layout = unsafe { Layout::new(image, "input")? };
-        let (width, height) = (layout.image.width as usize, layout.image.height as usize);
+        Ok(Self(unsafe { Layout::new(image, "input")? }))
+    }
+
+    pub fn size(&self) -> (usize, usize) {
+        self.0.size()
+    }
+
+    pub fn has_alpha(&self) -> bool {
+        self.0.has_alpha()
+    }
+
+    pub fn read(&self) -> Result<Pixels, Failure> {
+        let layout = &self.0;
+        let (width, height) = layout.size();
         let pixels = width * height;
-        let mut values = vec![0f32; 3 * pixels];
-        let mut alpha = layout.has_alpha().then(|| vec![0f32; pixels]);
+        let mut values = memory::zeros(3 * pixels)?;
+        let mut alpha = layout.has_alpha().then(|| memory::zeros(pixels)).transpose()?;
         let premultiplied = layout.image.alpha == KDS_ALPHA_PREMULTIPLIED;
         for y in 0..height {
             let row = layout.row(y).cast_const();
@@ -233,33 +254,46 @@ impl Pixels {
         if alpha.iter().flatten().any(|alpha| alpha.is_nan()) {
             return Err(Failure::new(KDS_INVALID_IMAGE, "input: alpha has values that are no numbers"));
         }
-        Ok(Self { picture: Picture { width, height, values }, alpha })
+        Ok(Pixels { picture: Picture { width, height, values }, alpha })
     }
+}
 
-    /// The mask of this picture: one value in 0..1 per pixel.
+/// A mask: the caller's memory, checked.
+pub(crate) struct Mask(Layout);
+
+impl Mask {
+    /// The mask of this input.
     ///
     /// # Safety
     /// `mask` is NULL or valid, its buffer `len` bytes long.
-    pub unsafe fn read_mask(&self, mask: *const kds_image) -> Result<Vec<f32>, Failure> {
+    pub unsafe fn new(mask: *const kds_image, input: &Input) -> Result<Self, Failure> {
         // SAFETY: the caller's promise.
         let layout = unsafe { Layout::new(mask, "mask")? };
         let wrong = |reason: String| Failure::new(KDS_INVALID_IMAGE, format!("mask: {reason}"));
         if layout.channels != 1 {
             return Err(wrong(format!("format {} is not gray", layout.image.format)));
         }
-        let Picture { width, height, .. } = self.picture;
-        let found = (layout.image.width as usize, layout.image.height as usize);
-        if found != (width, height) {
-            let (found_width, found_height) = found;
+        let ((width, height), (found_width, found_height)) = (input.size(), layout.size());
+        if (found_width, found_height) != (width, height) {
             return Err(wrong(format!("{found_width} x {found_height} pixels, the input has {width} x {height}")));
         }
-        let rows = (0..height).map(|y| layout.row(y).cast_const());
-        let values: Vec<f32> =
-            rows.flat_map(|row| (0..width).map(move |x| (row, x))).map(|(row, x)| layout.get(row, x)).collect();
-        if values.iter().any(|value| value.is_nan()) {
-            return Err(wrong("has values that are no numbers".to_owned()));
+        Ok(Self(layout))
+    }
+
+    /// One value in 0..1 per pixel.
+    pub fn read(&self) -> Result<Vec<f32>, Failure> {
+        let layout = &self.0;
+        let (width, height) = layout.size();
+        let mut values = memory::reserved(width * height)?;
+        for y in 0..height {
+            let row = layout.row(y).cast_const();
+            values.extend((0..width).map(|x| layout.get(row, x).clamp(0.0, 1.0)));
         }
-        Ok(values.into_iter().map(|value| value.clamp(0.0, 1.0)).collect())
+        // Clamping leaves what is no number as it is.
+        if values.iter().any(|value| value.is_nan()) {
+            return Err(Failure::new(KDS_INVALID_IMAGE, "mask: has values that are no numbers"));
+        }
+        Ok(values)
     }
 }
 
@@ -285,16 +319,22 @@ impl Target {
         self.0.has_alpha()
     }
 
+    /// Bytes that a pixel takes.
+    pub fn pixel_bytes(&self) -> usize {
+        self.0.channels * self.0.depth.bytes()
+    }
+
     /// Writes a picture of the target's size; `alpha` is 1 where there is none.
-    pub fn write(&self, picture: &Picture, alpha: Option<&[f32]>) {
+    pub fn write(&self, picture: &Picture, mut alpha: Option<Enlarged>) {
         let layout = &self.0;
         let pixels = picture.width * picture.height;
         let premultiplied = layout.image.alpha == KDS_ALPHA_PREMULTIPLIED && layout.has_alpha();
         for y in 0..picture.height {
             let row = layout.row(y);
+            let alpha = alpha.as_mut().map(|alpha| alpha.row(y));
             for x in 0..picture.width {
                 let (first, pixel) = (x * layout.channels, y * picture.width + x);
-                let opacity = alpha.map_or(1.0, |alpha| alpha[pixel]);
+                let opacity = alpha.map_or(1.0, |alpha| alpha[x]);
                 let factor = if premultiplied { opacity } else { 1.0 };
                 let colour = |channel: usize| picture.values[channel * pixels + pixel] * factor;
                 if layout.channels < 3 {

@@ -5,15 +5,16 @@ use std::ffi::{CString, c_char, c_void};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use kds_engine::plan::Plan;
+use kds_engine::alpha::Enlarged;
+use kds_engine::plan::{Plan, Request};
 use kds_engine::registry::Task;
-use kds_engine::restore::{Progress, Source, restore};
+use kds_engine::restore::{Prepared, Progress, Source};
 use kds_engine::settings::Settings;
-use kds_engine::{Error, alpha, threads};
+use kds_engine::{Error, memory, threads};
 
 use crate::error::{Failure, KDS_BUSY, kds_error};
 use crate::guard::{Poison, free, guard, object, out as writable, string};
-use crate::image::{Pixels, Target, kds_image};
+use crate::image::{Input, Mask, Pixels, Target, kds_image};
 use crate::model::{Loaded, kds_model};
 use crate::structs::{self, Sized32};
 
@@ -73,6 +74,10 @@ pub struct kds_estimate {
     pub memory: u64,
     /// Sampler steps in all, as progress counts them.
     pub evaluations: u64,
+    /// Of `memory`, bytes that the run takes beyond what the process holds now: what the parameter `memory` bounds.
+    pub host_memory: u64,
+    /// Bytes that the run takes in the memory of the GPU, 0 on the CPU: what `device_memory` bounds.
+    pub device_memory: u64,
 }
 
 // SAFETY: plain data behind a u32.
@@ -221,7 +226,8 @@ pub unsafe extern "C" fn kds_job_output_size(
     }
 }
 
-/// What a run for an image of this size would do and need, with the parameters set so far.
+/// What a run for an image of this size would do and need, with the parameters set so far: alpha and a confidence map
+/// counted. The first call for a model runs it on a small tile, to measure what it takes.
 ///
 /// Errors: `KDS_OUT_OF_MEMORY` where it would not fit the budget, `KDS_INVALID_IMAGE` for a size that cannot be
 /// restored, `KDS_INVALID_ARGUMENT` for parameters that do not fit together.
@@ -317,18 +323,23 @@ impl kds_job {
 
     fn estimate(&self, width: usize, height: usize) -> Result<kds_estimate, Failure> {
         let settings = lock(&self.settings).resolve()?;
-        let spec = self.loaded.backbone.spec();
-        let plan = Plan::new(spec, &settings, width, height)?;
-        let steps = settings.sampler.trajectory(&spec.schedule, settings.spacing, settings.steps)?;
-        let tile = plan.tiles.first().copied();
+        let backbone = &*self.loaded.backbone;
+        let request = Request::of_size(width, height, self.loaded.task == Task::Inpainting);
+        threads::use_threads(self.loaded.threads);
+        let free = memory::free(backbone.spec().device);
+        let plan =
+            self.loaded.log.within(|| Plan::new(backbone, &settings, request, (width, height), free))?;
+        let tile = plan.tiles.first();
         Ok(kds_estimate {
             struct_size: size_of::<kds_estimate>() as u32,
             tile_width: tile.map_or(0, |tile| tile.x.length as u32),
             tile_height: tile.map_or(0, |tile| tile.y.length as u32),
             batch: plan.batch as u32,
             tiles: plan.tiles.len() as u64,
-            memory: plan.memory,
-            evaluations: (plan.tiles.len() * steps.evaluations().len()) as u64,
+            memory: plan.process,
+            evaluations: plan.tiles.len() as u64 * plan.evaluations,
+            host_memory: plan.need.host,
+            device_memory: plan.need.device,
         })
     }
 
@@ -353,12 +364,13 @@ impl kds_job {
             }));
         }
         // SAFETY: the caller's promise, for all images.
-        let pixels = unsafe { Pixels::read(input)? };
+        let input = unsafe { Input::new(input)? };
         let mask = match needs_mask {
-            true => Some(unsafe { pixels.read_mask(mask)? }),
+            true => Some(unsafe { Mask::new(mask, &input)? }),
             false => None,
         };
-        let (width, height) = (pixels.picture.width * scale, pixels.picture.height * scale);
+        let (input_width, input_height) = input.size();
+        let (width, height) = (input_width * scale, input_height * scale);
         let output = unsafe { Target::new(output, "output", width, height)? };
         let confidence = match confidence.is_null() {
             true => None,
@@ -381,13 +393,24 @@ impl kds_job {
         if self.cancelled.load(Ordering::Acquire) {
             return Err(Error::Cancelled.into());
         }
-        let source = Source { picture: &pixels.picture, alpha: pixels.alpha.as_deref(), mask: mask.as_deref() };
-        let restored = restore(&*self.loaded.backbone, &settings, source, confidence.is_some(), &mut tell)?;
-        let alpha = pixels.alpha.as_ref().filter(|_| output.has_alpha());
-        let alpha =
-            alpha.map(|alpha| alpha::enlarge(alpha, pixels.picture.width, pixels.picture.height, scale)).transpose()?;
+        let request = Request {
+            width: input_width,
+            height: input_height,
+            alpha: input.has_alpha(),
+            mask: mask.is_some(),
+            confidence: confidence.is_some(),
+            output_bytes: output.pixel_bytes(),
+        };
+        // Nothing large is allocated before the plan is made and its memory is promised.
+        let prepared = Prepared::new(&*self.loaded.backbone, &settings, request, &mut tell)?;
+        let Pixels { picture, alpha } = input.read()?;
+        let mask = mask.map(|mask| mask.read()).transpose()?;
+        let source = Source { picture: &picture, alpha: alpha.as_deref(), mask: mask.as_deref() };
+        let restored = prepared.run(source, &mut tell)?;
+        let alpha = alpha.as_ref().filter(|_| output.has_alpha());
+        let alpha = alpha.map(|alpha| Enlarged::new(alpha, input_width, scale)).transpose()?;
         // Nothing can fail from here on.
-        output.write(&restored.picture, alpha.as_deref());
+        output.write(&restored.picture, alpha);
         if let (Some(target), Some(map)) = (confidence, restored.confidence) {
             target.write_gray(&map);
         }

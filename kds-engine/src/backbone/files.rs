@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use crate::nn::{Loading, NetworkConfig, Scope, Weights};
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 
 /// A file compiled into the library: relative path and content.
 pub type BuiltInFile = (&'static str, &'static [u8]);
@@ -151,9 +151,15 @@ impl ModelFiles {
             Self::Folder(_) => {
                 let wrong = |error: std::io::Error| self.error(&name, format!("cannot be read: {error}"));
                 let file = File::open(&path).map_err(wrong)?;
+                // They become tensors of about that size.
+                let bytes = file.metadata().map_err(wrong)?.len();
+                memory::check(bytes)?;
                 // SAFETY: the bytes are only read, and copied into tensors before this returns. Whoever shortens the file
                 // meanwhile ends the process, as with every memory-mapped file.
-                let mapped = unsafe { Mmap::map(&file) }.map_err(wrong)?;
+                let mapped = unsafe { Mmap::map(&file) }.map_err(|error| match error.kind() {
+                    std::io::ErrorKind::OutOfMemory => memory::refused(bytes),
+                    _ => wrong(error),
+                })?;
                 take(Weights::mapped(&mapped, &path, loading)?)
             }
         }

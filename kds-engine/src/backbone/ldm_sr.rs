@@ -8,8 +8,9 @@
 use tch::{Kind, Tensor};
 
 use super::files::{DIFFUSERS_WEIGHTS, both};
-use super::{Backbone, Condition, ModelFiles, Prompt, SCALES, Shared, Spec, bytes_per_number};
+use super::{Backbone, Condition, ModelFiles, Prompt, SCALES, Shared, Spec};
 use crate::Result;
+use crate::footprint::Footprints;
 use crate::nn::{Loading, UNet2d, UNet2dConfig, VqModel, VqModelConfig};
 use crate::schedule::SchedulerConfig;
 
@@ -47,7 +48,6 @@ impl LdmSr {
             return Err(files.error("vqvae/config.json", reason.to_owned()));
         }
 
-        let number = bytes_per_number(loading.kind);
         let spec = Spec {
             scale,
             fills_holes: false,
@@ -63,9 +63,8 @@ impl LdmSr {
             prediction: scheduler.prediction_type,
             schedule,
             steps_offset: scheduler.steps_offset,
-            // At its widest the network holds its skip connections and a few copies of a concatenated feature map.
-            activation_bytes: 16 * unet_config.block_out_channels[0].unsigned_abs() as usize * number,
-            decode_bytes: vq_config.autoencoder.widest() * bytes_per_number(Kind::Float) * scale * scale,
+            activation_bytes: 0,
+            footprints: Footprints::default(),
             device: loading.device,
             kind: loading.kind,
         };

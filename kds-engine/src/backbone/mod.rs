@@ -20,6 +20,7 @@ pub use torchscript::TorchScript;
 use tch::{Device, Kind, Tensor};
 
 use crate::Result;
+use crate::footprint::Footprints;
 use crate::schedule::{NoiseSchedule, Prediction};
 
 /// A diffusion model of photographs given a degraded photograph.
@@ -62,6 +63,19 @@ impl Condition {
     /// Of a model without mask and prompt.
     pub fn new(image: &Tensor, network_input: Tensor) -> Self {
         Self { image: image.shallow_clone(), mask: None, network_input, text: None, tile: None }
+    }
+
+    /// The tensors on another device; what a library has made of the tile stays where it is.
+    pub fn to_device(self, device: Device) -> Result<Self> {
+        let there = |tensor: &Tensor| tensor.f_to_device(device);
+        let on_device = |text: Text| Ok::<_, crate::Error>(Text { tokens: there(&text.tokens)?, ..text });
+        Ok(Self {
+            image: there(&self.image)?,
+            mask: self.mask.as_ref().map(there).transpose()?,
+            network_input: there(&self.network_input)?,
+            text: self.text.map(on_device).transpose()?,
+            tile: self.tile,
+        })
     }
 }
 
@@ -130,10 +144,11 @@ pub struct Spec {
     pub schedule: NoiseSchedule,
     /// Added to every timestep of the spacing `leading`.
     pub steps_offset: usize,
-    /// Bytes that one call of `predict` needs per particle and input pixel, beyond its argument and result.
+    /// Bytes that a third-party model says it takes per particle and input pixel; the measured number counts where it is
+    /// larger. 0 for ours.
     pub activation_bytes: usize,
-    /// Bytes that `decode`, or `condition` where that is more, needs per input pixel, its result included.
-    pub decode_bytes: usize,
+    /// What the stages take, once it has been measured.
+    pub footprints: Footprints,
     /// Where it computes.
     pub device: Device,
     /// In what it computes.
@@ -146,8 +161,3 @@ pub(crate) struct Shared<T>(pub T);
 // SAFETY: only used for networks whose weights are never written after construction; libtorch allows concurrent
 // reads of a tensor (its reference count is atomic), and `no_grad` means that no graph is recorded into them.
 unsafe impl<T> Sync for Shared<T> {}
-
-/// Bytes that a number of this kind takes.
-pub(crate) fn bytes_per_number(kind: Kind) -> usize {
-    if kind == Kind::Float { 4 } else { 2 }
-}

@@ -7,6 +7,7 @@ use tch::{Device, Kind, Tensor};
 
 use super::told::checked;
 use super::{Backbone, Condition, Prompt, Spec};
+use crate::footprint::Footprints;
 use crate::schedule::{NoiseSchedule, Prediction};
 use crate::{Error, Result};
 
@@ -73,8 +74,7 @@ fn spec_of(spec: api::Spec) -> std::result::Result<Spec, String> {
         schedule: NoiseSchedule::from_alphas_cumprod(alphas_cumprod).map_err(|error| error.to_string())?,
         steps_offset: 0,
         activation_bytes: spec.activation_bytes,
-        // `checked` says how many.
-        decode_bytes: 0,
+        footprints: Footprints::default(),
         device: Device::Cpu,
         kind: Kind::Float,
     })

@@ -10,8 +10,9 @@ use serde::de::IgnoredAny;
 use tch::{Kind, Tensor};
 
 use super::files::{DIFFUSERS_WEIGHTS, both};
-use super::{Backbone, Condition, ModelFiles, Prompt, SCALES, Shared, Spec, bytes_per_number};
+use super::{Backbone, Condition, ModelFiles, Prompt, SCALES, Shared, Spec};
 use crate::Result;
+use crate::footprint::Footprints;
 use crate::nn::{Loading, Predictor, PredictorConfig, UNet2d, UNet2dConfig};
 use crate::schedule::SchedulerConfig;
 
@@ -124,11 +125,6 @@ impl Residual {
             let reason = format!("its sides are multiples of {other}, which must divide the {multiple} of the U-Net");
             return Err(wrong(PREDICTOR, reason));
         }
-        let widest = config.block_out_channels[0].unsigned_abs() as usize;
-        // At its widest the network holds its skip connections and a few copies of a concatenated feature map.
-        let activation_bytes = 16 * widest * bytes_per_number(loading.kind);
-        let predictor_bytes =
-            predictor.as_ref().map_or(0, |(config, _)| config.activation_bytes(bytes_per_number(loading.kind)));
         let spec = Spec {
             scale: index.scale,
             fills_holes: index.hole_std.is_some(),
@@ -143,8 +139,8 @@ impl Residual {
             prediction: scheduler.prediction_type,
             schedule,
             steps_offset: scheduler.steps_offset,
-            activation_bytes: activation_bytes.div_ceil(index.downscale.pow(2)),
-            decode_bytes: predictor_bytes.max(4 * 12 * index.scale * index.scale),
+            activation_bytes: 0,
+            footprints: Footprints::default(),
             device: loading.device,
             kind: loading.kind,
         };

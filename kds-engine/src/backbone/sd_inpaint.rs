@@ -12,8 +12,9 @@ use std::sync::{Mutex, PoisonError};
 use tch::{Kind, Tensor};
 
 use super::files::{DIFFUSERS_WEIGHTS, both};
-use super::{Backbone, Condition, ModelFiles, Prompt, Shared, Spec, Text, TextEncoder, bytes_per_number};
+use super::{Backbone, Condition, ModelFiles, Prompt, Shared, Spec, Text, TextEncoder};
 use crate::Result;
+use crate::footprint::Footprints;
 use crate::nn::{AutoencoderKl, AutoencoderKlConfig, Loading, UNet2dCondition, UNet2dConditionConfig};
 use crate::schedule::SchedulerConfig;
 
@@ -64,9 +65,6 @@ impl SdInpaint {
         }
 
         let downscale = autoencoder.downscale();
-        let number = bytes_per_number(loading.kind);
-        // Twice, for the prompt and the negative prompt.
-        let activation_bytes = 2 * 16 * unet_config.block_out_channels[0].unsigned_abs() as usize * number;
         let spec = Spec {
             scale: 1,
             fills_holes: true,
@@ -82,8 +80,8 @@ impl SdInpaint {
             prediction: scheduler.prediction_type,
             schedule,
             steps_offset: scheduler.steps_offset,
-            activation_bytes: activation_bytes.div_ceil(downscale * downscale),
-            decode_bytes: autoencoder.widest() * bytes_per_number(Kind::Float),
+            activation_bytes: 0,
+            footprints: Footprints::default(),
             device: loading.device,
             kind: loading.kind,
         };

@@ -28,10 +28,5 @@ pub fn checked(spec: Spec) -> Result<Spec, String> {
     if !(spec.latent_std > 0.0 && spec.latent_std.is_finite()) {
         return Err(format!("its latent_std is {}, not a positive number", spec.latent_std));
     }
-    Ok(Spec {
-        largest_side: spec.largest_side.max(multiple),
-        // The picture itself a few times over.
-        decode_bytes: spec.activation_bytes.max(4 * 12 * spec.scale * spec.scale),
-        ..spec
-    })
+    Ok(Spec { largest_side: spec.largest_side.max(multiple), ..spec })
 }

@@ -8,6 +8,7 @@ use tch::{CModule, Device, IValue, Kind, Tensor};
 use super::told::checked;
 use super::{Backbone, Condition, Prompt, Shared, Spec};
 use crate::nn::Loading;
+use crate::footprint::Footprints;
 use crate::schedule::SchedulerConfig;
 use crate::{Error, Result};
 
@@ -123,8 +124,7 @@ impl Description {
             schedule: self.scheduler.schedule()?,
             steps_offset: self.scheduler.steps_offset,
             activation_bytes: self.activation_bytes,
-            // `checked` says how many.
-            decode_bytes: 0,
+            footprints: Footprints::default(),
             device,
             kind: Kind::Float,
         })

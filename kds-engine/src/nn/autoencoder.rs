@@ -57,12 +57,6 @@ impl AutoencoderConfig {
         config::halvings(self.block_out_channels.len())
     }
 
-    /// Numbers that the decoder holds at once, per pixel of its picture: a few feature maps, the widest of them as wide as
-    /// the level below.
-    pub(crate) fn widest(&self) -> usize {
-        4 * self.block_out_channels.iter().take(2).sum::<i64>().unsigned_abs() as usize
-    }
-
     /// Why this configuration cannot be built, if so.
     pub(crate) fn check(&self) -> std::result::Result<(), String> {
         config::check_levels(&self.block_out_channels, &[self.down_block_types.len(), self.up_block_types.len()])?;

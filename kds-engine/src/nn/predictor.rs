@@ -26,15 +26,6 @@ impl PredictorConfig {
     pub fn multiple(&self) -> usize {
         self.shuffle.unsigned_abs() as usize * config::halvings(self.block_out_channels.len())
     }
-
-    /// Bytes that the network needs per pixel of its input, with numbers of so many bytes.
-    pub fn activation_bytes(&self, number: usize) -> usize {
-        // At its widest it holds, at the finest level, the skip connection and a few feature maps of one block; before that,
-        // what it is told, in f32 and then shuffled.
-        let widest = self.block_out_channels.first().map_or(0, |channels| channels.unsigned_abs() as usize);
-        let pixels = self.shuffle.unsigned_abs().pow(2) as usize;
-        (8 * widest * number).div_ceil(pixels.max(1)) + 2 * 4 * 7
-    }
 }
 
 impl NetworkConfig for PredictorConfig {

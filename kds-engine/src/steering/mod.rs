@@ -38,6 +38,7 @@ pub use ramp::Ramp;
 pub(crate) use selection::Distances;
 pub use selection::Selection;
 pub use spread::spread;
+pub(crate) use tensor_ops::TEMPORARIES;
 
 use crate::{Error, Result};
 

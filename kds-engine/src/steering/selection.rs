@@ -72,7 +72,7 @@ impl Selection {
 }
 
 /// How far every particle is from what it is compared with, over the parts of a picture that have been added.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Distances {
     /// Squared L2, particle by particle: to the mean, or to each of the particles.
     squared: Vec<Vec<f64>>,

@@ -12,7 +12,7 @@ use super::Steering;
 use crate::Result;
 
 /// Temporaries of one band may take about as much, in bytes: enough to keep a GPU busy.
-const TEMPORARIES: i64 = 256 << 20;
+pub(crate) const TEMPORARIES: i64 = 256 << 20;
 
 pub(super) fn apply(steering: &Steering, strength: f64, x0: &Tensor) -> Result<Tensor> {
     apply_within(steering, strength, x0, TEMPORARIES)

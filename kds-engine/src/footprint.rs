@@ -1,0 +1,196 @@
+//! How much memory a model takes: measured on small tiles, once, instead of guessed from its configuration.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tch::{Kind, Tensor};
+
+use crate::backbone::{Backbone, Prompt, Spec};
+use crate::ensemble::{Sampling, sample};
+use crate::memory::{Watch, measured};
+use crate::noise::Window;
+use crate::schedule::{Level, Prediction};
+use crate::settings::Resolved;
+use crate::steering::{self, Steering};
+use crate::{Error, Result};
+
+/// Bytes that the stages of a model take on its device, by the area of a tile in input pixels.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Footprint {
+    /// At the peak of [`Backbone::condition`], what is kept of it included.
+    pub condition: Line,
+    /// Of a [`crate::backbone::Condition`].
+    pub kept: Line,
+    /// At the peak of [`Backbone::predict`] for one particle, its result included.
+    pub predict: Line,
+    /// At the peak of [`Backbone::decode`], its result included.
+    pub decode: Line,
+}
+
+/// Bytes that grow with an area.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Line {
+    /// For a tile of any size: workspaces, weights in another layout.
+    pub fixed: f64,
+    /// For each pixel.
+    pub per_pixel: f64,
+}
+
+impl Line {
+    /// Through one or two measurements, area and bytes.
+    fn through(points: &[(usize, u64)]) -> Self {
+        match *points {
+            [(area, bytes)] => Self { fixed: 0.0, per_pixel: bytes as f64 / area as f64 },
+            [(small, fewer), (large, more), ..] => {
+                let per_pixel = ((more as f64 - fewer as f64) / (large as f64 - small as f64)).max(0.0);
+                Self { fixed: (more as f64 - per_pixel * large as f64).max(0.0), per_pixel }
+            }
+            [] => Self { fixed: 0.0, per_pixel: 0.0 },
+        }
+    }
+
+    fn at_least(self, per_pixel: usize) -> Self {
+        Self { per_pixel: self.per_pixel.max(per_pixel as f64), ..self }
+    }
+
+    /// For this area, `times` at once.
+    pub fn bytes(&self, area: usize, times: usize) -> u64 {
+        (self.fixed + self.per_pixel * area as f64 * times as f64) as u64
+    }
+}
+
+/// The footprints of one opened model, measured when they are first needed: with guidance the network sees each particle
+/// twice.
+#[derive(Debug, Clone, Default)]
+pub struct Footprints(Arc<Mutex<BTreeMap<bool, Footprint>>>);
+
+impl Footprint {
+    /// That of a model, for prompts with this guidance.
+    ///
+    /// # Errors
+    /// Those of the model.
+    pub fn of(backbone: &dyn Backbone, guidance: f64) -> Result<Self> {
+        let guided = guidance > 1.0 && backbone.spec().takes_prompt;
+        let Footprints(known) = &backbone.spec().footprints;
+        let mut known = known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(footprint) = known.get(&guided) {
+            return Ok(*footprint);
+        }
+        let start = std::time::Instant::now();
+        let prompt = Prompt { guidance: if guided { guidance } else { 1.0 }, ..Prompt::default() };
+        let footprint = tch::no_grad(|| Self::measure(backbone, &prompt))?;
+        tracing::debug!("measured the memory of the model in {:.2} s: {footprint:?}", start.elapsed().as_secs_f64());
+        known.insert(guided, footprint);
+        Ok(footprint)
+    }
+
+    fn measure(backbone: &dyn Backbone, prompt: &Prompt) -> Result<Self> {
+        let spec = backbone.spec();
+        let mut points: [Vec<(usize, u64)>; 4] = Default::default();
+        for side in sides(spec) {
+            let taken = measure_tile(backbone, prompt, side)?;
+            points.iter_mut().zip(taken).for_each(|(points, bytes)| points.push((side * side, bytes)));
+        }
+        let [condition, kept, predict, decode] = points.map(|points| Line::through(&points));
+        // Third-party models may take memory that libtorch does not see, and say so.
+        let least = spec.activation_bytes;
+        Ok(Self { condition, kept, predict: predict.at_least(least), decode: decode.at_least(least) })
+    }
+}
+
+/// Sides of the tiles to measure: small ones, so that it takes little, and large enough to tell what grows with the area.
+fn sides(spec: &Spec) -> Vec<usize> {
+    let side = 32usize.next_multiple_of(spec.multiple);
+    if 2 * side <= spec.largest_side.max(64) { vec![side, 2 * side] } else { vec![side] }
+}
+
+/// Bytes of each stage for one tile.
+fn measure_tile(backbone: &dyn Backbone, prompt: &Prompt, side: usize) -> Result<[u64; 4]> {
+    let spec = backbone.spec();
+    let zeros = |channels: usize, side: usize| {
+        Tensor::f_zeros([1, channels as i64, side as i64, side as i64], (Kind::Float, spec.device))
+    };
+    let (image, latents) = (zeros(3, side)?, zeros(spec.latent_channels, side / spec.downscale)?);
+    let hole = spec.fills_holes.then(|| zeros(1, side)).transpose()?;
+    let (condition, conditioning) =
+        measured(spec.device, || backbone.condition(&image, hole.as_ref(), prompt))?;
+    let timestep = (spec.schedule.train_timesteps().max(1) - 1) as f64;
+    let (_, predicting) = measured(spec.device, || backbone.predict(&latents, timestep, &condition))?;
+    let (_, decoding) = measured(spec.device, || backbone.decode(&latents, &condition))?;
+    Ok([conditioning.peak, conditioning.kept, predicting.peak, decoding.peak])
+}
+
+/// Bytes that an ensemble takes beside the network, per pixel of the latents.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EnsembleFootprint {
+    /// At the peak of a step without steering, the network's output included.
+    plain: f64,
+    /// At the peak of one with it.
+    steered: f64,
+    /// While the network computes, without its output.
+    pub beside_network: f64,
+}
+
+impl EnsembleFootprint {
+    /// Samples a few pixels with a network that does nothing.
+    ///
+    /// # Errors
+    /// Those of the settings.
+    pub fn measure(spec: &Spec, settings: &Resolved) -> Result<Self> {
+        let plain = Steering { strength: 0.0, ..settings.steering };
+        // All of the steps.
+        let steered = Steering { from: 1.0, to: 0.0, ..settings.steering };
+        let (plain, beside_network) = measure_steps(spec, settings, &plain)?;
+        let (steered, _) = measure_steps(spec, settings, &steered)?;
+        Ok(Self { plain, steered, beside_network })
+    }
+
+    /// Bytes at the peak, without the network, for so many pixels of the latents.
+    pub fn peak(&self, pixels: f64) -> f64 {
+        // Steering by tensor operations goes in bands, so that it does not grow with the tile for ever.
+        let most = self.plain * pixels + 1.25 * steering::TEMPORARIES as f64;
+        (self.steered * pixels).min(most)
+    }
+}
+
+/// Bytes per pixel of the latents: at the peak, and while the network computes.
+fn measure_steps(spec: &Spec, settings: &Resolved, steering: &Steering) -> Result<(f64, f64)> {
+    match measure_steps_of(spec, settings, steering, spec.prediction) {
+        // A network that says 0 where the picture is all noise.
+        Err(Error::NotFinite { .. }) => measure_steps_of(spec, settings, steering, Prediction::X0),
+        measured => measured,
+    }
+}
+
+fn measure_steps_of(
+    spec: &Spec,
+    settings: &Resolved,
+    steering: &Steering,
+    prediction: Prediction,
+) -> Result<(f64, f64)> {
+    let side = (2 * steering.patch).max(16);
+    let window = Window { x: 0, y: 0, width: side, height: side };
+    // As many steps as any sampler looks back.
+    let steps = settings.steps.min(4);
+    let sampling = Sampling {
+        schedule: &spec.schedule,
+        prediction,
+        trajectory: settings.sampler.trajectory(&spec.schedule, settings.spacing, steps)?,
+        steering,
+        particles: settings.particles,
+        channels: spec.latent_channels,
+        window,
+        seed: 0,
+        device: spec.device,
+    };
+    let watch = Watch::begin(spec.device)?;
+    let mut beside_network = 0;
+    let network = |x: &Tensor, _: &Level| {
+        beside_network = watch.read().kept.max(beside_network);
+        Ok(x.f_zeros_like()?)
+    };
+    let finished = tch::no_grad(|| sample(sampling, network, |_| Ok(())))?;
+    drop(finished);
+    let per_pixel = |bytes: u64| bytes as f64 / (side * side) as f64;
+    Ok((per_pixel(watch.read().peak), per_pixel(beside_network)))
+}

@@ -1,0 +1,210 @@
+//! Where memory runs out all the same: fewer particles at once, then smaller tiles, and nothing is done twice.
+
+use std::sync::{Arc, Mutex};
+
+use kds_engine::backbone::{Backbone, Condition, Prompt, Spec};
+use kds_engine::footprint::Footprints;
+use kds_engine::restore::{Picture, Restored, restore};
+use kds_engine::schedule::{NoiseSchedule, Prediction};
+use kds_engine::settings::{Resolved, Settings};
+use kds_engine::{Error, Result};
+use tch::{Device, Kind, TchError, Tensor};
+
+const STAGES: [&str; 3] = ["condition", "predict", "decode"];
+
+/// A stage, the particles, height and width of its tile.
+type Call = (&'static str, usize, usize, usize);
+
+/// A model of single pixels, so that no tiling shows in what it gives. It fails as libtorch does where `refuses` says so.
+struct Pixels {
+    spec: Spec,
+    calls: Arc<Mutex<Vec<Call>>>,
+    refuses: Box<dyn Fn(usize, Call) -> bool + Send + Sync>,
+}
+
+impl Pixels {
+    /// `refuses` is told how many calls there were, and the call.
+    fn new(multiple: usize, refuses: impl Fn(usize, Call) -> bool + Send + Sync + 'static) -> Self {
+        let schedule = NoiseSchedule::from_alphas_cumprod((0..100).map(|t| 1.0 - f64::from(t) / 101.0).collect());
+        let spec = Spec {
+            scale: 1,
+            fills_holes: false,
+            takes_prompt: false,
+            latent_channels: 3,
+            downscale: 1,
+            multiple,
+            largest_side: 256,
+            overlap: 16,
+            context: 0,
+            latent_std: 1.0,
+            prediction: Prediction::X0,
+            schedule: schedule.unwrap(),
+            steps_offset: 0,
+            activation_bytes: 0,
+            footprints: Footprints::default(),
+            device: Device::Cpu,
+            kind: Kind::Float,
+        };
+        Self { spec, calls: Arc::default(), refuses: Box::new(refuses) }
+    }
+
+    fn call(&self, stage: &'static str, tensor: &Tensor) -> Result<()> {
+        let (particles, _, height, width) = tensor.size4()?;
+        let call = (stage, particles as usize, height as usize, width as usize);
+        let mut calls = self.calls.lock().unwrap();
+        // The model is measured with zeros, which is no part of a run.
+        if tensor.f_abs()?.f_max()?.f_double_value(&[])? == 0.0 {
+            return Ok(());
+        }
+        calls.push(call);
+        if (self.refuses)(calls.len(), call) {
+            let text = "DefaultCPUAllocator: can't allocate memory: you tried to allocate 4398046511104 bytes.";
+            return Err(Error::from(TchError::Torch(text.to_owned())));
+        }
+        Ok(())
+    }
+
+    fn take_calls(&self) -> Vec<Call> {
+        std::mem::take(&mut self.calls.lock().unwrap())
+    }
+}
+
+impl Backbone for Pixels {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn condition(&self, image: &Tensor, _mask: Option<&Tensor>, _prompt: &Prompt) -> Result<Condition> {
+        self.call(STAGES[0], image)?;
+        Ok(Condition::new(image, image.shallow_clone()))
+    }
+
+    fn predict(&self, x: &Tensor, _timestep: f64, condition: &Condition) -> Result<Tensor> {
+        self.call(STAGES[1], x)?;
+        Ok(x.f_mul_scalar(0.2)?.f_add(&condition.network_input)?)
+    }
+
+    fn decode(&self, latents: &Tensor, _condition: &Condition) -> Result<Tensor> {
+        self.call(STAGES[2], latents)?;
+        Ok(latents.shallow_clone())
+    }
+}
+
+fn picture() -> Picture {
+    let (width, height) = (600, 300);
+    Picture { width, height, values: (0..3 * width * height).map(|index| (index % 251) as f32 / 250.0).collect() }
+}
+
+fn settings(values: &[(&str, &str)]) -> Resolved {
+    let mut settings = Settings::default();
+    for (name, value) in [("particles", "4"), ("steps", "2"), ("tile", "256")].iter().chain(values) {
+        settings.set(name, value).unwrap();
+    }
+    settings.resolve().unwrap()
+}
+
+fn run(model: &Pixels, settings: &Resolved) -> Result<Restored> {
+    restore(model, settings, (&picture()).into(), true, &mut |_| Ok(()))
+}
+
+/// Pictures and maps are the same but for rounding where tiles are blended.
+fn same(a: &Restored, b: &Restored) {
+    let values = |restored: &Restored| {
+        restored.picture.values.iter().chain(restored.confidence.as_ref().unwrap()).copied().collect::<Vec<_>>()
+    };
+    let worst = values(a).iter().zip(values(b)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    // Ensembles wait in half precision.
+    assert!(worst < 2e-3, "{worst}");
+}
+
+#[test]
+fn the_batch_is_lowered_first_and_then_the_tiles_and_the_result_is_the_same() {
+    for selection in ["nearest", "mean"] {
+        let settings = settings(&[("selection", selection)]);
+        let free = Pixels::new(8, |_, _| false);
+        let expected = run(&free, &settings).unwrap();
+        let tiles = free.take_calls().iter().filter(|(stage, ..)| *stage == "condition").count();
+        assert!(tiles >= 4, "{tiles} tiles show nothing");
+
+        // No more than two particles of a whole tile: the batch is halved, the tiles stay.
+        let whole = 256 * 256;
+        let less = Pixels::new(8, move |_, (_, particles, height, width)| particles * height * width > 2 * whole);
+        same(&run(&less, &settings).unwrap(), &expected);
+        let calls = less.take_calls();
+        let batches: Vec<usize> = calls.iter().filter(|(stage, ..)| *stage == "predict").map(|call| call.1).collect();
+        assert_eq!(batches[0], 4);
+        assert!(batches[1..].iter().all(|batch| *batch == 2), "{batches:?}");
+        assert_eq!(calls.iter().filter(|(stage, ..)| *stage == "condition").count(), tiles + 1);
+
+        // Not even one particle of a whole tile: the tiles are cut.
+        let least = Pixels::new(8, move |_, (_, particles, height, width)| particles * height * width > whole / 2);
+        same(&run(&least, &settings).unwrap(), &expected);
+        let calls = least.take_calls();
+        let refused: Vec<usize> =
+            calls.iter().filter(|call| call.0 == "predict" && call.2 * call.3 > whole / 2).map(|call| call.1).collect();
+        assert_eq!(refused, [4, 2, 1], "{calls:?}");
+    }
+}
+
+#[test]
+fn finished_tiles_are_kept() {
+    let settings = settings(&[]);
+    let free = Pixels::new(8, |_, _| false);
+    let expected = run(&free, &settings).unwrap();
+    let calls = free.take_calls();
+    // Wherever memory runs out once, at most the tile that it ran out in is begun again.
+    for failing in 1..=calls.len() {
+        let model = Pixels::new(8, move |call, _| call == failing);
+        same(&run(&model, &settings).unwrap(), &expected);
+        let again = model.take_calls().len();
+        // A tile has one conditioning and four calls of the network; the rest is a batch in two parts from there on, or a
+        // tile decoded in parts.
+        let (_, left) = calls.split_at(failing - 1);
+        assert!(again <= calls.len() + 5 + 2 * left.len() + 16, "call {failing} of {}: {again}", calls.len());
+        let conditioned = |calls: &[Call]| calls.iter().filter(|call| call.0 == "condition").count();
+        assert!(conditioned(&calls) <= 16);
+    }
+}
+
+#[test]
+fn it_ends_where_nothing_helps() {
+    // Patches and multiples that half a tile would be rounded up to again.
+    for (multiple, patch) in [(8, "1"), (8, "64"), (8, "33"), (64, "9"), (64, "1")] {
+        for stage in STAGES {
+            let model = Pixels::new(multiple, move |_, call| call.0 == stage);
+            let settings = settings(&[("patch", patch), ("tile", "1024")]);
+            let error = run(&model, &settings).unwrap_err();
+            assert!(matches!(error, Error::OutOfMemory { .. }), "{multiple} {patch} {stage}: {error}");
+            let message = error.to_string();
+            assert!(message.starts_with("not enough memory: ") && message.contains("lower 'particles'"), "{message}");
+            assert!(model.take_calls().len() < 64, "{multiple} {patch} {stage}");
+        }
+    }
+}
+
+#[test]
+fn other_errors_end_the_run_at_once() {
+    struct Broken(Pixels);
+    impl Backbone for Broken {
+        fn spec(&self) -> &Spec {
+            self.0.spec()
+        }
+        fn condition(&self, image: &Tensor, mask: Option<&Tensor>, prompt: &Prompt) -> Result<Condition> {
+            self.0.condition(image, mask, prompt)
+        }
+        fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {
+            if x.f_abs()?.f_max()?.f_double_value(&[])? > 0.0 {
+                return Err(Error::from(TchError::Torch("The size of tensor a (3) must match".to_owned())));
+            }
+            self.0.predict(x, timestep, condition)
+        }
+        fn decode(&self, latents: &Tensor, condition: &Condition) -> Result<Tensor> {
+            self.0.decode(latents, condition)
+        }
+    }
+    let model = Broken(Pixels::new(8, |_, _| false));
+    let error = restore(&model, &settings(&[]), (&picture()).into(), false, &mut |_| Ok(())).unwrap_err();
+    assert!(error.to_string().contains("must match"), "{error}");
+    let calls = model.0.take_calls();
+    assert!(matches!(calls[..], [("condition", ..)]), "{calls:?}");
+}
