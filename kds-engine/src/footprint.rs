@@ -7,7 +7,7 @@ use tch::{Kind, Tensor};
 
 use crate::backbone::{Backbone, Prompt, Spec};
 use crate::ensemble::{Sampling, sample};
-use crate::memory::{Watch, measured};
+use crate::memory::{self, Watch, measured};
 use crate::noise::Window;
 use crate::schedule::{Level, Prediction};
 use crate::settings::Resolved;
@@ -76,6 +76,8 @@ impl Footprint {
         if let Some(footprint) = known.get(&guided) {
             return Ok(*footprint);
         }
+        // Before the first large tensor, so that what is measured is what a run takes.
+        memory::keep_no_large_blocks();
         let start = std::time::Instant::now();
         let prompt = Prompt { guidance: if guided { guidance } else { 1.0 }, ..Prompt::default() };
         let footprint = tch::no_grad(|| Self::measure(backbone, &prompt))?;
@@ -112,8 +114,7 @@ fn measure_tile(backbone: &dyn Backbone, prompt: &Prompt, side: usize) -> Result
     };
     let (image, latents) = (zeros(3, side)?, zeros(spec.latent_channels, side / spec.downscale)?);
     let hole = spec.fills_holes.then(|| zeros(1, side)).transpose()?;
-    let (condition, conditioning) =
-        measured(spec.device, || backbone.condition(&image, hole.as_ref(), prompt))?;
+    let (condition, conditioning) = measured(spec.device, || backbone.condition(&image, hole.as_ref(), prompt))?;
     let timestep = (spec.schedule.train_timesteps().max(1) - 1) as f64;
     let (_, predicting) = measured(spec.device, || backbone.predict(&latents, timestep, &condition))?;
     let (_, decoding) = measured(spec.device, || backbone.decode(&latents, &condition))?;

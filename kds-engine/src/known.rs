@@ -40,7 +40,8 @@ impl Known {
                 return Err(Error::Image(format!("the {name} has values that are not finite numbers")));
             }
         }
-        let hole = mask.map(|mask| collected(mask.len(), mask.iter().map(|share| f32::from(*share > 0.0)))).transpose()?;
+        let hole =
+            mask.map(|mask| collected(mask.len(), mask.iter().map(|share| f32::from(*share > 0.0)))).transpose()?;
         let size = |planes: i64| [1, planes, height as i64, width as i64];
         let hidden = alpha.filter(|alpha| alpha.iter().any(|alpha| *alpha <= 0.0));
         let mut values = collected(values.len(), values.iter().map(|value| value.clamp(0.0, 1.0)))?;
@@ -78,7 +79,8 @@ impl Known {
             let parts = parts.flat_map(|plane| rows.clone().flat_map(|y| &plane[y * self.width..][columns.clone()]));
             collected(planes.len() / whole * rows.len() * columns.len(), parts.copied())
         };
-        let part = Self { width: columns.len(), height: rows.len(), values: cut(&self.values)?, hole: Some(cut(hole)?) };
+        let part =
+            Self { width: columns.len(), height: rows.len(), values: cut(&self.values)?, hole: Some(cut(hole)?) };
         Ok(Some((part, (columns.start, rows.start))))
     }
 

@@ -165,9 +165,9 @@ impl Plan {
 }
 
 /// The smallest tile whose neighbours can overlap as much as the model needs: at its edges the network sees padding instead
-/// of the picture.
+/// of the picture. Where patches keep tiles so far apart that it would be larger than any that the model gains from, those.
 fn least_side(spec: &Spec, align: usize) -> usize {
-    (spec.overlap + align).next_multiple_of(align)
+    (spec.overlap + align).min(spec.largest_side).next_multiple_of(align)
 }
 
 fn check_allowed(need: Bytes, host: Allowance, device: Allowance) -> Result<()> {

@@ -26,7 +26,7 @@ const MODELS: [(&str, bool); 5] =
 const LDM_SR: &str = "ldm_sr_leading";
 const SD_INPAINT: &str = "sd_inpaint_1";
 
-const SIZES: [(usize, usize); 3] = [(60, 44), (200, 150), (320, 256)];
+const SIZES: [(usize, usize); 3] = [(60, 44), (96, 80), (144, 104)];
 const PARTICLES: [usize; 2] = [1, 10];
 
 fn main() -> ExitCode {
@@ -46,8 +46,7 @@ fn main() -> ExitCode {
                     .into_iter()
                     .chain([width, height, particles].map(|number| number.to_string()))
                     .chain([alpha, map].map(|there| there.to_string()));
-                let output =
-                    Command::new(std::env::current_exe().unwrap()).arg("row").args(row).output().unwrap();
+                let output = Command::new(std::env::current_exe().unwrap()).arg("row").args(row).output().unwrap();
                 assert!(output.status.success(), "{model}: {}", String::from_utf8_lossy(&output.stderr));
                 let text = String::from_utf8(output.stdout).unwrap();
                 let numbers: Vec<f64> = text.split_whitespace().map(|number| number.parse().unwrap()).collect();
@@ -85,17 +84,13 @@ fn row(arguments: &[String]) {
     let picture =
         Picture { width, height, values: (0..3 * pixels).map(|index| (index % 251) as f32 / 250.0).collect() };
     let alpha = alpha.then(|| (0..pixels).map(|index| f32::from(index % width > 3)).collect::<Vec<_>>());
-    let mask = mask.then(|| (0..pixels).map(|index| f32::from(index % width > 3 && index % width < 40)).collect::<Vec<_>>());
-    let request = Request {
-        width,
-        height,
-        alpha: alpha.is_some(),
-        mask: mask.is_some(),
-        confidence: map,
-        output_bytes: 0,
-    };
+    let mask =
+        mask.then(|| (0..pixels).map(|index| f32::from(index % width > 3 && index % width < 40)).collect::<Vec<_>>());
+    let request =
+        Request { width, height, alpha: alpha.is_some(), mask: mask.is_some(), confidence: map, output_bytes: 0 };
     let assumed = Request::of_size(width, height, mask.is_some());
-    let assumed = Plan::new(&*backbone, &settings, assumed, (width, height), memory::free(Device::Cpu)).unwrap().process;
+    let assumed =
+        Plan::new(&*backbone, &settings, assumed, (width, height), memory::free(Device::Cpu)).unwrap().process;
     memory::give_back();
     let prepared = Prepared::new(&*backbone, &settings, request, &mut |_| Ok(())).unwrap();
     let planned = prepared.plan().process;
@@ -110,7 +105,7 @@ fn row(arguments: &[String]) {
 fn settings(particles: &str) -> Resolved {
     let mut settings = Settings::default();
     // All steps are steered, so that what steering takes is seen.
-    for (name, value) in [("particles", particles), ("steps", "2"), ("from", "1"), ("memory", "4GiB")] {
+    for (name, value) in [("particles", particles), ("steps", "1"), ("from", "1"), ("memory", "4GiB")] {
         settings.set(name, value).unwrap();
     }
     settings.resolve().unwrap()

@@ -327,8 +327,7 @@ impl kds_job {
         let request = Request::of_size(width, height, self.loaded.task == Task::Inpainting);
         threads::use_threads(self.loaded.threads);
         let free = memory::free(backbone.spec().device);
-        let plan =
-            self.loaded.log.within(|| Plan::new(backbone, &settings, request, (width, height), free))?;
+        let plan = self.loaded.log.within(|| Plan::new(backbone, &settings, request, (width, height), free))?;
         let tile = plan.tiles.first();
         Ok(kds_estimate {
             struct_size: size_of::<kds_estimate>() as u32,

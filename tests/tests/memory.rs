@@ -74,12 +74,8 @@ fn a_photograph_of_3_megapixels_stays_within_its_budget() {
     let folder = tempfile::tempdir().unwrap();
     let budget = 1024 * MIB;
     // The result alone has 150 million values, and the largest tiles do not fit.
-    let ended = restore(
-        folder.path(),
-        &picture(2048, 1536),
-        &["--particles", "1", "--steps", "1", "--memory", "1GiB"],
-        |_| {},
-    );
+    let ended =
+        restore(folder.path(), &picture(2048, 1536), &["--particles", "1", "--steps", "1", "--memory", "1GiB"], |_| {});
     assert!(ended.status.success(), "{}", ended.messages);
     let [takes, in_all] = told(&ended.messages);
     println!("peak {} MiB, told {} MiB", ended.peak / MIB, in_all / MIB);
@@ -122,7 +118,12 @@ fn limits_of_the_address_space_are_errors() {
         // Neither a signal nor a panic of ours.
         let code = ended.status.code();
         println!("{limit} MiB: {:?} {}", ended.status, ended.messages.lines().last().unwrap_or_default());
-        assert!(code == Some(0) || code.is_some_and(|code| code < 128 && code != 101), "{limit} MiB: {:?}\n{}", ended.status, ended.messages);
+        assert!(
+            code == Some(0) || code.is_some_and(|code| code < 128 && code != 101),
+            "{limit} MiB: {:?}\n{}",
+            ended.status,
+            ended.messages
+        );
     }
     let ended = run(4096 * MIB);
     assert!(ended.status.success(), "{}", ended.messages);

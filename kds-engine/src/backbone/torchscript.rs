@@ -7,8 +7,8 @@ use tch::{CModule, Device, IValue, Kind, Tensor};
 
 use super::told::checked;
 use super::{Backbone, Condition, Prompt, Shared, Spec};
-use crate::nn::Loading;
 use crate::footprint::Footprints;
+use crate::nn::Loading;
 use crate::schedule::SchedulerConfig;
 use crate::{Error, Result};
 

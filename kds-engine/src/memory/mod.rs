@@ -134,6 +134,22 @@ pub fn give_back() {
     }
 }
 
+/// Lets the allocator of this process give blocks of some MiB back as soon as they are freed. Left alone, glibc soon keeps
+/// blocks of up to 32 MiB for later, and feature maps of many sizes leave so many holes that a run takes twice what its
+/// tensors hold.
+pub fn keep_no_large_blocks() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    {
+        const LARGE: libc::c_int = 4 << 20;
+        static ONCE: std::sync::Once = std::sync::Once::new();
+        // SAFETY: any thread may call it at any time.
+        ONCE.call_once(|| unsafe {
+            libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
+            libc::mallopt(libc::M_TRIM_THRESHOLD, LARGE);
+        });
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

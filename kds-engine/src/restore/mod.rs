@@ -159,7 +159,9 @@ impl<'a> Prepared<'a> {
         let _guard = tch::no_grad_guard();
         let Request { width, height, confidence, .. } = self.request;
         if (source.picture.width, source.picture.height) != (width, height) {
-            return Err(Error::Image(format!("the image is not of the {width} x {height} pixels that were planned for")));
+            return Err(Error::Image(format!(
+                "the image is not of the {width} x {height} pixels that were planned for"
+            )));
         }
         let known = Known::new(source)?;
         match source.mask {
@@ -207,12 +209,7 @@ impl<'a> Prepared<'a> {
         Ok(result)
     }
 
-    fn sample(
-        &self,
-        plan: &Plan,
-        known: &Known,
-        progress: &mut dyn FnMut(Progress) -> Result<()>,
-    ) -> Result<Restored> {
+    fn sample(&self, plan: &Plan, known: &Known, progress: &mut dyn FnMut(Progress) -> Result<()>) -> Result<Restored> {
         let start = std::time::Instant::now();
         tracing::info!(
             "{} tiles of {} pixels, one particle for {}, {} of {} particles at once; takes {} MiB{}, {} MiB in all",
@@ -228,8 +225,7 @@ impl<'a> Prepared<'a> {
             },
             plan.process >> 20
         );
-        let restored =
-            tiles::restore(self.backbone, self.settings, plan, known, self.request.confidence, progress)?;
+        let restored = tiles::restore(self.backbone, self.settings, plan, known, self.request.confidence, progress)?;
         let (from, to) = ((known.width, known.height), (plan.output_width, plan.output_height));
         tracing::info!("restored {from:?} to {to:?} pixels in {:.1} s", start.elapsed().as_secs_f64());
         Ok(restored)
