@@ -89,7 +89,11 @@ impl Footprint {
     fn measure(backbone: &dyn Backbone, prompt: &Prompt) -> Result<Self> {
         let spec = backbone.spec();
         let mut points: [Vec<(usize, u64)>; 4] = Default::default();
-        for side in sides(spec) {
+        let sides = sides(spec);
+        // What the model keeps of an earlier prompt is let go before anything is counted.
+        let [image, hole, _] = inputs(spec, sides[0])?;
+        let _ = backbone.condition(&image, spec.fills_holes.then_some(&hole), prompt)?;
+        for side in sides {
             let taken = measure_tile(backbone, prompt, side)?;
             points.iter_mut().zip(taken).for_each(|(points, bytes)| points.push((side * side, bytes)));
         }
@@ -106,14 +110,19 @@ fn sides(spec: &Spec) -> Vec<usize> {
     if 2 * side <= spec.largest_side.max(64) { vec![side, 2 * side] } else { vec![side] }
 }
 
-/// Bytes of each stage for one tile.
-fn measure_tile(backbone: &dyn Backbone, prompt: &Prompt, side: usize) -> Result<[u64; 4]> {
-    let spec = backbone.spec();
+/// A picture, its hole and latents, all 0.
+fn inputs(spec: &Spec, side: usize) -> Result<[Tensor; 3]> {
     let zeros = |channels: usize, side: usize| {
         Tensor::f_zeros([1, channels as i64, side as i64, side as i64], (Kind::Float, spec.device))
     };
-    let (image, latents) = (zeros(3, side)?, zeros(spec.latent_channels, side / spec.downscale)?);
-    let hole = spec.fills_holes.then(|| zeros(1, side)).transpose()?;
+    Ok([zeros(3, side)?, zeros(1, side)?, zeros(spec.latent_channels, side / spec.downscale)?])
+}
+
+/// Bytes of each stage for one tile.
+fn measure_tile(backbone: &dyn Backbone, prompt: &Prompt, side: usize) -> Result<[u64; 4]> {
+    let spec = backbone.spec();
+    let [image, hole, latents] = inputs(spec, side)?;
+    let hole = spec.fills_holes.then_some(hole);
     let (condition, conditioning) = measured(spec.device, || backbone.condition(&image, hole.as_ref(), prompt))?;
     let timestep = (spec.schedule.train_timesteps().max(1) - 1) as f64;
     let (_, predicting) = measured(spec.device, || backbone.predict(&latents, timestep, &condition))?;
