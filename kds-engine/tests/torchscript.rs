@@ -78,8 +78,9 @@ fn a_method_that_goes_wrong_ends_the_run() {
     };
     let table = [
         ("raises", "the predictor is out of order"),
-        ("other_shape", "predict: gave a tensor of [2, 1, 5, 7], not [2, 3, 5, 7]"),
-        ("small_picture", "decode: gave a tensor of [1, 3, 5, 6], not [1, 3, 5, 7]"),
+        // Found where the model's memory is measured, on a small tile.
+        ("other_shape", "predict: gave a tensor of [1, 1, 32, 32], not [1, 3, 32, 32]"),
+        ("small_picture", "decode: gave a tensor of [1, 3, 32, "),
         ("no_numbers", "not finite"),
     ];
     for (name, expected) in table {
