@@ -230,8 +230,7 @@ fn whiten(mut matrix: Vec<f64>, vector: &[f64]) -> Option<Vec<f64>> {
             let sum: f64 = (0..j).map(|k| matrix[i * n + k] * matrix[j * n + k]).sum();
             let rest = matrix[i * n + j] - sum;
             if i == j {
-                // Also false for NaN.
-                if !(rest > 0.0) {
+                if rest.is_nan() || rest <= 0.0 {
                     return None;
                 }
                 matrix[i * n + i] = rest.sqrt();
