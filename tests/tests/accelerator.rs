@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use image::{GrayImage, RgbImage};
-use kds_engine::backbone::{Backbone, ModelFiles, Prompt, Residual, TorchScript};
+use kds_engine::backbone::{Backbone, ModelFiles, Prompt, Residual};
 use kds_engine::device::{self, Fault};
 use kds_engine::nn::Loading;
 use kds_host::{Context, ContextOptions, Library, Status};
@@ -100,7 +100,6 @@ fn models_from_files_agree_with_the_cpu() {
             vec![
                 Box::new(Residual::load(&folder("residual_x4"), loading).unwrap()),
                 Box::new(Residual::load(&folder("residual_x1"), loading).unwrap()),
-                Box::new(TorchScript::load(&golden.join("torchscript.pt"), loading).unwrap()),
             ]
         };
         let picture = Tensor::arange(3 * 32 * 48, (Kind::Float, Device::Cpu)).f_mul_scalar(0.1).unwrap().cos();
