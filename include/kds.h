@@ -500,7 +500,10 @@ int32_t kds_job_set(struct kds_job *job,
 /// Threads: any number at once.
 ///
 /// Requires: `job` is a live job, `key` is NUL-terminated, `value` may be written, `error` is NULL or may be written.
-int32_t kds_job_get(const struct kds_job *job, const char *key, const char **value, struct kds_error **error);
+int32_t kds_job_get(const struct kds_job *job,
+                    const char *key,
+                    const char **value,
+                    struct kds_error **error);
 
 /// The size that the result for an image of this size will have, with the parameters set so far.
 ///
@@ -563,12 +566,13 @@ int32_t kds_job_run(struct kds_job *job,
 /// Requires: `job` is NULL or a live job.
 void kds_job_cancel(const struct kds_job *job);
 
-/// Loads a model, which takes about as long as reading its files. `device` is "auto", "cpu", "cuda" or "cuda:K", `dtype`
+/// Loads a model, which takes about as long as reading its files. Files that its registry entry names a SHA-256 of are
+/// compared before anything of them is used. `device` is "auto", "cpu", "cuda" or "cuda:K", `dtype`
 /// is "auto", "f32", "bf16" or "f16"; NULL is what the model's registry entry says, else "auto".
 ///
 /// Ownership: the model is yours; free it with `kds_model_free`.
-/// Errors: `KDS_NOT_FOUND` for an unknown id, `KDS_INVALID_MODEL` for files that cannot be used,
-/// `KDS_DEVICE_UNAVAILABLE`, `KDS_OUT_OF_MEMORY`, `KDS_INVALID_ARGUMENT`.
+/// Errors: `KDS_NOT_FOUND` for an unknown id, `KDS_INVALID_MODEL` for files that cannot be used or have another SHA-256,
+/// `KDS_INVALID_REGISTRY` for a model that is code and whose registry does not allow it, `KDS_DEVICE_UNAVAILABLE`, `KDS_OUT_OF_MEMORY`, `KDS_INVALID_ARGUMENT`.
 /// Threads: any number at once.
 ///
 /// Requires: `context` is a live context, the strings are NUL-terminated, `out` may be written, `error` is NULL or may be written.
@@ -579,8 +583,9 @@ int32_t kds_model_open(const struct kds_context *context,
                        struct kds_model **out,
                        struct kds_error **error);
 
-/// Compares the files of a model with what its architecture needs, without loading them: whether they are there, and
-/// name, shape and number format of every tensor. The error's message tells all that is wrong. Since 1.1.
+/// Compares the files of a model with the SHA-256 that its registry entry names, then with what its architecture needs,
+/// without loading them: whether they are there, and name, shape and number format of every tensor. A model that is code
+/// (TorchScript, a library) is asked by running it. The error's message tells all that is wrong. Since 1.1.
 ///
 /// Errors: as `kds_model_open`, but for devices.
 /// Threads: any number at once.

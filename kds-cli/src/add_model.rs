@@ -1,6 +1,7 @@
 //! `kds models add`: a model as diffusers saves it, in a folder or of the hub, becomes an entry of the user's registry.
 
 use std::{
+    collections::BTreeMap,
     env,
     fs::{self, Permissions},
     io::Write,
@@ -28,11 +29,15 @@ fn name(source: &Source) -> anyhow::Result<PathBuf> {
     }
 }
 
-/// The folder that the model's files are in, downloaded before where they have to be.
-fn folder(source: &Source) -> anyhow::Result<PathBuf> {
+/// The folder that the model's files are in, downloaded before where they have to be, and the SHA-256 of those whose
+/// origin is known.
+fn folder(source: &Source) -> anyhow::Result<(PathBuf, BTreeMap<String, String>)> {
     match source {
-        Source::Folder(folder) => whole_path(folder),
-        Source::Hub(address) => whole_path(&hub::fetch(address)?),
+        Source::Folder(folder) => Ok((whole_path(folder)?, BTreeMap::new())),
+        Source::Hub(address) => {
+            let fetched = hub::fetch(address)?;
+            Ok((whole_path(&fetched.folder)?, fetched.sums))
+        }
     }
 }
 
@@ -62,7 +67,8 @@ pub fn add(
     if context.models()?.iter().any(|model| model.id == id) {
         bail!("there is a model '{id}' already; name another id by --id");
     }
-    let entry = entry(&folder(source)?, &id)?;
+    let (folder, sums) = folder(source)?;
+    let entry = entry(&folder, &id, &sums)?;
     let mut trial = tempfile::Builder::new().suffix(".toml").tempfile()?;
     trial.write_all(entry.as_bytes())?;
     let mut trial_options = options.library.context_options(output::say);
@@ -105,7 +111,7 @@ fn id_of(folder: &Path) -> String {
 const PAPER: &str = "preset = \"paper\"\nspacing = \"leading\"\n";
 
 /// The registry entry of a model in diffusers' layout.
-fn entry(folder: &Path, id: &str) -> anyhow::Result<String> {
+fn entry(folder: &Path, id: &str, sums: &BTreeMap<String, String>) -> anyhow::Result<String> {
     let pipeline = Pipeline::of(folder)?;
     let (task, scale, defaults) = match pipeline.backbone {
         Backbone::LdmSr => {
@@ -123,10 +129,15 @@ fn entry(folder: &Path, id: &str) -> anyhow::Result<String> {
     let path = folder.to_str().with_context(|| format!("{} is not UTF-8; rename it", folder.display()))?;
     let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
     let (id, path) = (quoted(id), quoted(path));
-    Ok(format!(
+    let mut text = format!(
         "[[model]]\nid = {id}\ntitle = {id}\ntask = \"{task}\"\nscale = {scale}\nbackbone = \"{backbone}\"\n\
          path = {path}\n[model.defaults]\n{defaults}"
-    ))
+    );
+    if !sums.is_empty() {
+        text += "[model.sha256]\n";
+        text.extend(sums.iter().map(|(name, sum)| format!("{} = \"{sum}\"\n", quoted(name))));
+    }
+    Ok(text)
 }
 
 #[cfg(test)]
@@ -148,16 +159,25 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         };
-        assert!(entry(folder.path(), "x").unwrap_err().to_string().contains("model_index.json"));
+        assert!(entry(folder.path(), "x", &BTreeMap::new()).unwrap_err().to_string().contains("model_index.json"));
         write("model_index.json", r#"{"_class_name": "LDMSuperResolutionPipeline"}"#);
         write("vqvae/config.json", r#"{"block_out_channels": [128, 256, 512]}"#);
-        let text = entry(folder.path(), "x").unwrap();
+        let text = entry(folder.path(), "x", &BTreeMap::new()).unwrap();
         let parsed: toml::Table = toml::from_str(&text).unwrap();
         let model = &parsed["model"][0];
         assert_eq!((model["scale"].as_integer(), model["backbone"].as_str()), (Some(4), Some("ldm-sr")));
         assert_eq!(model["path"].as_str(), folder.path().to_str());
         assert_eq!(model["defaults"]["preset"].as_str(), Some("paper"));
+        assert!(model.get("sha256").is_none());
+        let sums = BTreeMap::from([("unet/a.bin".to_owned(), "0".repeat(64))]);
+        let parsed: toml::Table = toml::from_str(&entry(folder.path(), "x", &sums).unwrap()).unwrap();
+        assert_eq!(parsed["model"][0]["sha256"]["unet/a.bin"].as_str(), Some(&*"0".repeat(64)));
         write("model_index.json", r#"{"_class_name": "FluxPipeline"}"#);
-        assert!(entry(folder.path(), "x").unwrap_err().to_string().contains("no backbone for 'FluxPipeline'"));
+        assert!(
+            entry(folder.path(), "x", &BTreeMap::new())
+                .unwrap_err()
+                .to_string()
+                .contains("no backbone for 'FluxPipeline'")
+        );
     }
 }

@@ -23,6 +23,7 @@ pub mod settings;
 pub mod steering;
 pub mod threads;
 pub mod tiling;
+pub mod trust;
 mod values;
 
 pub use error::{Error, Result};

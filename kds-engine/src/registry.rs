@@ -1,14 +1,16 @@
 //! The list of models: built-in, then registry files, a later entry replacing an earlier one of the same id.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
-use kds_parameters::plain;
 use serde::Deserialize;
 use tch::{Device, Kind};
 
-use crate::backbone::{Backbone, BuiltInFile, LdmSr, ModelFiles, Plugin, Residual, SCALES, SdInpaint, TorchScript};
+use crate::backbone::{
+    Backbone, BuiltInFile, LdmSr, Memory, ModelFiles, Plugin, Residual, SCALES, SdInpaint, TorchScript,
+};
 use crate::nn::Loading;
+use crate::trust::{Sums, Trust};
 use crate::{Error, Result, device};
 
 /// The models that can be opened.
@@ -34,8 +36,8 @@ pub struct ModelEntry {
     pub files: ModelFiles,
     /// Its own defaults of job parameters, as text.
     pub defaults: BTreeMap<String, String>,
-    /// SHA-256 that files of the model must have, by their names in its folder.
-    pub sha256: BTreeMap<String, String>,
+    /// What its registry vouches for.
+    pub trust: Trust,
 }
 
 /// What a model does.
@@ -79,6 +81,11 @@ pub enum BackboneKind {
 }
 
 impl BackboneKind {
+    /// Whether a model is one file, and code, which runs with the rights of the process.
+    pub fn is_code(self) -> bool {
+        matches!(self, Self::TorchScript | Self::Plugin)
+    }
+
     /// The word used in registries.
     pub fn name(self) -> &'static str {
         match self {
@@ -124,7 +131,7 @@ impl Registry {
     /// The built-in models only.
     pub fn built_in() -> Result<Self> {
         let mut registry = Self { models: Vec::new() };
-        registry.add(BUILT_IN, Path::new("(built-in)"), |path| {
+        registry.add(BUILT_IN, Path::new("(built-in)"), true, |path| {
             let name = path.strip_prefix("builtin:")?;
             BUILT_IN_FILES.iter().find(|(id, _)| *id == name).map(|(_, files)| ModelFiles::BuiltIn(files))
         })?;
@@ -145,7 +152,7 @@ impl Registry {
             files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
             files.sort();
             for file in std::iter::once(folder.join("registry.toml")).filter(|file| file.exists()).chain(files) {
-                registry.add_file(&file)?;
+                registry.add_file_of(&file, true)?;
             }
         }
         if let Some(file) = std::env::var_os("KDS_REGISTRY") {
@@ -154,8 +161,13 @@ impl Registry {
         Ok(registry)
     }
 
-    /// Adds the models of a registry file. On an error nothing is added.
+    /// Adds the models of a registry file that is not the user's own: those that are code must say `allow_code = true`. On
+    /// an error nothing is added.
     pub fn add_file(&mut self, path: &Path) -> Result<()> {
+        self.add_file_of(path, false)
+    }
+
+    fn add_file_of(&mut self, path: &Path, own: bool) -> Result<()> {
         let wrong = |error: std::io::Error| Error::Registry {
             path: path.to_owned(),
             reason: format!("cannot be read: {error}"),
@@ -168,7 +180,7 @@ impl Registry {
         }
         let text = std::fs::read_to_string(path).map_err(wrong)?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        self.add(&text, path, |model| {
+        self.add(&text, path, own, |model| {
             let home =
                 model.strip_prefix("~/").and_then(|rest| Some(PathBuf::from(std::env::var_os("HOME")?).join(rest)));
             Some(ModelFiles::Folder(home.unwrap_or_else(|| folder.join(model))))
@@ -188,7 +200,7 @@ impl Registry {
         })
     }
 
-    fn add(&mut self, text: &str, path: &Path, files: impl Fn(&str) -> Option<ModelFiles>) -> Result<()> {
+    fn add(&mut self, text: &str, path: &Path, own: bool, files: impl Fn(&str) -> Option<ModelFiles>) -> Result<()> {
         let wrong = |reason: String| Error::Registry { path: path.to_owned(), reason };
         // toml's own message quotes the line and points into it; a caller wants one line.
         let document: Document = toml::from_str(text).map_err(|error: toml::de::Error| {
@@ -221,15 +233,7 @@ impl Registry {
                 kds_parameters::find(name).and_then(|p| p.check(&text)).map_err(|error| wrong(error.to_string()))?;
                 defaults.insert(name.clone(), text.trim().to_owned());
             }
-            for (name, digits) in &model.sha256 {
-                let inside = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
-                if !inside || name.is_empty() || name.contains(char::is_control) {
-                    return Err(wrong(format!("sha256: '{}' is no file in the model's folder", plain(name))));
-                }
-                if digits.len() != 64 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
-                    return Err(wrong(format!("sha256 of '{name}' must be 64 hexadecimal digits")));
-                }
-            }
+            let trust = Trust::new(path, own, model.allow_code, model.sha256, model.backbone).map_err(&wrong)?;
             let files = files(&model.path).ok_or_else(|| wrong(format!("there are no files '{}'", model.path)))?;
             added.push(ModelEntry {
                 id: model.id,
@@ -239,7 +243,7 @@ impl Registry {
                 backbone: model.backbone,
                 files,
                 defaults,
-                sha256: model.sha256,
+                trust,
             });
         }
         tracing::debug!("registry {}: {} models", path.display(), added.len());
@@ -254,9 +258,10 @@ impl Registry {
 }
 
 impl ModelEntry {
-    /// Loads the model.
+    /// Loads the model, once its files have proven to be those that its registry entry names.
     pub fn load(&self, device: Device, kind: Kind) -> Result<Box<dyn Backbone>> {
         device::prepare();
+        self.trust.verify(&self.id, self.backbone, &self.files, Memory::Used)?;
         self.open(Loading::new(device, kind))
     }
 
@@ -273,19 +278,12 @@ impl ModelEntry {
         self.load(choice.device, device::parse_kind(dtype, choice.device)?)
     }
 
-    /// Compares its files with the architecture: that they are there, and name, shape and number format of every tensor;
-    /// then with the sums that its registry entry names. Loads and computes nothing; the error tells all that is wrong with
-    /// the weights.
+    /// Compares its files with the sums that its registry entry names; then with the architecture: that they are there, and
+    /// name, shape and number format of every tensor. Loads and computes nothing, but a model that is code can only be asked
+    /// by running it. The error tells all that is wrong with the weights.
     pub fn check(&self) -> Result<()> {
-        self.open(Loading::check())?;
-        for (name, expected) in &self.sha256 {
-            let found = self.files.sha256(name)?;
-            if !found.eq_ignore_ascii_case(expected) {
-                let reason = format!("its sha256 is {found}, the registry says {expected}; fetch it again");
-                return Err(Error::Model { path: self.files.path(name), reason });
-            }
-        }
-        Ok(())
+        self.trust.verify(&self.id, self.backbone, &self.files, Memory::Unused)?;
+        self.open(Loading::check()).map(drop)
     }
 
     fn open(&self, loading: Loading) -> Result<Box<dyn Backbone>> {
@@ -345,7 +343,9 @@ struct ModelText {
     backbone: BackboneKind,
     path: String,
     #[serde(default)]
-    sha256: BTreeMap<String, String>,
+    allow_code: bool,
+    #[serde(default)]
+    sha256: Sums,
     #[serde(default)]
     defaults: BTreeMap<String, toml::Value>,
 }
@@ -430,20 +430,6 @@ bandwidth = "auto*2"
         let registry = read(&text).unwrap();
         let message = registry.find("mine").unwrap().load(Device::Cpu, Kind::Float).err().unwrap().to_string();
         assert!(message.contains("fills no holes"), "{message}");
-    }
-
-    #[test]
-    fn a_check_compares_sums() {
-        let mut model = Registry::built_in().unwrap().find("kds-photo-x4").unwrap().clone();
-        let name = "model_index.json";
-        let sum = model.files.sha256(name).unwrap();
-        model.sha256.insert(name.to_owned(), sum.to_uppercase());
-        model.check().unwrap();
-        model.sha256.insert(name.to_owned(), "0".repeat(64));
-        let message = model.check().unwrap_err().to_string();
-        assert!(message.contains(&sum) && message.contains(name) && message.contains("fetch it again"), "{message}");
-        model.sha256 = BTreeMap::from([("unet/odd.bin".to_owned(), "0".repeat(64))]);
-        assert!(model.check().unwrap_err().to_string().contains("unet/odd.bin"));
     }
 
     #[test]

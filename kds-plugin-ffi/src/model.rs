@@ -55,12 +55,13 @@ impl Loaded {
     }
 }
 
-/// Loads a model, which takes about as long as reading its files. `device` is "auto", "cpu", "cuda" or "cuda:K", `dtype`
+/// Loads a model, which takes about as long as reading its files. Files that its registry entry names a SHA-256 of are
+/// compared before anything of them is used. `device` is "auto", "cpu", "cuda" or "cuda:K", `dtype`
 /// is "auto", "f32", "bf16" or "f16"; NULL is what the model's registry entry says, else "auto".
 ///
 /// Ownership: the model is yours; free it with `kds_model_free`.
-/// Errors: `KDS_NOT_FOUND` for an unknown id, `KDS_INVALID_MODEL` for files that cannot be used,
-/// `KDS_DEVICE_UNAVAILABLE`, `KDS_OUT_OF_MEMORY`, `KDS_INVALID_ARGUMENT`.
+/// Errors: `KDS_NOT_FOUND` for an unknown id, `KDS_INVALID_MODEL` for files that cannot be used or have another SHA-256,
+/// `KDS_INVALID_REGISTRY` for a model that is code and whose registry does not allow it, `KDS_DEVICE_UNAVAILABLE`, `KDS_OUT_OF_MEMORY`, `KDS_INVALID_ARGUMENT`.
 /// Threads: any number at once.
 ///
 /// # Safety
@@ -89,8 +90,9 @@ pub unsafe extern "C" fn kds_model_open(
     }
 }
 
-/// Compares the files of a model with what its architecture needs, without loading them: whether they are there, and
-/// name, shape and number format of every tensor. The error's message tells all that is wrong. Since 1.1.
+/// Compares the files of a model with the SHA-256 that its registry entry names, then with what its architecture needs,
+/// without loading them: whether they are there, and name, shape and number format of every tensor. A model that is code
+/// (TorchScript, a library) is asked by running it. The error's message tells all that is wrong. Since 1.1.
 ///
 /// Errors: as `kds_model_open`, but for devices.
 /// Threads: any number at once.

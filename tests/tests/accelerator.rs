@@ -167,7 +167,7 @@ fn auto_leaves_a_third_party_backbone_on_the_cpu() {
         let library = library.display();
         let text = format!(
             "[[model]]\nid = \"mixture\"\ntitle = \"Mixture\"\ntask = \"restoration\"\nscale = 1\nbackbone = \"plugin\"\n\
-             path = \"{library}\"\n"
+             path = \"{library}\"\nallow_code = true\n"
         );
         std::fs::write(&registry, text).unwrap();
         let options = ContextOptions { registry: Some(registry), ..ContextOptions::default() };

@@ -22,7 +22,7 @@ fn open(path: &Path) -> Result<Model, Error> {
     let file = tempfile::NamedTempFile::new().unwrap();
     let entry = format!(
         "[[model]]\nid = \"other\"\ntitle = \"Somebody's\"\ntask = \"restoration\"\nscale = 1\nbackbone = \"plugin\"\n\
-         path = \"{}\"\n",
+         path = \"{}\"\nallow_code = true\n",
         path.display()
     );
     std::fs::write(file.path(), entry).unwrap();

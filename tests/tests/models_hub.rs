@@ -152,6 +152,20 @@ fn a_model_is_downloaded_added_and_restores() {
     let (code, _, errors) = run(scene.kds(&[&words[..], &["--particles", "1", "--steps", "1"]].concat()));
     assert!(code == 0 && restored.exists(), "{errors}");
 
+    // The entry has the sums of all that was downloaded, and what has changed since is not loaded.
+    let entry: toml::Table =
+        toml::from_str(&std::fs::read_to_string(scene.registry().join("my-model.toml")).unwrap()).unwrap();
+    let sums = entry["model"][0]["sha256"].as_table().unwrap();
+    assert_eq!(sums.keys().map(String::as_str).collect::<BTreeSet<_>>(), BTreeSet::from(NEEDED));
+    let mut damaged = scene.files[WEIGHTS].clone();
+    *damaged.last_mut().unwrap() ^= 1;
+    std::fs::write(snapshot.join(WEIGHTS), damaged).unwrap();
+    let again = scene.folder.path().join("again.png");
+    let words = ["restore", picture.to_str().unwrap(), "-o", again.to_str().unwrap(), "--model", "my-model"];
+    let (code, _, errors) = run(scene.kds(&words));
+    let says = errors.contains(WEIGHTS) && errors.contains("the registry says") && errors.contains("fetch it again");
+    assert!(code == 1 && says && !again.exists(), "{code} {errors}");
+
     // A name that is taken is said before anything is downloaded.
     scene.hub.requests();
     let (code, _, errors) = run(scene.add());
@@ -229,6 +243,34 @@ fn damaged_content_is_refused_and_fetched_anew() {
     scene.assert_refused(scene.add(), "SHA-256");
     assert_eq!(run(scene.add()).0, 0);
     scene.assert_added();
+}
+
+#[test]
+fn a_damaged_small_file_is_refused_too() {
+    let scene = Scene::new();
+    scene.hub.set_fault(Fault::Damage("unet/config.json"));
+    scene.assert_refused(scene.add(), "unet/config.json came damaged: its sum in git");
+    assert!(scene.cached(|path| path.ends_with("unet/config.json")).is_empty());
+}
+
+#[test]
+fn a_file_for_which_there_is_no_room_is_not_begun() {
+    let scene = Scene::new();
+    scene.hub.set_fault(Fault::Huge("unet/config.json"));
+    scene.assert_refused(scene.add(), "free disk space");
+    assert_eq!(starts(&scene.hub.requests()), [0usize; 0]);
+    scene.hub.set_fault(Fault::None);
+    assert_eq!(run(scene.add()).0, 0);
+}
+
+#[test]
+fn a_token_is_not_sent_in_clear_to_other_machines() {
+    let scene = Scene::new();
+    let mut command = scene.add();
+    // Of a network for documentation, so that nobody could hear it.
+    command.env("HF_TOKEN", "secret").env("HF_ENDPOINT", "http://192.0.2.1:9");
+    let (code, _, errors) = run(command);
+    assert!(code == 1 && errors.contains("https://") && !errors.contains("secret"), "{errors}");
 }
 
 #[test]

@@ -46,7 +46,7 @@ fn an_exported_file_is_a_model() {
     let exported = concat!(env!("CARGO_MANIFEST_DIR"), "/golden/torchscript.pt");
     let entry = format!(
         "[[model]]\nid = \"exported\"\ntitle = \"Exported\"\ntask = \"super-resolution\"\nscale = 2\n\
-         backbone = \"torchscript\"\npath = \"{exported}\"\n[model.defaults]\nsteps = 2\nparticles = 3\n"
+         backbone = \"torchscript\"\npath = \"{exported}\"\nallow_code = true\n[model.defaults]\nsteps = 2\nparticles = 3\n"
     );
     std::fs::write(file.path(), entry).unwrap();
     let options = ContextOptions { registry: Some(file.path().to_owned()), ..Default::default() };

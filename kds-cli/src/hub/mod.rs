@@ -5,11 +5,12 @@
 
 mod address;
 mod bars;
+mod endpoint;
 mod failure;
 mod verify;
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     env, fs, io,
     path::{Path, PathBuf},
 };
@@ -25,11 +26,19 @@ use bars::Bars;
 
 use crate::pipeline::{INDEX, Pipeline};
 
-/// The folder with the files of a model that its backbone reads, downloaded where they are not in the cache.
+/// A model in the cache.
+pub struct Fetched {
+    /// The folder with its files.
+    pub folder: PathBuf,
+    /// SHA-256 of those that its backbone reads, by their names in the folder. They are what the hub says they are.
+    pub sums: BTreeMap<String, String>,
+}
+
+/// The files of a model that its backbone reads, downloaded where they are not in the cache.
 ///
 /// # Errors
 /// When the hub does not give them, or the cache does not hold them in offline mode.
-pub fn fetch(address: &HubAddress) -> anyhow::Result<PathBuf> {
+pub fn fetch(address: &HubAddress) -> anyhow::Result<Fetched> {
     // The crate has no other way to find the cache, and does not say so.
     if env::var_os("HF_HOME").is_none() && env::home_dir().is_none() {
         bail!("there is no home folder for downloads; let HF_HOME name a folder for them");
@@ -48,7 +57,7 @@ fn repository(address: &HubAddress, revision: &str) -> Repo {
 }
 
 /// The folder in the cache, when it holds all that is needed.
-fn cached(cache: &Cache, address: &HubAddress) -> anyhow::Result<PathBuf> {
+fn cached(cache: &Cache, address: &HubAddress) -> anyhow::Result<Fetched> {
     let missing = |name: &str| {
         anyhow!(
             "{address}: {name} is not in the cache {}, and HF_HUB_OFFLINE forbids to download it; unset it and run the \
@@ -61,8 +70,27 @@ fn cached(cache: &Cache, address: &HubAddress) -> anyhow::Result<PathBuf> {
     let commit = || Some(repository.pointer_path(&address.revision).join(INDEX)).filter(|path| path.is_file());
     let index = repository.get(INDEX).or_else(commit).ok_or_else(|| missing(INDEX))?;
     let folder = index.parent().unwrap_or(&index);
-    Pipeline::of(folder)?.files(|name| folder.join(name).is_file()).map_err(|name| missing(&name))?;
-    Ok(folder.to_owned())
+    let names = Pipeline::of(folder)?.files(|name| folder.join(name).is_file()).map_err(|name| missing(&name))?;
+    let mut sums = BTreeMap::new();
+    for name in names {
+        let unreadable = |error: io::Error| anyhow!("{address}: {name} in the cache cannot be read: {error}");
+        let path = folder.join(&name);
+        // The cache keeps a content under its tag.
+        let content = path.canonicalize().map_err(unreadable)?;
+        let tag = content.file_name().unwrap_or_default().to_string_lossy();
+        if content != path
+            && let Some(difference) = content
+                .metadata()
+                .and_then(|data| verify::difference(&content, data.len(), &tag))
+                .map_err(unreadable)?
+        {
+            bail!(
+                "{address}: {name} in the cache is damaged: {difference}; unset HF_HUB_OFFLINE and run the command again"
+            );
+        }
+        sums.insert(name.clone(), verify::sha256(&path).map_err(unreadable)?);
+    }
+    Ok(Fetched { folder: folder.to_owned(), sums })
 }
 
 /// A model on its way into the cache.
@@ -85,6 +113,12 @@ impl<'a> Download<'a> {
         let token = env::var("HF_TOKEN").ok().map(|token| token.trim().to_owned()).filter(|token| !token.is_empty());
         let token = token.or_else(|| cache.token());
         let with_token = token.is_some();
+        if let Some(endpoint) = env::var("HF_ENDPOINT").ok().filter(|named| with_token && endpoint::is_open(named)) {
+            bail!(
+                "{address}: HF_ENDPOINT is {endpoint}, where everybody on the way could read the token; let it begin with \
+                 https://, or put the token away (HF_TOKEN, and the file token in HF_HOME)"
+            );
+        }
         let failed = |error: ApiError| anyhow!("{address}: {}", failure::explain(&error, with_token));
 
         let mut builder = ApiBuilder::from_env().with_token(token).with_user_agent("kds", env!("CARGO_PKG_VERSION"));
@@ -109,7 +143,7 @@ impl<'a> Download<'a> {
     }
 
     /// The folder, when all is in it.
-    fn run(self) -> anyhow::Result<PathBuf> {
+    fn run(self) -> anyhow::Result<Fetched> {
         let address = self.address;
         if !self.listed.contains(INDEX) {
             bail!("{address} has no {INDEX}: it is no pipeline of diffusers; look for one that is");
@@ -120,21 +154,61 @@ impl<'a> Download<'a> {
             .with_context(|| address.to_string())?
             .files(|name| self.listed.contains(name))
             .map_err(|name| anyhow!("{address} has no {name}; another revision may have it, named after '@'"))?;
-        self.files(&needed)?;
+        let sums = self.files(&needed)?;
         // Only now, so that offline mode finds what was whole before as long as the new is not.
         self.named.create_ref(&self.commit).map_err(|error| self.failed(INDEX, &error.into()))?;
-        Ok(folder)
+        Ok(Fetched { folder, sums })
     }
 
     fn failed(&self, name: &str, error: &ApiError) -> anyhow::Error {
         anyhow!("{}: {name}: {}", self.address, failure::explain(error, self.with_token))
     }
 
-    fn files(&self, names: &[String]) -> anyhow::Result<()> {
+    /// Downloads these files; their SHA-256.
+    fn files(&self, names: &[String]) -> anyhow::Result<BTreeMap<String, String>> {
         let files = names.iter().map(|name| Ok((name, self.describe(name)?)));
         let files: Vec<(&String, Metadata)> = files.collect::<anyhow::Result<_>>()?;
+        self.check_disk_space(&files)?;
         let bars = Bars::new(files.iter().map(|(_, file)| file.size() as u64).sum());
-        files.iter().try_for_each(|(name, file)| self.file(name, file, &bars))
+        let mut sums = BTreeMap::new();
+        for (name, file) in &files {
+            self.file(name, file, &bars)?;
+            let sum = match file.etag() {
+                // Just compared.
+                etag if etag.len() == 64 => etag.to_lowercase(),
+                _ => verify::sha256(&self.named.pointer_path(&self.commit).join(name))
+                    .map_err(|error| self.failed(name, &error.into()))?,
+            };
+            sums.insert((*name).clone(), sum);
+        }
+        Ok(sums)
+    }
+
+    /// Asked before gigabytes are on their way.
+    fn check_disk_space(&self, files: &[(&String, Metadata)]) -> anyhow::Result<()> {
+        let length = |path: PathBuf| fs::metadata(path).map_or(0, |data| data.len());
+        let missing = files.iter().map(|(_, file)| {
+            let content = self.named.blob_path(file.etag());
+            let there = length(content.with_extension("part")).max(length(content));
+            (file.size() as u64).saturating_sub(there)
+        });
+        let missing = missing.fold(0, u64::saturating_add);
+        let content = self.named.blob_path("");
+        // The cache may be made only now. Where nobody can tell, the download itself will.
+        let Some(disk) = content.ancestors().find_map(|folder| rustix::fs::statvfs(folder).ok()) else { return Ok(()) };
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if missing > free {
+            let gigabytes = |bytes: u64| bytes as f64 / 1e9;
+            bail!(
+                "{}: {:.1} GB are to be fetched, and there are {:.1} GB of free disk space at {}; make room, or let HF_HOME \
+                 name a folder on another disk",
+                self.address,
+                gigabytes(missing),
+                gigabytes(free),
+                content.display()
+            );
+        }
+        Ok(())
     }
 
     /// Size and tag of a file.

@@ -5,6 +5,7 @@ mod ldm_sr;
 mod plugin;
 mod residual;
 mod sd_inpaint;
+mod sums;
 mod text_encoder;
 mod told;
 mod torchscript;
@@ -14,6 +15,7 @@ pub use ldm_sr::LdmSr;
 pub use plugin::Plugin;
 pub use residual::Residual;
 pub use sd_inpaint::SdInpaint;
+pub use sums::Memory;
 pub use text_encoder::{ClipTokenizer, TextEncoder};
 pub use torchscript::TorchScript;
 

@@ -6,6 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, mpsc};
 
+use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
 /// The repository that it serves.
@@ -23,6 +24,8 @@ pub enum Fault {
     Stall(&'static str),
     /// The content of this file has one other byte.
     Damage(&'static str),
+    /// This file is said to be larger than any disk.
+    Huge(&'static str),
 }
 
 /// A request for the content of a file or the description of the model.
@@ -124,7 +127,10 @@ fn answer(
     let Some((name, content)) = resolved.or(stored).and_then(|name| Some((name, files.get(name)?))) else {
         return respond(&mut stream, 404, "", b"");
     };
-    let sum: String = Sha256::digest(content).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sum = hexadecimal(&Sha256::digest(content));
+    // As `git hash-object` names a content.
+    let in_git =
+        hexadecimal(&Sha1::new_with_prefix(format!("blob {}\0", content.len())).chain_update(content).finalize());
     if resolved.is_some() && name.ends_with(".safetensors") {
         let more = format!(
             "Location: {endpoint}/stored/{name}\r\nX-Linked-ETag: \"{sum}\"\r\nETag: \"of the pointer\"\r\n\
@@ -139,11 +145,11 @@ fn answer(
         return respond(&mut stream, 416, "", b"");
     }
     let mut body = content[start..end].to_vec();
+    let is_huge = matches!(fault, Fault::Huge(huge) if huge == name);
+    let size = if is_huge { 1 << 60 } else { content.len() };
     let more = format!(
-        "Content-Range: bytes {start}-{}/{}\r\nETag: \"{}\"\r\nX-Repo-Commit: {commit}\r\n",
+        "Content-Range: bytes {start}-{}/{size}\r\nETag: \"{in_git}\"\r\nX-Repo-Commit: {commit}\r\n",
         end - 1,
-        content.len(),
-        &sum[..40]
     );
     let whole = end == content.len() && body.len() > 1;
     match fault {
@@ -162,6 +168,10 @@ fn answer(
         _ => (),
     }
     respond(&mut stream, 206, &more, &body)
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn respond(stream: &mut TcpStream, status: u16, more: &str, body: &[u8]) -> std::io::Result<()> {

@@ -95,6 +95,9 @@ fn check_disk_space(cache: &Path, recipe: &Recipe) -> Result<()> {
 /// Runs pip, and stops it when this process is asked to end.
 fn fetch(recipe: &Recipe, python: &Path, target: &Path, temporary: &Path) -> Result<()> {
     fs::create_dir(temporary).with_context(|| format!("cannot create {}", temporary.display()))?;
+    let requirements = temporary.join("requirements.txt");
+    fs::write(&requirements, recipe.requirements)
+        .with_context(|| format!("cannot write {}", requirements.display()))?;
     let interrupted = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         signal_hook::flag::register(signal, Arc::clone(&interrupted)).context("cannot watch for Ctrl-C")?;
@@ -103,7 +106,9 @@ fn fetch(recipe: &Recipe, python: &Path, target: &Path, temporary: &Path) -> Res
         .args(["-m", "pip", "install", "--no-compile", "--only-binary=:all:", "--disable-pip-version-check"])
         .arg("--target")
         .arg(target)
-        .args(&recipe.pip_arguments)
+        // The file names all that is needed, and the sum of every wheel.
+        .args(["--require-hashes", "--no-deps", "--requirement"])
+        .arg(&requirements)
         // pip unpacks here before it moves the files to the target: on the same disk, and removed with it.
         .env("TMPDIR", temporary)
         // Personal settings for installing into a Python do not suit a folder of our own: `--user` contradicts
@@ -132,8 +137,8 @@ fn fetch(recipe: &Recipe, python: &Path, target: &Path, temporary: &Path) -> Res
     if !status.success() {
         bail!(
             "pip could not fetch {} ({status}); its own message is above. Frequent reasons: no network, or a Python \
-             that the package is not made for (it needs 3.10 or newer, on Linux with x86-64 or ARM). Nothing is left \
-             behind: to try again, cargo xtask setup",
+             that the package is not made for (it needs 3.10 to 3.14, on Linux with x86-64 or ARM). What has another \
+             sum than this version of KDS knows is refused. Nothing is left behind: to try again, cargo xtask setup",
             recipe.title
         );
     }

@@ -28,16 +28,13 @@ impl Variant {
 
     /// What to fetch.
     pub fn recipe(self) -> Recipe {
-        let torch = format!("torch=={VERSION}");
         match self {
             // The package holds the whole of libtorch. Its CPU library is linked to two small libraries of the CUDA
             // toolkit all the same; the other dependencies serve GPUs and Python.
             Self::Cpu => Recipe {
                 name: format!("libtorch-{VERSION}-cpu"),
                 title: format!("libtorch {VERSION} for the CPU"),
-                pip_arguments: ["--no-deps", &torch, "nvidia-cuda-runtime==13.0.*", "nvidia-cuda-cupti==13.0.*"]
-                    .map(str::to_owned)
-                    .to_vec(),
+                requirements: include_str!("libtorch-cpu.txt"),
                 fetched: "0.55 GB",
                 unpacked: "1.2 GB",
                 disk_space: 2_500_000_000,
@@ -45,7 +42,7 @@ impl Variant {
             Self::Cuda => Recipe {
                 name: format!("libtorch-{VERSION}-cuda"),
                 title: format!("libtorch {VERSION} for NVIDIA GPUs and the CPU"),
-                pip_arguments: vec![torch],
+                requirements: include_str!("libtorch-cuda.txt"),
                 fetched: "2.7 GB",
                 unpacked: "4.5 GB",
                 disk_space: 10_500_000_000,
@@ -61,12 +58,37 @@ pub struct Recipe {
     pub name: String,
     /// What it is, for a person.
     pub title: String,
-    /// What `pip install` is asked for.
-    pub pip_arguments: Vec<String>,
+    /// What pip fetches, as a requirements file: every package by its version and the SHA-256 of its wheels.
+    pub requirements: &'static str,
     /// About how much is fetched, for a person.
     pub fetched: &'static str,
     /// About how much it takes in the end, for a person.
     pub unpacked: &'static str,
     /// Bytes that must be free: the packages as fetched, once more in pip's own cache, and unpacked.
     pub disk_space: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_package_is_pinned_by_version_and_sums() {
+        for variant in [Variant::Cpu, Variant::Cuda] {
+            let text = variant.recipe().requirements;
+            assert!(text.contains(&format!("torch=={VERSION} ")), "{variant:?}: renew the requirements");
+            let logical = text.replace("\\\n", " ");
+            let packages: Vec<&str> = logical.lines().filter(|line| !line.starts_with('#')).collect();
+            assert!(packages.len() >= 3, "{packages:?}");
+            for package in packages {
+                let (name, sums) = package.split_once("--hash=").unwrap_or_else(|| panic!("no sum: {package}"));
+                let version = name.split([';', ' ']).next().unwrap_or_default();
+                assert!(version.contains("==") && !version.contains('*'), "no version: {name}");
+                for sum in sums.split("--hash=") {
+                    let digits = sum.trim().strip_prefix("sha256:").unwrap();
+                    assert!(digits.len() == 64 && digits.bytes().all(|digit| digit.is_ascii_hexdigit()), "{digits}");
+                }
+            }
+        }
+    }
 }
