@@ -9,9 +9,10 @@ use crate::{
     interrupt::Cancelled,
     options::Restore,
     outputs::{self, Claim, Decision, Policy},
-    partial, picture,
+    partial,
     place::{folder_of, resolve},
     progress::Progress,
+    read,
     report::{Outcome, Report},
     restore::Session,
     shown,
@@ -102,7 +103,7 @@ impl Batch<'_> {
             return Ok(Outcome::Skipped(reason));
         }
         // A picture that cannot be read is found before the model is loaded, which takes longer.
-        let (picture, notes) = picture::read(&task.input)?;
+        let (picture, notes) = read::read(&task.input)?;
         notes.iter().for_each(|note| progress.say(note));
         warnings.extend(notes);
         interrupt::check()?;
@@ -145,7 +146,7 @@ mod tests {
     #[test]
     fn pictures_that_exist_are_skipped_and_broken_ones_fail_without_the_library() {
         let folder = tempfile::tempdir().unwrap();
-        let picture = Picture { image: testing::pictures(8, 8).swap_remove(2), profile: None, exif: None };
+        let picture = Picture::plain(testing::pictures(8, 8).swap_remove(2));
         save::save(&picture, &folder.path().join("done.png"), 92).unwrap();
         std::fs::write(folder.path().join("broken.png"), "no picture").unwrap();
         let task = |input: &str, output: &str| Task {

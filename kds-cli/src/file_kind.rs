@@ -15,13 +15,15 @@ pub enum FileKind {
     Jpeg,
     /// 8 bits, with alpha; written without loss.
     WebP,
-    /// 8 or 16 bits, with alpha.
+    /// 8 or 16 bits, or floating point, with alpha.
     Tiff,
+    /// Floating point, with alpha.
+    Exr,
 }
 
 impl FileKind {
     /// The endings of file names, in words.
-    pub const EXTENSIONS: &str = "png, jpg, jpeg, webp, tif or tiff";
+    pub const EXTENSIONS: &str = "png, jpg, jpeg, webp, tif, tiff or exr";
 
     /// The format that the file's name stands for.
     ///
@@ -34,6 +36,7 @@ impl FileKind {
             "jpg" | "jpeg" | "jpe" | "jfif" => Ok(Self::Jpeg),
             "webp" => Ok(Self::WebP),
             "tif" | "tiff" => Ok(Self::Tiff),
+            "exr" => Ok(Self::Exr),
             _ => Err(UsageError(format!(
                 "{}: '{extension}' is no format that can be written; end the name in {}",
                 shown::path(path),
@@ -43,11 +46,12 @@ impl FileKind {
     }
 
     /// The formats by name, for an option that chooses one, and another name for some.
-    pub const NAMES: [(&str, Option<&str>, Self); 4] = [
+    pub const NAMES: [(&str, Option<&str>, Self); 5] = [
         ("png", None, Self::Png),
         ("jpeg", Some("jpg"), Self::Jpeg),
         ("webp", None, Self::WebP),
         ("tiff", Some("tif"), Self::Tiff),
+        ("exr", None, Self::Exr),
     ];
 
     /// The format of this name.
@@ -63,14 +67,27 @@ impl FileKind {
             Self::Jpeg => "jpg",
             Self::WebP => "webp",
             Self::Tiff => "tif",
+            Self::Exr => "exr",
         }
     }
 
     /// The bit depth in which a picture of this depth is written: its own where the format has it.
     pub fn depth(self, depth: Depth) -> Depth {
         match (self, depth) {
+            (Self::Exr, _) | (Self::Tiff, Depth::F32) => Depth::F32,
             (Self::Jpeg | Self::WebP, _) | (_, Depth::U8) => Depth::U8,
             (Self::Png | Self::Tiff, Depth::U16 | Depth::F32) => Depth::U16,
+        }
+    }
+
+    /// What is lost of samples of this depth.
+    pub fn loss(self, depth: Depth) -> Option<&'static str> {
+        match (depth, self.depth(depth)) {
+            (Depth::U16, Depth::U8) => Some("16 bits are cut to the 8 of this format; write PNG or TIFF to keep them"),
+            (Depth::F32, Depth::U8 | Depth::U16) => {
+                Some("floating-point values are cut to the range from 0 to 1; write TIFF or OpenEXR to keep them")
+            }
+            _ => None,
         }
     }
 
@@ -82,7 +99,7 @@ impl FileKind {
         let (name, max) = match self {
             Self::Jpeg => ("JPEG", 65_535),
             Self::WebP => ("WebP", 16_384),
-            Self::Png | Self::Tiff => return Ok(()),
+            Self::Png | Self::Tiff | Self::Exr => return Ok(()),
         };
         if width.max(height) <= max {
             return Ok(());

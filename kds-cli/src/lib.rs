@@ -5,16 +5,18 @@
 mod add_model;
 mod batch;
 mod collisions;
+mod colour;
 mod compare;
 mod confidence;
 mod doctor;
 mod eval;
-mod exif;
 pub mod file_kind;
 mod hub;
 mod interrupt;
 mod load;
 mod mark;
+mod mask;
+pub mod metadata;
 mod model_source;
 mod models;
 mod naming;
@@ -27,6 +29,7 @@ mod pipeline;
 mod place;
 mod plan;
 mod progress;
+pub mod read;
 mod replace;
 mod report;
 mod restore;
@@ -36,10 +39,9 @@ mod table;
 mod task;
 #[cfg(test)]
 mod testing;
-mod tiff_file;
 mod usage;
 mod walk;
-mod webp_file;
+mod write;
 
 use std::{
     io::{IsTerminal, stdout},

@@ -33,6 +33,8 @@ pub fn load(path: &Path) -> anyhow::Result<Vec<u8>> {
             bail!("is a folder; name a picture file");
         } else if kind.is_fifo() {
             read_pipe(&mut File::open(path).map_err(explain)?)?
+        } else if kind.is_file() && metadata.len() > LONGEST {
+            bail!("is too large: {} MiB, and at most {} MiB are read", metadata.len() >> 20, LONGEST >> 20);
         } else if kind.is_file() {
             fs::read(path).map_err(explain)?
         } else {

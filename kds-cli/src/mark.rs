@@ -53,6 +53,11 @@ fn parse(bytes: &[u8]) -> Option<(Role, u64)> {
     (length.len() == DIGITS).then(|| length.parse().ok())?.map(|length| (role, length))
 }
 
+/// Whether a text is a mark. It says nothing of a picture that is made of this one.
+pub fn is_mark(text: &str) -> bool {
+    parse(text.as_bytes()).is_some()
+}
+
 /// The mark as it stands in a file of this format, and where in it the text begins.
 fn framed(kind: FileKind, role: Role, length: u64) -> (Vec<u8>, usize) {
     const PNG_KEYWORD: &[u8] = b"tEXtSoftware\0";
@@ -250,13 +255,13 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::{picture, picture::Picture, save, testing};
+    use crate::{picture::Picture, read, save, testing};
 
     fn written(name: &str) -> (tempfile::TempDir, std::path::PathBuf) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(name);
-        let image = testing::pictures(40, 30).swap_remove(2);
-        save::save(&Picture { image, profile: None, exif: None }, &path, 92).unwrap();
+        let picture = Picture::plain(testing::pictures(40, 30).swap_remove(2));
+        save::save(&picture, &path, 92).unwrap();
         (folder, path)
     }
 
@@ -266,7 +271,7 @@ mod tests {
             let (_folder, path) = written(name);
             assert_eq!(standing(&path, Role::Restored).unwrap(), Standing::Earlier, "{name}");
             assert_eq!(standing(&path, Role::Confidence).unwrap(), Standing::Foreign, "{name}");
-            assert_eq!(picture::read(&path).unwrap().0.image.width(), 40, "{name}");
+            assert_eq!(read::read(&path).unwrap().0.image.width(), 40, "{name}");
         }
     }
 

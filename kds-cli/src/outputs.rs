@@ -12,8 +12,8 @@ use anyhow::{Context, anyhow, bail};
 use crate::{
     mark::{self, Role, Standing},
     partial::Partial,
-    picture,
     place::{folder_of, resolve},
+    read,
     replace::{Snapshot, replace},
     shown,
     task::Task,
@@ -94,7 +94,7 @@ pub fn decide(task: &Task, policy: Policy) -> anyhow::Result<Decision> {
     // A restored picture that was edited since stands for itself; its maps cannot be made any more.
     let rest = places.iter().all(|place| place.role == Role::Restored || place.standing == Standing::Earlier);
     if policy.skip && foreign.role == Role::Restored && rest {
-        return match picture::read(&foreign.path) {
+        return match read::read(&foreign.path) {
             Ok(_) => Ok(Decision::Skip(format!(
                 "{name}: exists, and not as kds wrote it; skipped; give --overwrite to replace it"
             ))),
@@ -249,7 +249,7 @@ mod tests {
         }
 
         fn write(claimed: &mut Claimed, role: Role) {
-            let picture = Picture { image: testing::pictures(8, 8).swap_remove(2), profile: None, exif: None };
+            let picture = Picture::plain(testing::pictures(8, 8).swap_remove(2));
             claimed.write(role, |_, file| save::write(&picture, FileKind::Png, role, 92, file)).unwrap();
         }
 

@@ -310,7 +310,7 @@ mod tests {
     fn a_suffix_lets_outputs_lie_beside_the_pictures() {
         let folder = folder_with(&["a.png"]);
         let image = crate::testing::pictures(4, 4).swap_remove(2);
-        let picture = crate::picture::Picture { image, profile: None, exif: None };
+        let picture = crate::picture::Picture::plain(image);
         crate::save::save(&picture, &folder.path().join("a-new.png"), 92).unwrap();
         let mut options = restore_options();
         options.inputs = vec![folder.path().to_owned()];

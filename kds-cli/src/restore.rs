@@ -3,17 +3,19 @@
 use std::{fs::File, ops::ControlFlow, path::Path, time::Instant};
 
 use anyhow::bail;
-use kds_host::{Context, Depth, Format, Image, Library, Model, ModelInfo, Status};
+use kds_host::{Context, Image, Library, Model, ModelInfo, Status};
 
 use crate::{
+    colour::{self, ForModel},
     compare, confidence,
     file_kind::FileKind,
     interrupt,
     interrupt::Cancelled,
     mark::Role,
+    mask,
     options::Restore,
     outputs::Claimed,
-    picture::{self, Picture},
+    picture::Picture,
     place,
     progress::{PictureBar, Progress},
     save, shown,
@@ -72,9 +74,7 @@ impl<'a> Session<'a> {
         };
         let (restored, map) = self.compute(task, input, bar).map_err(|error| name_the_file(error, &task.input))?;
         interrupt::check()?;
-        if input.format().depth != Depth::U8 && task.kind.depth(input.format().depth) == Depth::U8 {
-            warn("the format holds 8 bits, so finer shades are lost; write PNG or TIFF to keep them".to_owned());
-        }
+        task.kind.loss(input.format().depth).map(str::to_owned).into_iter().for_each(&mut warn);
         let (width, height) = (restored.image.width(), restored.image.height());
         let quality = self.options.quality;
         let write = |picture: &Picture, role: Role, path: &Path, file: &mut File| {
@@ -88,9 +88,8 @@ impl<'a> Session<'a> {
             files.write(Role::Confidence, |path, file| write(&map, Role::Confidence, path, file))?;
         }
         files.write(Role::Comparison, |path, file| {
-            let image = compare::side_by_side(&input.image, &restored.image);
-            let profile = restored.profile.clone().filter(|_| restored.image.color().has_color());
-            write(&Picture { image, profile, exif: None }, Role::Comparison, path, file)
+            let sheet = compare::side_by_side(&colour::in_srgb(input)?, &colour::in_srgb(&restored)?);
+            write(&Picture::plain(sheet), Role::Comparison, path, file)
         })?;
         interrupt::check()?;
         files.publish()?;
@@ -115,13 +114,14 @@ impl<'a> Session<'a> {
             FileKind::of(path)?.check_size(path, compare::sheet_width(width), height)?;
         }
         // The library rounds once, to the depth that the file will have.
-        let Format { channels, depth } = input.format();
-        let mut output = Image::new(Format { channels, depth: kind.depth(depth) }, width, height)?;
+        let depth = kind.depth(input.format().depth);
+        let for_model = ForModel::of(input)?;
+        let mut output = Image::new(for_model.format(depth), width, height)?;
         let mut map = task.confidence.as_ref().map(|_| confidence::new_map(width, height)).transpose()?;
 
         let guard = interrupt::cancels(job.cancel_handle());
         let result = job.run(
-            input.view()?,
+            for_model.view()?,
             self.mask.as_ref().map(Picture::view).transpose()?,
             output.view_mut(),
             map.as_mut().map(Image::view_mut),
@@ -135,10 +135,11 @@ impl<'a> Session<'a> {
             Err(error) if error.status == Status::Cancelled => return Err(Cancelled.into()),
             result => result?,
         }
-        let mut restored = Picture::of_samples(output)?;
-        restored.profile = input.profile.clone();
+        let mut restored = for_model.finish(output, self.mask.as_ref(), depth)?;
         // The profile is no metadata: without it the colours are others.
-        restored.exif = input.exif.clone().filter(|_| !self.options.strip);
+        if self.options.strip {
+            restored.metadata.strip();
+        }
         Ok((restored, map))
     }
 }
@@ -157,9 +158,9 @@ fn open_mask(options: &Restore, model: &ModelInfo, progress: &Progress) -> anyho
             bail!("{}: the model '{}' takes no mask; leave --mask out", shown::path(path), model.id)
         }
         Some(path) => {
-            let (mask, notes) = picture::read(path)?;
+            let (mask, notes) = mask::read(path)?;
             notes.iter().for_each(|note| progress.say(note));
-            Ok(Some(Picture { image: mask.image.into_luma8().into(), profile: None, exif: None }))
+            Ok(Some(mask))
         }
     }
 }
@@ -193,7 +194,7 @@ mod tests {
     fn masks_belong_to_models_that_need_them() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("mask.png");
-        let picture = Picture { image: testing::pictures(4, 4).swap_remove(7), profile: None, exif: None };
+        let picture = Picture::plain(testing::pictures(4, 4).swap_remove(7));
         save::save(&picture, &path, 92).unwrap();
         let progress = Progress::new(1, false);
 
@@ -205,7 +206,7 @@ mod tests {
         let mask = open_mask(&options, &model(true), &progress).unwrap().unwrap();
         assert_eq!(mask.image.color(), image::ColorType::L8);
         assert!(check_mask_size(&mask, &picture).is_ok());
-        let other = Picture { image: testing::pictures(4, 5).swap_remove(0), profile: None, exif: None };
+        let other = Picture::plain(testing::pictures(4, 5).swap_remove(0));
         assert!(
             format!("{:#}", check_mask_size(&mask, &other).unwrap_err()).contains("4x4 pixels and the picture 4x5")
         );

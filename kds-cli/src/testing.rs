@@ -65,15 +65,12 @@ pub fn pictures(width: u32, height: u32) -> Vec<DynamicImage> {
     ]
 }
 
-/// A profile of this colour space: a header is all that a profile needs to be handed on.
+/// A profile that is not sRGB, of this colour space.
 pub fn profile(space: &[u8; 4]) -> Vec<u8> {
-    let mut profile = vec![0; 132];
-    profile[..4].copy_from_slice(&132u32.to_be_bytes());
-    profile[12..16].copy_from_slice(b"mntr");
-    profile[16..20].copy_from_slice(space);
-    profile[20..24].copy_from_slice(b"XYZ ");
-    profile[36..40].copy_from_slice(b"acsp");
-    profile
+    use moxcms::ColorProfile;
+    let profile =
+        if space == b"GRAY" { ColorProfile::new_gray_with_gamma(1.8) } else { ColorProfile::new_display_p3() };
+    profile.encode().unwrap()
 }
 
 /// EXIF data with an orientation, the camera's maker, and an exposure time in the Exif directory.

@@ -27,6 +27,9 @@ pub const NEEDED: &[Requirement] = &[
     ("Xvfb", "xvfb"),
     ("xdotool", "xdotool"),
     ("import", "imagemagick"),
+    ("exiftool", "libimage-exiftool-perl"),
+    // Brings the colour profile of four inks that a test uses.
+    ("gs", "ghostscript"),
 ];
 
 /// Runs all checks and stops at the first that fails.

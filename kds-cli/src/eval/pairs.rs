@@ -12,7 +12,7 @@ use image::{
 };
 
 use super::degradation::Degradation;
-use crate::{options::Evaluate, picture};
+use crate::{options::Evaluate, read};
 
 /// A picture to restore. It is read when its turn comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +87,7 @@ fn pictures(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 fn read(path: &Path) -> anyhow::Result<RgbImage> {
-    Ok(picture::read(path)?.0.image.into_rgb8())
+    Ok(read::read(path)?.0.image.into_rgb8())
 }
 
 fn cut(image: &RgbImage, width: u32, height: u32) -> RgbImage {
@@ -130,7 +130,7 @@ impl Source {
             Ok(cut(&truth, needed.0, needed.1))
         };
         let holes = self.mask.as_deref().map(|path| -> anyhow::Result<GrayImage> {
-            let mask = picture::read(path)?.0.image.into_luma8();
+            let mask = read::read(path)?.0.image.into_luma8();
             Ok(crop_imm(&mask, 0, 0, width, height).to_image())
         });
         Ok(Pair { truth: truth.map(fits).transpose()?, low, holes: holes.transpose()? })

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use image::{DynamicImage, ImageFormat};
-use kds_cli::{picture::Picture, save};
+use kds_cli::{metadata::Metadata, picture::Picture, save};
 use kds_tests::fuzz::{corpus, tiny_model, weights_input};
 use safetensors::Dtype;
 
@@ -100,7 +100,8 @@ fn images() -> Result<Seeds> {
     for (kind, image) in kinds {
         let gray = !DynamicImage::color(&image).has_color();
         let profile = Some(profile(if gray { b"GRAY" } else { b"RGB " }));
-        let picture = Picture { image, profile, exif: Some(EXIF.to_vec()) };
+        let picture =
+            Picture { image, profile, metadata: Metadata { exif: Some(EXIF.to_vec()), ..Metadata::default() } };
         for ending in ["png", "tif", "webp", "jpg"] {
             let path = folder.join(format!("{kind}.{ending}"));
             save::save(&picture, &path, 90)?;

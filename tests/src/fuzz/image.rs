@@ -1,6 +1,6 @@
 //! Any bytes as a picture file, as the `kds` command reads it.
 
-use kds_cli::{picture, save};
+use kds_cli::{read, save};
 
 use super::{assert_one_line, folder};
 
@@ -12,7 +12,7 @@ const MOST_PIXELS: u32 = 64 * 64;
 /// Reads the bytes as a picture file. What could be read is written in every format, and read again where that is
 /// without loss.
 pub fn image(bytes: &[u8]) {
-    let (picture, notes) = match picture::decode(bytes, MOST_BYTES) {
+    let (picture, notes) = match read::decode(bytes, MOST_BYTES) {
         Ok(read) => read,
         Err(error) => return assert_one_line(&format!("{error:#}")),
     };
@@ -30,10 +30,12 @@ pub fn image(bytes: &[u8]) {
         let path = folder().join(name);
         let notes = save::save(&picture, &path, 90).unwrap_or_else(|error| panic!("{error:#}"));
         notes.iter().for_each(|note| assert_one_line(note));
-        let (again, _) = picture::read(&path).unwrap_or_else(|error| panic!("what was written as {error:#}"));
+        let (again, _) = read::read(&path).unwrap_or_else(|error| panic!("what was written as {error:#}"));
         assert_eq!((again.image.width(), again.image.height()), (width, height), "{name}");
         let eight_bits = picture.image.color().bits_per_pixel() / u16::from(picture.image.color().channel_count()) == 8;
-        if lossless && eight_bits {
+        // WebP has no grey, so that grey of another tone curve is converted.
+        let converted = name == "x.webp" && picture.profile.is_some() && !picture.image.color().has_color();
+        if lossless && eight_bits && !converted {
             assert_eq!(again.image.to_rgba8(), picture.image.to_rgba8(), "{name}");
         }
     }

@@ -1,29 +1,35 @@
 //! TIFF files: `image` writes neither EXIF data nor compressed pixels nor grey with alpha, so they are written here.
 
-use std::io::{Cursor, Seek, Write};
+use std::io::{Seek, Write};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use exif::{Context, Field, Tag as ExifTag, Value};
-use image::{DynamicImage, ImageBuffer, metadata::Orientation};
+use image::DynamicImage;
 use tiff::{
-    ColorType, Directory, TiffResult,
-    decoder::{Decoder, DecodingResult, Limits},
+    Directory, TiffResult,
     encoder::{
-        Compression, DeflateLevel, DirectoryEncoder, TiffEncoder, TiffKind, TiffKindBig, TiffKindStandard, TiffValue,
-        colortype,
+        Compression, DeflateLevel, DirectoryEncoder, Rational, TiffEncoder, TiffKind, TiffKindBig, TiffKindStandard,
+        TiffValue, colortype,
     },
-    tags::{ExtraSamples, Tag, Type},
+    tags::{ExtraSamples, ResolutionUnit, Tag, Type},
 };
 
 use crate::{
-    exif::{fields_for_tiff, of_tiff},
-    picture::{Decoded, Picture},
+    metadata::{
+        Metadata,
+        exif::{fields_for_tiff, rational},
+    },
+    picture::Picture,
 };
+
+/// Where the format keeps XMP packets and IPTC records.
+const XMP: Tag = Tag::Unknown(700);
+const IPTC: Tag = Tag::Unknown(33723);
 
 /// The offsets of a plain TIFF file have 32 bits. From here on the file is a BigTIFF, before compression helps.
 const BIG: u64 = 4_000_000_000;
 
-/// Writes a picture of 8 or 16 bits.
+/// Writes a picture of 8 or 16 bits, or of colours in floating point.
 pub fn write(picture: &Picture, file: impl Write + Seek) -> anyhow::Result<()> {
     let compression = Compression::Deflate(DeflateLevel::Balanced);
     if picture.image.as_bytes().len() as u64 > BIG {
@@ -37,7 +43,7 @@ fn write_as<W: Write + Seek, K: TiffKind>(picture: &Picture, encoder: TiffEncode
 where
     K::OffsetType: TiffValue,
 {
-    use colortype::{Gray8, Gray16, RGB8, RGB16};
+    use colortype::{Gray8, Gray16, RGB8, RGB16, RGB32Float};
     match &picture.image {
         DynamicImage::ImageLuma8(buffer) => write_pixels::<_, _, Gray8>(picture, encoder, buffer, false),
         DynamicImage::ImageLumaA8(buffer) => write_pixels::<_, _, Gray8>(picture, encoder, buffer, true),
@@ -47,7 +53,9 @@ where
         DynamicImage::ImageLumaA16(buffer) => write_pixels::<_, _, Gray16>(picture, encoder, buffer, true),
         DynamicImage::ImageRgb16(buffer) => write_pixels::<_, _, RGB16>(picture, encoder, buffer, false),
         DynamicImage::ImageRgba16(buffer) => write_pixels::<_, _, RGB16>(picture, encoder, buffer, true),
-        _ => bail!("pixels of 32 bits are not written as TIFF; please report this"),
+        DynamicImage::ImageRgb32F(buffer) => write_pixels::<_, _, RGB32Float>(picture, encoder, buffer, false),
+        DynamicImage::ImageRgba32F(buffer) => write_pixels::<_, _, RGB32Float>(picture, encoder, buffer, true),
+        _ => bail!("pixels of an unknown kind are not written as TIFF; please report this"),
     }
 }
 
@@ -61,7 +69,7 @@ where
     K::OffsetType: TiffValue,
     [C::Inner]: TiffValue,
 {
-    let fields = picture.exif.as_deref().and_then(fields_for_tiff).unwrap_or_default();
+    let fields = picture.metadata.exif.as_deref().and_then(fields_for_tiff).unwrap_or_default();
     let mut directories = Vec::new();
     for (context, pointer) in [(Context::Exif, Tag::ExifDirectory), (Context::Gps, Tag::GpsDirectory)] {
         let fields: Vec<&Field> = fields.iter().filter(|field| field.tag.context() == context).collect();
@@ -75,6 +83,15 @@ where
     if alpha {
         image.extra_samples(&[ExtraSamples::UnassociatedAlpha])?;
     }
+    if let Some(resolution) = picture.metadata.resolution {
+        let number = |value| {
+            let (n, d) = rational(value);
+            Rational { n, d }
+        };
+        image.resolution_unit(ResolutionUnit::Inch);
+        image.x_resolution(number(resolution.x));
+        image.y_resolution(number(resolution.y));
+    }
     let directory = image.encoder();
     let main: Vec<&Field> = fields.iter().filter(|field| field.tag.context() == Context::Tiff).collect();
     write_fields(directory, &main)?;
@@ -84,6 +101,7 @@ where
     if let Some(profile) = &picture.profile {
         directory.write_tag(Tag::IccProfile, profile.as_slice())?;
     }
+    write_other_metadata(directory, &picture.metadata, &main)?;
     Ok(image.write_data(samples)?)
 }
 
@@ -135,41 +153,27 @@ fn encode(value: &Value) -> Option<(Type, Vec<u8>)> {
     })
 }
 
-/// The colour profile of a TIFF file. (`image` ties the size of values to that of the pixels, so that it does not see the
-/// profiles of small pictures.)
-pub fn profile(file: &[u8]) -> Option<Vec<u8>> {
-    Decoder::new(Cursor::new(file)).ok()?.get_tag_u8_vec(Tag::IccProfile).ok()
-}
-
-/// Whether a TIFF file holds grey with alpha.
-pub fn is_gray_alpha(file: &[u8]) -> bool {
-    let mut decoder = match Decoder::new(Cursor::new(file)) {
-        Ok(decoder) => decoder,
-        Err(_) => return false,
-    };
-    let two = matches!(decoder.colortype(), Ok(ColorType::Multiband { bit_depth: 8 | 16, num_samples: 2 }));
-    let alpha = decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples);
-    // 1 is associated alpha, 2 is unassociated alpha.
-    two && matches!(alpha, Ok(Some(kinds)) if matches!(kinds.as_slice(), [1 | 2]))
-}
-
-/// Reads a TIFF file of grey with alpha.
-pub fn read_gray_alpha(file: &[u8], most_bytes: u64) -> anyhow::Result<Decoded> {
-    let mut limits = Limits::unlimited();
-    limits.decoding_buffer_size = usize::try_from(most_bytes).unwrap_or(usize::MAX);
-    let mut decoder = Decoder::new(Cursor::new(file))?.with_limits(limits);
-    let (width, height) = decoder.dimensions()?;
-    let orientation = decoder.find_tag_unsigned::<u8>(Tag::Orientation).ok().flatten().and_then(Orientation::from_exif);
-    let image = match decoder.read_image()? {
-        DecodingResult::U8(samples) => ImageBuffer::from_raw(width, height, samples).map(DynamicImage::ImageLumaA8),
-        DecodingResult::U16(samples) => ImageBuffer::from_raw(width, height, samples).map(DynamicImage::ImageLumaA16),
-        _ => None,
-    };
-    let image = image.context("its pixels do not lie side by side")?;
-    Ok(Decoded {
-        image,
-        profile: profile(file),
-        exif: of_tiff(file),
-        orientation: orientation.unwrap_or(Orientation::NoTransforms),
-    })
+fn write_other_metadata<W: Write + Seek, K: TiffKind>(
+    directory: &mut DirectoryEncoder<'_, W, K>,
+    metadata: &Metadata,
+    main: &[&Field],
+) -> TiffResult<()> {
+    if let Some(packet) = &metadata.xmp {
+        directory.write_tag(XMP, packet.as_slice())?;
+    }
+    if let Some(records) = &metadata.iptc {
+        directory.write_tag(IPTC, records.as_slice())?;
+    }
+    // The one text that the format has a place for.
+    if !metadata.texts.is_empty() && !main.iter().any(|field| field.tag == ExifTag::ImageDescription) {
+        let line = |(keyword, text): &(String, String)| {
+            if keyword == "Comment" { text.clone() } else { format!("{keyword}: {text}") }
+        };
+        let text = metadata.texts.iter().map(line).collect::<Vec<_>>().join("\n").replace('\0', " ");
+        let entry = directory.write_entry_bytes(Type::ASCII, &[text.as_bytes(), &[0]].concat())?;
+        let mut entries = Directory::empty();
+        entries.extend([(Tag::ImageDescription, entry)]);
+        directory.extend_from(&entries);
+    }
+    Ok(())
 }

@@ -1,0 +1,178 @@
+//! Colour profiles: which can be used, and profiles of spaces that files name in other ways.
+
+use anyhow::{anyhow, bail};
+use kds_host::{Channels, icc};
+use moxcms::{
+    Chromaticity, CicpColorPrimaries, CicpProfile, ColorPrimaries, ColorProfile, MatrixCoefficients, ToneReprCurve,
+    TransferCharacteristics,
+};
+
+use super::convert::{self, Converter};
+
+/// White and the three primaries, as x and y.
+pub type Primaries = [(f32, f32); 4];
+
+/// Those of sRGB.
+const SRGB_PRIMARIES: Primaries = [(0.3127, 0.329), (0.64, 0.33), (0.3, 0.6), (0.15, 0.06)];
+/// The exponent that is written for sRGB, and stands for it.
+const SRGB_GAMMA: f32 = 0.45455;
+
+/// The profile if it fits the channels and can be applied, and what a person should know otherwise.
+pub fn usable(profile: Option<Vec<u8>>, channels: Channels) -> (Option<Vec<u8>>, Option<String>) {
+    let Some(profile) = profile else { return (None, None) };
+    if !icc::fits(&profile, channels) {
+        return (None, Some("its colour profile is not for these channels and is left out".to_owned()));
+    }
+    match Converter::of(&profile) {
+        Ok(_) => (Some(profile), None),
+        Err(error) => {
+            let note = format!(
+                "its colour profile cannot be applied ({error}) and is left out, so that its colours are taken for sRGB"
+            );
+            (None, Some(note))
+        }
+    }
+}
+
+/// A profile of linear light with the primaries of sRGB.
+///
+/// # Errors
+/// Never for this one.
+pub fn linear_srgb() -> anyhow::Result<Vec<u8>> {
+    encode(&rgb(ToneReprCurve::Parametric(vec![1.0]), SRGB_PRIMARIES)?)
+}
+
+/// The profile of a space given by an exponent (of the encoding: 1 is linear) and primaries; `None` for sRGB.
+///
+/// # Errors
+/// When they make no colours.
+pub fn of_gamma_and_primaries(
+    gamma: Option<f32>,
+    primaries: Option<Primaries>,
+    grey: bool,
+) -> anyhow::Result<Option<Vec<u8>>> {
+    let usual_gamma = gamma.is_none_or(|gamma| (gamma - SRGB_GAMMA).abs() < 0.005);
+    let near = |(a, b): (&(f32, f32), &(f32, f32))| (a.0 - b.0).abs() < 0.005 && (a.1 - b.1).abs() < 0.005;
+    let usual_primaries = primaries.is_none_or(|points| points.iter().zip(&SRGB_PRIMARIES).all(near));
+    if usual_gamma && (usual_primaries || grey) {
+        return Ok(None);
+    }
+    let curve = match gamma {
+        Some(gamma) if !usual_gamma => {
+            if !(0.05..=5.0).contains(&gamma) {
+                bail!("has a gamma that makes no colours ({gamma}); remove its gAMA chunk");
+            }
+            ToneReprCurve::Parametric(vec![1.0 / gamma])
+        }
+        _ => srgb_curve()?,
+    };
+    let profile = if grey { convert::grey(Some(curve)) } else { rgb(curve, primaries.unwrap_or(SRGB_PRIMARIES))? };
+    encode(&profile).map(Some)
+}
+
+/// The profile of a space given by code points (ITU-T H.273); `None` for sRGB.
+///
+/// # Errors
+/// For high dynamic range, and for what the code points do not define.
+pub fn of_code_points(primaries: u8, transfer: u8, grey: bool) -> anyhow::Result<Option<Vec<u8>>> {
+    const BT709: u8 = 1;
+    const SRGB: u8 = 13;
+    const PQ: u8 = 16;
+    const HLG: u8 = 18;
+    match (primaries, transfer) {
+        (BT709, SRGB) => return Ok(None),
+        (_, SRGB) if grey => return Ok(None),
+        (_, PQ | HLG) => {
+            let name = if transfer == PQ { "PQ" } else { "HLG" };
+            bail!(
+                "is of high dynamic range ({name}), which is not treated; convert it to a standard range, or to OpenEXR"
+            );
+        }
+        _ => {}
+    }
+    let unknown = || anyhow!("has colours of unknown code points ({primaries} and {transfer}); convert it to sRGB");
+    let space = ColorProfile::new_from_cicp(CicpProfile {
+        color_primaries: CicpColorPrimaries::try_from(primaries).map_err(|_| unknown())?,
+        transfer_characteristics: TransferCharacteristics::try_from(transfer).map_err(|_| unknown())?,
+        matrix_coefficients: MatrixCoefficients::Identity,
+        full_range: true,
+    });
+    let Some(curve) = space.red_trc.clone() else { return Err(unknown()) };
+    let mut space = if grey { convert::grey(Some(curve)) } else { space };
+    // The curve says it as well, and readers differ in what they make of both.
+    space.cicp = None;
+    encode(&space).map(Some)
+}
+
+fn rgb(curve: ToneReprCurve, [white, red, green, blue]: Primaries) -> anyhow::Result<ColorProfile> {
+    let point = |(x, y)| Chromaticity::new(x, y);
+    if white.1 <= 0.0 || [white, red, green, blue].iter().any(|(x, y)| !x.is_finite() || !y.is_finite()) {
+        bail!("has primaries that make no colours; convert it to sRGB");
+    }
+    let mut profile = convert::srgb();
+    profile.cicp = None;
+    profile.description = None;
+    profile.update_rgb_colorimetry(
+        point(white).to_xyyb(),
+        ColorPrimaries { red: point(red), green: point(green), blue: point(blue) },
+    );
+    profile.red_trc = Some(curve.clone());
+    profile.green_trc = Some(curve.clone());
+    profile.blue_trc = Some(curve);
+    Ok(profile)
+}
+
+fn srgb_curve() -> anyhow::Result<ToneReprCurve> {
+    convert::srgb().red_trc.ok_or_else(|| anyhow!("sRGB has no curve; please report this"))
+}
+
+fn encode(profile: &ColorProfile) -> anyhow::Result<Vec<u8>> {
+    profile.encode().map_err(|error| anyhow!("its colour space makes no profile ({error}); convert it to sRGB"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn srgb_needs_no_profile_however_it_is_said() {
+        assert_eq!(of_gamma_and_primaries(Some(0.45455), None, false).unwrap(), None);
+        assert_eq!(of_gamma_and_primaries(Some(0.45455), Some(SRGB_PRIMARIES), false).unwrap(), None);
+        assert_eq!(of_code_points(1, 13, false).unwrap(), None);
+        let srgb = ColorProfile::new_srgb().encode().unwrap();
+        assert!(Converter::of(&srgb).unwrap().is_srgb().unwrap());
+    }
+
+    #[test]
+    fn other_spaces_are_told_from_srgb() {
+        let p3 = [(0.3127, 0.329), (0.68, 0.32), (0.265, 0.69), (0.15, 0.06)];
+        for profile in [
+            of_gamma_and_primaries(Some(1.0), None, false),
+            of_gamma_and_primaries(Some(0.55556), None, true),
+            of_gamma_and_primaries(None, Some(p3), false),
+            of_code_points(12, 13, false),
+            of_code_points(9, 14, false),
+            linear_srgb().map(Some),
+        ] {
+            let profile = profile.unwrap().unwrap();
+            let converter = Converter::of(&profile).unwrap();
+            assert!(!converter.is_srgb().unwrap());
+        }
+        assert!(Converter::of(&linear_srgb().unwrap()).unwrap().is_linear().unwrap());
+        assert!(!Converter::of(&ColorProfile::new_adobe_rgb().encode().unwrap()).unwrap().is_linear().unwrap());
+    }
+
+    #[test]
+    fn spaces_that_cannot_be_treated_are_refused_by_name() {
+        assert!(of_code_points(9, 16, false).unwrap_err().to_string().contains("PQ"));
+        assert!(of_code_points(9, 18, false).unwrap_err().to_string().contains("HLG"));
+        assert!(of_code_points(200, 13, false).is_err());
+        assert!(of_gamma_and_primaries(Some(0.0), None, false).is_err());
+        assert!(of_gamma_and_primaries(None, Some([(0.3, 0.0); 4]), false).is_err());
+        let (profile, note) = usable(Some(crate::testing::profile(b"GRAY")), Channels::Rgb);
+        assert!(profile.is_none() && note.unwrap().contains("not for these channels"));
+        let header = &crate::testing::profile(b"RGB ")[..132];
+        let (profile, note) = usable(Some(header.to_vec()), Channels::Rgb);
+        assert!(profile.is_none() && note.unwrap().contains("cannot be applied"));
+    }
+}

@@ -1,0 +1,146 @@
+//! Reading pictures: upright pixels, colour space and metadata, or one line on why not.
+
+mod exr;
+mod format;
+mod guard;
+mod jpeg;
+mod jpeg_segments;
+mod limits;
+mod others;
+mod png;
+mod tiff;
+mod webp;
+
+use std::{io::ErrorKind, path::Path};
+
+use anyhow::{Context, anyhow, bail};
+use image::{DynamicImage, ImageError, error::LimitErrorKind, metadata::Orientation};
+use kds_host::Depth;
+
+use crate::{colour, load::load, mark, metadata::Metadata, picture::Picture, shown};
+use format::Format;
+pub use limits::{Limits, MOST_BYTES};
+
+/// Reads a picture, and what a person should know about it.
+///
+/// # Errors
+/// When the file is not there, not a picture, broken or too large; the message names the file.
+pub fn read(path: &Path) -> anyhow::Result<(Picture, Vec<String>)> {
+    let name = shown::path(path);
+    let (picture, notes) = load(path).and_then(|file| decode(&file, MOST_BYTES)).with_context(|| name.clone())?;
+    Ok((picture, notes.into_iter().map(|note| format!("{name}: {note}")).collect()))
+}
+
+/// Reads a picture from the bytes of its file, and what a person should know about it.
+///
+/// # Errors
+/// When the bytes are not a picture, broken, or take more than `most_bytes` once decoded.
+pub fn decode(file: &[u8], most_bytes: u64) -> anyhow::Result<(Picture, Vec<String>)> {
+    if file.is_empty() {
+        bail!("is empty (0 bytes); replace it by a complete copy");
+    }
+    let format = Format::of(file)?;
+    let limits = Limits { most_bytes };
+    guard::guarded(|| finish(decode_as(format, file, limits)?))
+}
+
+fn decode_as(format: Format, file: &[u8], limits: Limits) -> anyhow::Result<Decoded> {
+    match format {
+        Format::Png => png::decode(file, limits),
+        Format::Jpeg => jpeg::decode(file, limits),
+        Format::Tiff => tiff::decode(file, limits),
+        Format::WebP => webp::decode(file, limits),
+        Format::Exr => exr::decode(file, limits),
+        Format::Other(format) => others::decode(file, format, limits),
+    }
+}
+
+/// What a decoder gives.
+#[derive(Debug)]
+struct Decoded {
+    /// The pixels as they lie in the file.
+    image: DynamicImage,
+    /// Colour profile.
+    profile: Option<Vec<u8>>,
+    /// What the file says besides.
+    metadata: Metadata,
+    /// What makes the pixels upright, where the container says it; EXIF says it otherwise.
+    orientation: Option<Orientation>,
+    /// What a person should know.
+    notes: Vec<String>,
+}
+
+impl Decoded {
+    fn plain(image: DynamicImage) -> Self {
+        Self { image, profile: None, metadata: Metadata::default(), orientation: None, notes: Vec::new() }
+    }
+
+    fn warn(&mut self, note: impl Into<String>) {
+        self.notes.push(format!("warning: {}", note.into()));
+    }
+}
+
+/// Upright, with a profile that can be used, and without values that are no numbers.
+fn finish(mut decoded: Decoded) -> anyhow::Result<(Picture, Vec<String>)> {
+    decoded.metadata.texts.retain(|(_, text)| !mark::is_mark(text));
+    let said = decoded.metadata.make_upright();
+    let orientation = decoded.orientation.or(said).unwrap_or(Orientation::NoTransforms);
+    decoded.image.apply_orientation(orientation);
+    if turns(orientation)
+        && let Some(resolution) = &mut decoded.metadata.resolution
+    {
+        std::mem::swap(&mut resolution.x, &mut resolution.y);
+    }
+    decoded.metadata.complete_resolution();
+    let Decoded { mut image, profile, metadata, mut notes, .. } = decoded;
+    replace_non_numbers(&mut image);
+    let mut picture = Picture { image, profile: None, metadata };
+    let (profile, note) = colour::usable(profile, picture.format().channels);
+    picture.profile = profile;
+    notes.extend(note.map(|note| format!("warning: {note}")));
+    debug_assert!(picture.format().depth != Depth::F32 || picture.image.color().has_color());
+    Ok((picture, notes))
+}
+
+/// Whether rows become columns.
+fn turns(orientation: Orientation) -> bool {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)
+}
+
+/// Floating-point pictures may hold values that are no numbers; the model knows what to do with black only.
+fn replace_non_numbers(image: &mut DynamicImage) {
+    let clean =
+        |samples: &mut [f32]| samples.iter_mut().filter(|value| !value.is_finite()).for_each(|value| *value = 0.0);
+    match image {
+        DynamicImage::ImageRgb32F(buffer) => clean(buffer),
+        DynamicImage::ImageRgba32F(buffer) => clean(buffer),
+        _ => {}
+    }
+}
+
+/// One line on why a decoder of `image` refuses a file.
+fn explain(error: ImageError, limits: Limits) -> anyhow::Error {
+    match error {
+        ImageError::Limits(limit) if limit.kind() == LimitErrorKind::InsufficientMemory => limits.exceeded(),
+        ImageError::IoError(error) if error.kind() == ErrorKind::UnexpectedEof => cut_short(),
+        ImageError::Unsupported(error) => anyhow!("cannot be decoded: {}; convert it to PNG", plain(&error)),
+        error => broken(&error),
+    }
+}
+
+fn cut_short() -> anyhow::Error {
+    anyhow!("is cut short; replace it by a complete copy")
+}
+
+fn broken(error: &impl std::fmt::Display) -> anyhow::Error {
+    anyhow!("cannot be decoded: {}; replace it by an intact copy", plain(error))
+}
+
+/// A decoder's message on one line: some of them end theirs with a line break, or quote what the file says.
+fn plain(error: &impl std::fmt::Display) -> String {
+    error.to_string().replace(char::is_control, " ").trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests;
