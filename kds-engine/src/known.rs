@@ -1,11 +1,11 @@
-//! What the network is told of the picture.
+//! The picture as the network sees it.
 
 use tch::{Device, Tensor};
 
 use crate::restore::{Picture, Source};
 use crate::tiling::Tile;
 use crate::values::Values;
-use crate::{Error, Result, alpha, holes, memory};
+use crate::{Error, Result, alpha, grey, holes, memory};
 
 /// The picture with its transparent parts and its holes filled from what is around them, so that nothing hidden there
 /// can show in the result.
@@ -18,6 +18,8 @@ pub struct Known {
     values: Vec<f32>,
     /// 1 in the holes, 0 elsewhere.
     hole: Option<Vec<f32>>,
+    /// The whole picture has no colour.
+    pub grey: bool,
 }
 
 impl Known {
@@ -55,7 +57,8 @@ impl Known {
             }
             values.copy_from_slice(Values::of(&filled)?.as_slice());
         }
-        Ok(Self { width, height, values, hole })
+        let grey = grey::is_grey(&values);
+        Ok(Self { width, height, values, hole, grey })
     }
 
     /// The smallest part that holds all holes and `context` pixels around them, and where it begins; `None` where there
@@ -79,8 +82,13 @@ impl Known {
             let parts = parts.flat_map(|plane| rows.clone().flat_map(|y| &plane[y * self.width..][columns.clone()]));
             collected(planes.len() / whole * rows.len() * columns.len(), parts.copied())
         };
-        let part =
-            Self { width: columns.len(), height: rows.len(), values: cut(&self.values)?, hole: Some(cut(hole)?) };
+        let part = Self {
+            width: columns.len(),
+            height: rows.len(),
+            values: cut(&self.values)?,
+            hole: Some(cut(hole)?),
+            grey: self.grey,
+        };
         Ok(Some((part, (columns.start, rows.start))))
     }
 

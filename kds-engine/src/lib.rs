@@ -9,6 +9,7 @@ pub mod device;
 pub mod ensemble;
 pub mod error;
 pub mod footprint;
+mod grey;
 pub mod holes;
 mod known;
 pub mod memory;

@@ -164,6 +164,21 @@ fn the_seed_decides_the_picture() {
 }
 
 #[test]
+fn a_picture_without_colour_stays_without() {
+    let (restorer, _turn) = restorer(&Options::default());
+    let mut picture = small_picture();
+    let parameters = [("particles", "2"), ("steps", "2")];
+    let coloured = |picture: &RgbImage| picture.pixels().any(|pixel| pixel.0 != [pixel.0[0]; 3]);
+    assert!(coloured(&restorer.restore(&picture, &parameters).unwrap()));
+    // A dither of black and white: the finest detail there is.
+    for (x, y, pixel) in picture.enumerate_pixels_mut() {
+        let threshold = [32, 160, 224, 96][(2 * (y % 2) + x % 2) as usize];
+        pixel.0 = [if pixel.0[1] > threshold { 255 } else { 0 }; 3];
+    }
+    assert!(!coloured(&restorer.restore(&picture, &parameters).unwrap()));
+}
+
+#[test]
 fn threads_do_not_matter() {
     SAME.check(&restore(&F32, &[]), &restore(&Options { threads: 1, ..F32 }, &[]));
 }

@@ -14,7 +14,7 @@ use crate::settings::Resolved;
 use crate::steering::{Distances, spread};
 use crate::tiling::Tile;
 use crate::values::Values;
-use crate::{Error, Result, device, memory};
+use crate::{Error, Result, device, grey, memory};
 
 /// Restores what is known of a picture as planned.
 pub(super) fn restore(
@@ -113,6 +113,9 @@ impl Run<'_> {
         }
         // -1..1 to 0..1.
         planes.iter_mut().for_each(|value| *value = (*value * 0.5 + 0.5).clamp(0.0, 1.0));
+        if self.known.grey {
+            grey::remove_colour(&mut planes);
+        }
         doubt.iter_mut().flatten().for_each(|value| *value = (1.0 - *value).clamp(0.0, 1.0));
         let Plan { output_width: width, output_height: height, .. } = *self.plan;
         Ok(Restored { picture: Picture { width, height, values: planes }, confidence: doubt })
