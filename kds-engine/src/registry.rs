@@ -99,9 +99,9 @@ impl BackboneKind {
 }
 
 const BUILT_IN: &str = include_str!("../../models/registry.toml");
-/// A model folder, compiled in: these files, and those that are named.
+/// A model folder, compiled in.
 macro_rules! built_in {
-    ($name:literal $(, $file:literal)*) => {
+    ($name:literal) => {
         (
             $name,
             &[
@@ -109,7 +109,8 @@ macro_rules! built_in {
                 built_in_file!($name, "unet/config.json"),
                 built_in_file!($name, "unet/diffusion_pytorch_model.safetensors"),
                 built_in_file!($name, "scheduler/scheduler_config.json"),
-                $(built_in_file!($name, $file)),*
+                built_in_file!($name, "predictor/config.json"),
+                built_in_file!($name, "predictor/diffusion_pytorch_model.safetensors"),
             ],
         )
     };
@@ -119,10 +120,7 @@ macro_rules! built_in_file {
         ($file, include_bytes!(concat!("../../models/", $name, "/", $file)))
     };
 }
-const BUILT_IN_FILES: &[(&str, &[BuiltInFile])] = &[
-    built_in!("kds-photo-x4"),
-    built_in!("kds-photo-x1", "predictor/config.json", "predictor/diffusion_pytorch_model.safetensors"),
-];
+const BUILT_IN_FILES: &[(&str, &[BuiltInFile])] = &[built_in!("kds-photo-x4"), built_in!("kds-photo-x1")];
 
 /// Registry files are written by people.
 const LARGEST_FILE: u64 = 1 << 20;

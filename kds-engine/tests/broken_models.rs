@@ -17,7 +17,7 @@ fn errors(model: &str, folder: &Folder) -> [Option<String>; 2] {
         let files = ModelFiles::Folder(folder.path());
         let error = match model {
             "ldm_sr_leading" => LdmSr::load(&files, loading).err(),
-            RESIDUAL => Residual::load(&files, loading).err(),
+            RESIDUAL | ENLARGING => Residual::load(&files, loading).err(),
             _ => SdInpaint::load(&files, loading).err(),
         };
         error.map(|error| error.to_string())
@@ -26,10 +26,12 @@ fn errors(model: &str, folder: &Folder) -> [Option<String>; 2] {
 
 /// The small copy of kds-photo-x1 of `tools/golden/residual.py`.
 const RESIDUAL: &str = "residual_x1";
+/// That of kds-photo-x4.
+const ENLARGING: &str = "residual_x4";
 
 /// A whole model, as files.
 fn whole(model: &str) -> Folder {
-    if model != RESIDUAL {
+    if ![RESIDUAL, ENLARGING].contains(&model) {
         return case(model).folder();
     }
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden").join(model);
@@ -215,9 +217,27 @@ fn broken_models_are_refused_with_file_and_reason() {
         (
             RESIDUAL,
             |f| edit(f, "model_index.json", "scale", json!(2)),
-            &["model_index.json", "predictor must have scale 1"],
+            &["model_index.json", "class Predictor must have scale 1"],
         ),
         (RESIDUAL, |f| edit(f, "model_index.json", "predictor", Value::Null), &["unet/config.json", "in_channels 118"]),
+        (
+            ENLARGING,
+            |f| edit(f, "predictor/config.json", "layers", json!(0)),
+            &["predictor/config.json", "layers is 0"],
+        ),
+        (ENLARGING, |f| edit(f, "predictor/config.json", "layers", json!(4)), &["'blocks.3.conv1.weight'"]),
+        (ENLARGING, |f| edit(f, "predictor/config.json", "channels", json!(-3)), &["predictor/config.json", "channel"]),
+        (
+            ENLARGING,
+            |f| edit(f, "model_index.json", "scale", json!(1)),
+            &["model_index.json", "class Edsr must have a scale above 1"],
+        ),
+        (
+            ENLARGING,
+            |f| edit(f, "model_index.json", "predictor", json!(["kds", "Oracle"])),
+            &["model_index.json", "Oracle", "Edsr"],
+        ),
+        (ENLARGING, |f| edit(f, "model_index.json", "predictor", Value::Null), &["unet/config.json", "in_channels 54"]),
     ];
     for (model, damage, expected) in table {
         let folder = whole(model);

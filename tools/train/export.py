@@ -1,6 +1,7 @@
-"""Writes the averaged weights of a run as the fp16 safetensors of a component of a model folder, `unet` or `predictor`:
+"""Writes the averaged weights of a run as fp16 safetensors into a model folder, or into one component of it:
 
-    python export.py RUN/checkpoint.pt MODEL_FOLDER/COMPONENT
+    python export.py RUN/checkpoint.pt MODEL_FOLDER             # photo_x4: a file for each component
+    python export.py RUN/checkpoint.pt MODEL_FOLDER/COMPONENT   # predictor_x1, photo_x1
 """
 
 import sys
@@ -10,12 +11,16 @@ import torch
 from safetensors.torch import save_file
 
 state = torch.load(sys.argv[1], map_location="cpu")
-weights = {name: value.half().contiguous() for name, value in state["average"].items()}
-folder = Path(sys.argv[2]).resolve()
-metadata = {
-    "model": f"{folder.parent.name}/{folder.name}",
-    "iterations": str(state["iteration"]),
-    "seconds": f"{state['seconds']:.0f}",
-}
-save_file(weights, folder / "diffusion_pytorch_model.safetensors", metadata)
-print(f"{len(weights)} tensors, {sum(v.numel() for v in weights.values()) / 1e6:.2f} M parameters, {metadata}")
+target = Path(sys.argv[2]).resolve()
+components = [folder for folder in (target / "predictor", target / "unet") if folder.is_dir()]
+for folder in components or [target]:
+    prefix = f"{folder.name}." if components else ""
+    average = {name.removeprefix(prefix): value for name, value in state["average"].items() if name.startswith(prefix)}
+    weights = {name: value.half().contiguous() for name, value in average.items()}
+    metadata = {
+        "model": f"{folder.parent.name}/{folder.name}",
+        "iterations": str(state["iteration"]),
+        "seconds": f"{state['seconds']:.0f}",
+    }
+    save_file(weights, folder / "diffusion_pytorch_model.safetensors", metadata)
+    print(f"{len(weights)} tensors, {sum(v.numel() for v in weights.values()) / 1e6:.2f} M parameters, {metadata}")

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from diffusers import UNet2DModel
 
 import diffusion
+import latents_x4
 import photo_x4
 import predictor_x1
 import same_size
@@ -52,7 +53,7 @@ def spread(hole: torch.Tensor) -> torch.Tensor:
 
 def cells(picture: torch.Tensor) -> torch.Tensor:
     """Amplified, on the grid of the latents."""
-    return F.pixel_unshuffle(photo_x4.DETAIL_GAIN * picture, CELL)
+    return F.pixel_unshuffle(latents_x4.DETAIL_GAIN * picture, CELL)
 
 
 def condition(guess: torch.Tensor, hole: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
@@ -60,7 +61,7 @@ def condition(guess: torch.Tensor, hole: torch.Tensor, change: torch.Tensor) -> 
     photograph has that the guess has not (N x 3 x h x w)."""
     low = F.avg_pool2d(guess, CELL)
     detail = guess - F.interpolate(low, scale_factor=CELL, mode="nearest")
-    return torch.cat([photo_x4.condition(low), cells(detail), F.pixel_unshuffle(hole, CELL), cells(change)], 1)
+    return torch.cat([latents_x4.condition(low), cells(detail), F.pixel_unshuffle(hole, CELL), cells(change)], 1)
 
 
 def encode(high: torch.Tensor, guess: torch.Tensor, hole: torch.Tensor, change: torch.Tensor) -> torch.Tensor:
@@ -77,7 +78,7 @@ known, prepare = same_size.known, same_size.prepare
 def objective(options, device):
     """`options.predictor` is the file of the first network's weights."""
     predictor = predictor_x1.load(options.predictor).to(device, memory_format=torch.channels_last)
-    predict = torch.compile(predictor)
+    predict = torch.compile(predictor) if options.compile else predictor
     refine = diffusion.objective(sys.modules[__name__], options, device)
 
     def losses(forward, fraction, high, filled, hole):

@@ -1,36 +1,27 @@
 """The architecture and the diffusion process of the built-in model kds-photo-x4.
 
-The image is the bicubic enlargement of the low-resolution photograph plus a residual. The network sees the residual
-on the low-resolution grid (pixel_unshuffle by 4: 3 channels of 4h x 4w become 48 channels of h x w), scaled to about
-unit variance, concatenated with what is known of the photograph, and predicts v (Salimans & Ho 2022) under the cosine
-schedule (Nichol & Dhariwal 2021), both in the conventions of diffusers.
-
-What is known is the low-resolution photograph and, once more, its detail: the difference from its local mean, amplified
-to the size of the noise beside it. Without that the network hardly learns to look at it: the detail of a photograph is
-a thousandth of the variance of its inputs, and after 6,750 iterations a prediction from noise alone explained 2 % of
-the residual.
+It predicts and refines: a network guesses the photograph in one pass (`predictor_x4.py`), and a diffusion network samples
+the residual (`latents_x4.py`), seeing the guess and the features behind it. It predicts v (Salimans & Ho 2022) under the
+cosine schedule (Nichol & Dhariwal 2021), both in the conventions of diffusers. Both networks are trained together: the
+first by the mean absolute error of its guess, and through its features by the loss of the second.
 """
 
 import sys
 
-import numpy as np
 import torch
-import torch.nn.functional as F
 from diffusers import UNet2DModel
+from torch import nn
 
 import diffusion
-from degrade import degrade
+import latents_x4
+import predictor_x4
 
-SCALE = 4
-RESIDUAL_STD = 0.15  # of the residual in [-1, 1] units; latents = residual / RESIDUAL_STD
 TRAIN_TIMESTEPS = 1000
-DETAIL_WINDOW = 5  # side of the local mean, in low-resolution pixels
-DETAIL_GAIN = 8.0
-
+GUESS_WEIGHT = 1.0  # of the error of the guess, beside the squared error of v
 UNET_CONFIG = dict(
     sample_size=None,
-    in_channels=3 * SCALE * SCALE + 6,
-    out_channels=3 * SCALE * SCALE,
+    in_channels=2 * latents_x4.CHANNELS + 6 + predictor_x4.CONFIG["channels"],
+    out_channels=latents_x4.CHANNELS,
     block_out_channels=(64, 128, 192),
     layers_per_block=2,
     down_block_types=("DownBlock2D",) * 3,
@@ -41,9 +32,20 @@ UNET_CONFIG = dict(
     resnet_time_scale_shift="scale_shift",
 )
 
+known, prepare = latents_x4.known, latents_x4.prepare
 
-def build() -> UNet2DModel:
-    return UNet2DModel(**UNET_CONFIG)
+
+class PhotoX4(nn.Module):
+    """The components of the model folder, by the names of their folders."""
+
+    def __init__(self):
+        super().__init__()
+        self.predictor = predictor_x4.Edsr(**predictor_x4.CONFIG)
+        self.unet = UNet2DModel(**UNET_CONFIG)
+
+
+def build() -> PhotoX4:
+    return PhotoX4()
 
 
 def alphas_cumprod() -> torch.Tensor:
@@ -54,36 +56,25 @@ def alphas_cumprod() -> torch.Tensor:
     return torch.cumprod(1 - betas, 0)
 
 
-def enlarge(low: torch.Tensor) -> torch.Tensor:
-    """Bicubic enlargement (a = -0.75, half-pixel centres) of N x 3 x h x w in [-1, 1]."""
-    return F.interpolate(low, scale_factor=SCALE, mode="bicubic", align_corners=False)
+def condition(low: torch.Tensor, guess: torch.Tensor) -> torch.Tensor:
+    """The inputs of the diffusion network beside the noisy latents, N x 118 x h x w: `guess` is latents and features."""
+    return torch.cat([latents_x4.condition(low), guess], 1)
 
 
-def condition(low: torch.Tensor) -> torch.Tensor:
-    """What the network sees of the low-resolution photograph: N x 6 x h x w."""
-    mean = F.avg_pool2d(low, DETAIL_WINDOW, 1, DETAIL_WINDOW // 2, count_include_pad=False)
-    return torch.cat([low, DETAIL_GAIN * (low - mean)], 1)
+def encode(high: torch.Tensor, low: torch.Tensor, guess: torch.Tensor) -> torch.Tensor:
+    return latents_x4.encode(high, low)
 
 
-def encode(high: torch.Tensor, low: torch.Tensor) -> torch.Tensor:
-    """The latents of a high-resolution photograph, given its low-resolution version."""
-    return F.pixel_unshuffle((high - enlarge(low)) / RESIDUAL_STD, SCALE)
-
-
-def decode(latents: torch.Tensor, low: torch.Tensor) -> torch.Tensor:
-    """The photograph, N x 3 x 4h x 4w, not clamped."""
-    return enlarge(low) + RESIDUAL_STD * F.pixel_shuffle(latents, SCALE)
-
-
-def known(high: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray]:
-    """The photograph as a person would have it: H/4 x W/4 x 3 uint8."""
-    return (degrade(high, SCALE, rng),)
-
-
-def prepare(low: torch.Tensor) -> tuple[torch.Tensor]:
-    """Of a batch of `known`, scaled to [-1, 1], what the functions above take."""
-    return (low,)
+def decode(latents: torch.Tensor, low: torch.Tensor, guess: torch.Tensor) -> torch.Tensor:
+    return latents_x4.decode(latents, low)
 
 
 def objective(options, device):
-    return diffusion.objective(sys.modules[__name__], options, device)
+    refine = diffusion.objective(sys.modules[__name__], options, device)
+
+    def losses(model, fraction, high, low):
+        guess = model.predictor(latents_x4.condition(low))
+        error, loss = refine(model.unet, fraction, high, low, torch.cat(guess, 1).float())
+        return error, loss + GUESS_WEIGHT * (guess[0].float() - latents_x4.encode(high, low)).abs().mean()
+
+    return losses

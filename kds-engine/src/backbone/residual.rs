@@ -1,26 +1,30 @@
-//! Diffusion of the residual against a simple guess: the built-in kds-photo-x4, kds-photo-x1 and kds-inpaint.
+//! Diffusion of a residual after a first network: the built-in kds-photo-x4, kds-photo-x1 and kds-inpaint.
 //!
-//! The latents are the residual, pixel-unshuffled by 4 (48 channels) and divided by its standard deviation. The guess is
-//! the bicubic enlargement of the photograph (`tools/train/photo_x4.py`), or what a first network makes of the photograph
-//! and its holes, filled from what is around them (`tools/train/photo_x1.py`). The network sees the latents concatenated
-//! with the photograph, or what the first network made of it, on their grid and its amplified detail.
+//! The latents are the residual, pixel-unshuffled by 4 (48 channels) and divided by its standard deviation.
+//!
+//! - Enlarging (`tools/train/photo_x4.py`), the residual is that against the bicubic enlargement. The diffusion network sees
+//!   the latents, the photograph with its amplified detail, and the guess and the features of a first network ([`Edsr`]).
+//! - At the same size (`tools/train/photo_x1.py`), the residual is that against the output of a first network
+//!   ([`Predictor`]), which restores the photograph and its holes, filled from what is around them. The diffusion network
+//!   sees the latents, that output on their grid with its amplified detail, the hole, and the change by the first network.
+//!
+//! A model without a first network does with the photograph itself.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
 use tch::{Kind, Tensor};
 
 use super::files::{DIFFUSERS_WEIGHTS, both};
 use super::{Backbone, Condition, ModelFiles, Prompt, SCALES, Shared, Spec};
 use crate::Result;
 use crate::footprint::Footprints;
-use crate::nn::{Loading, Predictor, PredictorConfig, UNet2d, UNet2dConfig};
+use crate::nn::{Edsr, EdsrConfig, Loading, Predictor, PredictorConfig, Scope, UNet2d, UNet2dConfig};
 use crate::schedule::SchedulerConfig;
 
-/// The backbone `residual`: a folder with `model_index.json`, `unet/`, `scheduler/`, and where the guess takes a network,
-/// `predictor/`.
+/// The backbone `residual`: a folder with `model_index.json`, `unet/`, `scheduler/`, and for a first network `predictor/`.
 pub struct Residual {
     network: Shared<UNet2d>,
-    predictor: Option<Shared<Predictor>>,
+    first: First,
+    known_channels: i64,
     index: Index,
     spec: Spec,
 }
@@ -41,8 +45,31 @@ struct Index {
     detail_window: usize,
     /// What the detail is multiplied by.
     detail_gain: f64,
-    /// There where the folder `predictor` is.
-    predictor: Option<IgnoredAny>,
+    /// Library and class of the first network, in the folder `predictor`.
+    predictor: Option<(String, FirstClass)>,
+}
+
+/// Classes of a first network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+enum FirstClass {
+    Predictor,
+    Edsr,
+}
+
+/// The first network.
+enum First {
+    None,
+    Restores(Shared<Predictor>),
+    Enlarges(Shared<Edsr>),
+}
+
+/// Sizes of the first network, for the checks and the plan.
+#[derive(Clone, Copy)]
+struct FirstShape {
+    /// Sides of its input are multiples of this.
+    multiple: usize,
+    /// Channels of its features that the diffusion network sees.
+    features: usize,
 }
 
 fn one() -> usize {
@@ -63,10 +90,18 @@ impl Index {
                         and less than 64",
             );
         }
-        if (self.hole_std.is_some() || self.predictor.is_some()) && self.scale != 1 {
-            return Err("a model with hole_std or a predictor must have scale 1");
+        let class = self.class();
+        if (self.hole_std.is_some() || class == Some(FirstClass::Predictor)) && self.scale != 1 {
+            return Err("a model with hole_std or a predictor of the class Predictor must have scale 1");
+        }
+        if class == Some(FirstClass::Edsr) && (self.scale == 1 || self.downscale != 1) {
+            return Err("a model with a predictor of the class Edsr must have a scale above 1 and downscale 1");
         }
         Ok(())
+    }
+
+    fn class(&self) -> Option<FirstClass> {
+        self.predictor.as_ref().map(|(_, class)| *class)
     }
 
     /// Output pixels along a side of a pixel of the latents.
@@ -78,22 +113,49 @@ impl Index {
         3 * self.cell().pow(2)
     }
 
-    /// Channels of what the network is told: the cell means of the guess and their detail, where a cell has several pixels
-    /// what each differs from the mean, which lie in a hole, and what the predictor has changed.
-    fn known_channels(&self) -> usize {
+    /// Channels of the conditioning inputs: the cell means of the guess and their detail; where a cell has several pixels,
+    /// their differences from the mean; the hole; the output of the first network, with so many `features`.
+    fn known_channels(&self, features: usize) -> usize {
         let pixels = self.downscale.pow(2);
-        let several = self.downscale > 1;
-        [(true, 6), (several, 3 * pixels), (self.hole_std.is_some(), pixels), (self.predictor.is_some(), 3 * pixels)]
-            .iter()
-            .map(|(told, channels)| if *told { *channels } else { 0 })
-            .sum()
+        let within = if self.downscale > 1 { 3 * pixels } else { 0 };
+        let hole = if self.hole_std.is_some() { pixels } else { 0 };
+        let first = match self.class() {
+            None => 0,
+            Some(FirstClass::Predictor) => 3 * pixels,
+            Some(FirstClass::Edsr) => self.latent_channels() + features,
+        };
+        6 + within + hole + first
     }
 }
+
+/// Channels of a picture and its amplified detail.
+const DETAILED_CHANNELS: i64 = 6;
 
 const INDEX: &str = "model_index.json";
 const UNET: &str = "unet/config.json";
 const PREDICTOR: &str = "predictor/config.json";
 const SCHEDULER: &str = "scheduler/scheduler_config.json";
+
+impl First {
+    fn load(index: &Index, files: &ModelFiles, loading: Loading) -> Result<(FirstShape, Self)> {
+        match index.class() {
+            None => Ok((FirstShape { multiple: 1, features: 0 }, Self::None)),
+            Some(FirstClass::Predictor) => {
+                let (config, network) =
+                    files.network::<PredictorConfig, _>("predictor", DIFFUSERS_WEIGHTS, loading, Predictor::new)?;
+                Ok((FirstShape { multiple: config.multiple(), features: 0 }, Self::Restores(Shared(network))))
+            }
+            Some(FirstClass::Edsr) => {
+                let build = |scope: &Scope, config: &EdsrConfig| {
+                    Edsr::new(scope, config, DETAILED_CHANNELS, index.latent_channels() as i64)
+                };
+                let (config, network) = files.network("predictor", DIFFUSERS_WEIGHTS, loading, build)?;
+                let features = config.channels.unsigned_abs() as usize;
+                Ok((FirstShape { multiple: 1, features }, Self::Enlarges(Shared(network))))
+            }
+        }
+    }
+}
 
 impl Residual {
     /// Loads the model; the error names the file, and the key or tensor, that does not fit.
@@ -102,26 +164,26 @@ impl Residual {
         let wrong = |name: &str, reason: String| files.error(name, reason);
         index.check().map_err(|reason| wrong(INDEX, reason.to_owned()))?;
         let network = files.network::<UNet2dConfig, _>("unet", DIFFUSERS_WEIGHTS, loading, UNet2d::new);
-        let predictor = index
-            .predictor
-            .map(|_| files.network::<PredictorConfig, _>("predictor", DIFFUSERS_WEIGHTS, loading, Predictor::new));
-        let ((config, network), predictor) = both(network, predictor.transpose())?;
+        let ((config, network), (shape, first)) = both(network, First::load(&index, files, loading))?;
         let latent_channels = index.latent_channels();
-        let (inputs, outputs) = (latent_channels + index.known_channels(), latent_channels);
+        let known_channels = index.known_channels(shape.features);
+        let (inputs, outputs) = (latent_channels + known_channels, latent_channels);
         if (config.in_channels, config.out_channels) != (inputs as i64, outputs as i64) {
             let Index { scale, downscale, .. } = index;
             return Err(wrong(
                 UNET,
-                format!("scale {scale} and downscale {downscale} need in_channels {inputs} and out_channels {outputs}"),
+                format!(
+                    "scale {scale} and downscale {downscale}, with the first network, need in_channels {inputs} and \
+                     out_channels {outputs}"
+                ),
             ));
         }
         let scheduler: SchedulerConfig = files.read_json(SCHEDULER)?;
         let schedule = scheduler.schedule().map_err(|error| wrong(SCHEDULER, error.to_string()))?;
 
         let multiple = config.multiple() * index.downscale;
-        if let Some(other) = predictor.as_ref().map(|(config, _)| config.multiple())
-            && !multiple.is_multiple_of(other)
-        {
+        if !multiple.is_multiple_of(shape.multiple) {
+            let other = shape.multiple;
             let reason = format!("its sides are multiples of {other}, which must divide the {multiple} of the U-Net");
             return Err(wrong(PREDICTOR, reason));
         }
@@ -144,19 +206,10 @@ impl Residual {
             device: loading.device,
             kind: loading.kind,
         };
-        let predictor = predictor.map(|(_, network)| Shared(network));
-        Ok(Self { network: Shared(network), predictor, index, spec })
+        Ok(Self { network: Shared(network), first, known_channels: known_channels as i64, index, spec })
     }
 
-    /// The photograph as the first network restores it, where there is one.
-    fn predicted(&self, image: &Tensor, hole: &Tensor) -> Result<Tensor> {
-        match &self.predictor {
-            Some(predictor) => predictor.0.forward(image, hole, self.spec.kind),
-            None => Ok(image.shallow_clone()),
-        }
-    }
-
-    /// What the residual is added to: the photograph at the size of the result, enlarged bicubically as
+    /// The photograph at the size of the result, to which the residual is added: enlarged bicubically as
     /// `torch.nn.functional.interpolate` does it and training did.
     fn guess(&self, image: &Tensor) -> Result<Tensor> {
         let (_, _, height, width) = image.size4()?;
@@ -203,13 +256,21 @@ impl Backbone for Residual {
             Some(mask) => mask.shallow_clone(),
             None => image.f_narrow(1, 0, 1)?.f_zeros_like()?,
         };
-        let guess = self.predicted(image, &hole)?;
+        let guess = match &self.first {
+            First::Restores(first) => first.0.forward(image, &hole, self.spec.kind)?,
+            First::Enlarges(_) | First::None => image.shallow_clone(),
+        };
         let mut known = self.describe(&guess)?;
         if self.spec.fills_holes {
             known.push(hole.f_pixel_unshuffle(self.spec.downscale as i64)?);
         }
-        if self.predictor.is_some() {
-            known.push(self.cells(&image.f_sub(&guess)?)?);
+        match &self.first {
+            First::Restores(_) => known.push(self.cells(&image.f_sub(&guess)?)?),
+            First::Enlarges(first) => {
+                let (latents, features) = first.0.forward(&Tensor::f_cat(&known, 1)?.f_to_kind(self.spec.kind)?)?;
+                known.extend([latents.f_to_kind(Kind::Float)?, features.f_to_kind(Kind::Float)?]);
+            }
+            First::None => {}
         }
         let network_input = Tensor::f_cat(&known, 1)?;
         Ok(Condition { mask: mask.map(Tensor::shallow_clone), ..Condition::new(&guess, network_input) })
@@ -218,7 +279,7 @@ impl Backbone for Residual {
     fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {
         let (particles, _, height, width) = x.size4()?;
         let known = &condition.network_input;
-        let known = known.f_expand([particles, self.index.known_channels() as i64, height, width], false)?;
+        let known = known.f_expand([particles, self.known_channels, height, width], false)?;
         let input = Tensor::f_cat(&[x, &known], 1)?.f_to_kind(self.spec.kind)?;
         let output = self.network.0.forward(&input, timestep)?;
         Ok(output.f_to_kind(Kind::Float)?.f_contiguous()?)
