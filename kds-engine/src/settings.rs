@@ -70,6 +70,7 @@ impl Settings {
                 ("eta", Value::Number(value)) => eta = value,
                 ("spacing", Value::Choice(word)) => resolved.spacing = Spacing::parse(word, 0)?,
                 ("selection", Value::Text(text)) => resolved.selection = Selection::parse(&text)?,
+                ("fusion", Value::Number(value)) => resolved.fusion = value,
                 ("kernel", Value::Choice(word)) => steering.kernel = Kernel::parse(word)?,
                 ("bandwidth", Value::Bandwidth(value)) => steering.bandwidth = value,
                 ("patch", Value::Integer(value)) => steering.patch = value as usize,
@@ -114,7 +115,10 @@ pub struct Resolved {
     pub steering: Steering,
     /// Which particle becomes the picture.
     pub selection: Selection,
-    /// What the model is told in words.
+    /// Standard deviation, in output pixels of the model, of the low frequencies that come from the mean of the particles;
+    /// 0 for none ([`crate::steering::fuse`]).
+    pub fusion: f64,
+    /// Text conditioning.
     pub prompt: Prompt,
     /// Side of a tile in input pixels; 0 chooses.
     pub tile: usize,
@@ -145,6 +149,7 @@ impl Default for Resolved {
             spacing: Spacing::Trailing,
             steering: Steering::default(),
             selection: Selection::Nearest,
+            fusion: 0.0,
             prompt: Prompt::default(),
             tile: 0,
             memory: MemoryBudget::Auto,

@@ -153,6 +153,8 @@ static TABLE: &[Parameter] = &[
         "Mean-shift moves at each steered step."),
     job("selection", "Selection", Advanced, Kind::Selection, "nearest",
         "Which particle becomes the picture: 'nearest' to the mean of all, their 'mean', the 'medoid', or 'index:K'."),
+    job("fusion", "Fusion", Advanced, Kind::Number { min: 0.0, max: 64.0 }, "0",
+        "Coarse structure from the mean of all particles, fine detail from the selected one: the boundary between the two, as a standard deviation in pixels. 0 takes all from the selected one."),
     job("prompt", "Prompt", Advanced, Kind::Line { longest: 2000 }, "",
         "What the picture shows, in words, for models that take a prompt."),
     job("negative", "Negative prompt", Advanced, Kind::Line { longest: 2000 }, "",

@@ -11,7 +11,7 @@ use crate::known::Known;
 use crate::noise::Window;
 use crate::plan::Plan;
 use crate::settings::Resolved;
-use crate::steering::{Distances, spread};
+use crate::steering::{Distances, Selection, fuse, spread};
 use crate::tiling::Tile;
 use crate::values::Values;
 use crate::{Error, Result, device, grey, memory};
@@ -183,7 +183,7 @@ impl Run<'_> {
         } else {
             self.tell(Stage::Decode, self.done + self.plan.evaluations)?;
             let chosen = self.settings.selection.choose(&ensemble)?;
-            Sampled::Decoded(self.decode(&chosen, &condition)?)
+            Sampled::Decoded(self.decode(&chosen, &ensemble, &condition)?)
         };
         // Nothing can fail from here on.
         if let (Some(mut doubt), Some(spread)) = (self.doubt.take(), spread) {
@@ -254,7 +254,7 @@ impl Run<'_> {
         };
         let ensemble = waiting.ensemble.f_to_device(device)?.f_to_kind(Kind::Float)?;
         let chosen = self.settings.selection.pick(&ensemble, &self.distances)?;
-        self.decode(&chosen, &condition)
+        self.decode(&chosen, &ensemble, &condition)
     }
 
     /// After memory ran out where a tile was decoded: its parts, in its place.
@@ -273,9 +273,15 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// The picture of a chosen latent, at the scale that was asked for.
-    fn decode(&self, chosen: &Tensor, condition: &Condition) -> Result<Values> {
-        let decoded = self.backbone.decode(chosen, condition)?;
+    /// The picture of a chosen latent, its low frequencies fused with the mean of the ensemble, at the scale that was asked
+    /// for.
+    fn decode(&self, chosen: &Tensor, ensemble: &Tensor, condition: &Condition) -> Result<Values> {
+        let Resolved { fusion, selection, .. } = *self.settings;
+        let mut decoded = self.backbone.decode(chosen, condition)?;
+        if fusion > 0.0 && selection != Selection::Mean && ensemble.size()[0] > 1 {
+            let mean = self.backbone.decode(&Selection::Mean.choose(ensemble)?, condition)?;
+            decoded = fuse(&decoded, &mean, fusion)?;
+        }
         let (model, scale) = (self.backbone.spec().scale as i64, self.plan.scale as i64);
         if model == scale {
             return Values::of(&decoded);

@@ -22,6 +22,7 @@
 
 mod block;
 mod fused;
+mod fusion;
 mod kernel;
 mod lanes;
 mod median;
@@ -33,6 +34,7 @@ mod tensor_ops;
 use kds_parameters::Bandwidth;
 use tch::{Device, Kind, Tensor};
 
+pub use fusion::fuse;
 pub use kernel::Kernel;
 pub use ramp::Ramp;
 pub(crate) use selection::Distances;
