@@ -206,6 +206,8 @@ struct Cost {
     cell: f64,
     /// Output pixels of the model per input pixel.
     enlargement: usize,
+    /// The picture of the mean is decoded too.
+    fuses: bool,
     on_host: bool,
 }
 
@@ -221,6 +223,7 @@ impl Cost {
             latents: (settings.particles * spec.latent_channels * FLOAT) as f64 / cell,
             cell,
             enlargement: spec.scale.pow(2),
+            fuses: settings.fusion > 0.0 && settings.particles > 1,
             on_host: spec.device == Device::Cpu,
         })
     }
@@ -239,8 +242,12 @@ impl Cost {
         let sampling = (self.ensemble.peak(cells) as u64 + parts)
             .max((self.ensemble.beside_network * cells) as u64 + latents + predict.bytes(area, batch));
         // The decoded tile, and once more in another size or format.
-        let decoded = (2 * area * self.enlargement * 3 * FLOAT) as u64;
-        let decoding = latents + decode.bytes(area, 1).max(decoded);
+        let picture = (area * self.enlargement * 3 * FLOAT) as u64;
+        let decoded = 2 * picture;
+        // The picture of the particle stays while that of the mean is decoded; then come their difference, padded, and both
+        // passes of the filter.
+        let (beside, fused) = if self.fuses { (picture, 6 * picture) } else { (0, 0) };
+        let decoding = latents + (beside + decode.bytes(area, 1)).max(decoded).max(fused);
         let on_device = input + condition.bytes(area, 1).max(kept + sampling.max(decoding));
         // Noise is drawn on the host, in a vector of its own.
         let (noise, kept_latents) = (latents, latents / 2);

@@ -56,6 +56,7 @@ static TABLE: &[Preset] = &[
             ("ramp", To("constant")),
             ("iterations", To("1")),
             ("selection", To("nearest")),
+            ("fusion", To("0")),
         ],
     },
 ];
