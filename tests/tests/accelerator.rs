@@ -50,8 +50,10 @@ const QUICK: &[(&str, &str)] = &[("particles", "3"), ("steps", "3")];
 fn after_the_cpu_comes_the_gpu_in_one_process_and_both_agree() {
     let body = || {
         for model in ["kds-photo-x4", "kds-photo-x1", "kds-inpaint"] {
-            for more in [&[("sampler", "dpm++2m-sde")][..], &[("patch", "4"), ("stride", "2")], &[("tile", "16")]] {
-                let parameters = [QUICK, more].concat();
+            let all = [&[("sampler", "dpm++2m-sde")][..], &[("patch", "4"), ("stride", "2")], &[("tile", "16")]];
+            // What the models share is seen with one of them.
+            for more in &all[..if model == "kds-photo-x4" { 3 } else { 1 }] {
+                let parameters = [QUICK, *more].concat();
                 let cpu = restore(model, "cpu", "f32", &parameters);
                 let cuda = restore(model, "cuda:0", "f32", &parameters);
                 let off = difference(&cpu, &cuda);
@@ -247,9 +249,12 @@ fn one_allocation_that_fails_ends_no_run() {
             threads: 0,
         })
         .unwrap();
-        accelerator::fail_allocation(500).unwrap();
-        let again = restorer.restore(&small_picture().unwrap(), QUICK).unwrap();
-        assert_eq!(whole.dimensions(), again.dimensions());
+        // Some of these fall on an operation with a number, whose failure tch tells by a panic.
+        for number in [1, 40, 300, 301, 302, 303, 500] {
+            accelerator::fail_allocation(number).unwrap();
+            let again = restorer.restore(&small_picture().unwrap(), QUICK).unwrap();
+            assert_eq!(whole.dimensions(), again.dimensions());
+        }
     };
     Machine::usual().run("one_allocation_that_fails_ends_no_run", body).unwrap();
 }
