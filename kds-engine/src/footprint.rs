@@ -12,7 +12,7 @@ use crate::noise::Window;
 use crate::schedule::{Level, Prediction};
 use crate::settings::Resolved;
 use crate::steering::{self, Steering};
-use crate::{Error, Result};
+use crate::{Error, Result, device};
 
 /// Bytes that the stages of a model take on its device, by the area of a tile in input pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -80,7 +80,7 @@ impl Footprint {
         memory::keep_no_large_blocks();
         let start = std::time::Instant::now();
         let prompt = Prompt { guidance: if guided { guidance } else { 1.0 }, ..Prompt::default() };
-        let footprint = tch::no_grad(|| Self::measure(backbone, &prompt))?;
+        let footprint = tch::no_grad(|| device::caught(|| Self::measure(backbone, &prompt)))?;
         tracing::debug!("measured the memory of the model in {:.2} s: {footprint:?}", start.elapsed().as_secs_f64());
         known.insert(guided, footprint);
         Ok(footprint)

@@ -260,7 +260,7 @@ impl ModelEntry {
     pub fn load(&self, device: Device, kind: Kind) -> Result<Box<dyn Backbone>> {
         device::prepare();
         self.trust.verify(&self.id, self.backbone, &self.files, Memory::Used)?;
-        self.open(Loading::new(device, kind))
+        device::caught(|| self.open(Loading::new(device, kind)))
     }
 
     /// Loads the model where and in what the parameters `device` and `dtype` say. What `auto` has taken is in the

@@ -5,6 +5,7 @@ pub mod cargo;
 pub mod checks;
 pub mod dist;
 pub mod fuzz;
+pub mod gpu;
 pub mod header;
 pub mod install;
 pub mod packages;

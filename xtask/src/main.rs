@@ -9,7 +9,7 @@ use xtask::cargo::Profile;
 use xtask::install::Tree;
 use xtask::install::gimp::Home;
 use xtask::setup::{Setup, Variant};
-use xtask::{abi, cargo, checks, dist, fuzz, header, install, packages};
+use xtask::{abi, cargo, checks, dist, fuzz, gpu, header, install, packages};
 
 /// Set up, run, test and install KDS. Every command that needs libtorch fetches it first, once.
 #[derive(Parser)]
@@ -76,6 +76,9 @@ enum Command {
         #[arg(long, value_enum, default_value_t = fuzz::Sanitizer::Address)]
         sanitizer: fuzz::Sanitizer,
     },
+    /// What runs on a machine with a GPU
+    #[command(subcommand)]
+    Gpu(GpuCommand),
     /// Write the screenshots of docs/gimp.md, with both GIMPs on a screen in memory
     Screenshots(PassedOn),
     /// Measure what the plug-in adds to GIMP's start, and a call to a restoration
@@ -86,6 +89,19 @@ enum Command {
     /// Run a model of others at its true size, with random weights, beside diffusers: agreement, time and memory
     #[command(disable_help_flag = true)]
     Compare(PassedOn),
+}
+
+#[derive(Subcommand)]
+enum GpuCommand {
+    /// Fill a folder of less than 40 MiB whose measure.py checks and measures KDS on a machine that has a driver and Python
+    /// with torch
+    Pack {
+        /// Folder to make [default: kds-gpu in the target folder]
+        #[arg(short, long, value_name = "FOLDER")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        build: BuildArguments,
+    },
 }
 
 /// What is built to drive GIMP: an installation, and the programs that do.
@@ -208,6 +224,16 @@ fn run(command: Command) -> Result<()> {
             dist::write(&tree, &output)?;
             let packed = std::fs::metadata(&output).with_context(|| format!("cannot read {}", output.display()))?.len();
             println!("{} is written ({}; {} unpacked).", output.display(), megabytes(packed), megabytes(tree.size()?));
+            Ok(())
+        }
+        Command::Gpu(GpuCommand::Pack { output, build }) => {
+            setup.run(None)?;
+            let folder = match output {
+                Some(output) => output,
+                None => cargo::target_folder()?.join("kds-gpu"),
+            };
+            let size = gpu::pack(&setup.root, build.profile, &folder)?;
+            println!("{} is written ({}); there: python3 measure.py", folder.display(), megabytes(size));
             Ok(())
         }
         Command::Header { check: true } => header::check(&setup.root),

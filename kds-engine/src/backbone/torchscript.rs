@@ -87,7 +87,13 @@ impl TorchScript {
     fn call(&self, method: &str, arguments: &[&Tensor], shape: Option<&[i64]>) -> Result<Tensor> {
         let wrong = |reason: String| Error::Model { path: self.path.clone(), reason: format!("{method}: {reason}") };
         let output = self.module.0.method_ts(method, arguments).map_err(|error| match Error::from(error) {
-            Error::Torch(error) => wrong(first_line(&error)),
+            Error::Torch(error) => match first_line(&error) {
+                // Tracing writes the device of constants into the file.
+                text if text.contains("same device") => {
+                    wrong(format!("{text}; it was exported for another: use device 'cpu'"))
+                }
+                text => wrong(text),
+            },
             // Lack of memory is for the caller, who may ask for less.
             fault => fault,
         })?;

@@ -1,6 +1,13 @@
 //! What an error of libtorch means: its messages come from cuDNN, cuBLAS, the driver and libtorch itself, and only their
 //! texts tell them apart.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use tch::TchError;
+
+use crate::{Error, Result};
+
 /// A class of errors, by what can be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -67,6 +74,22 @@ impl Fault {
     }
 }
 
+/// Runs what computes, so that every failure of libtorch in it is an error. tch 0.24 frees the number in an operation such as
+/// `f_mul_scalar` before it reads whether the operation failed, finds the failure then, and panics with it: where memory
+/// runs out there, a run would end as a defect instead of going on with less.
+pub fn caught<T>(compute: impl FnOnce() -> Result<T>) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(compute)).unwrap_or_else(|panic| match message(&*panic) {
+        Some(message) => Err(Error::from(TchError::Torch(message))),
+        None => resume_unwind(panic),
+    })
+}
+
+/// libtorch's message, where a panic is `unwrap` of tch's error.
+fn message(panic: &(dyn Any + Send)) -> Option<String> {
+    let (_, message) = panic.downcast_ref::<String>()?.split_once("`Err` value: Torch(\"")?;
+    Some(message.trim_end_matches("\")").replace("\\n", "\n"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,5 +121,15 @@ mod tests {
         for (fault, message) in cases {
             assert_eq!(Fault::of(message), fault, "{message}");
         }
+    }
+
+    #[test]
+    fn a_panic_of_tch_is_an_error_and_others_go_on() {
+        let ran_out: std::result::Result<(), TchError> = Err(TchError::Torch("CUDA out of memory.\nframe #0".into()));
+        let error = caught(|| Ok(ran_out.unwrap())).unwrap_err();
+        assert!(matches!(error, Error::MemoryRanOut(_)), "{error}");
+        assert!(error.to_string().contains("CUDA out of memory."), "{error}");
+        assert!(!error.to_string().contains("frame"), "{error}");
+        assert!(catch_unwind(|| caught(|| -> Result<()> { panic!("a defect") })).is_err());
     }
 }

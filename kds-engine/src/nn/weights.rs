@@ -46,7 +46,8 @@ pub struct Weights<'a> {
     mapped: Option<&'a Mmap>,
     path: PathBuf,
     loading: Loading,
-    taken: RefCell<BTreeSet<String>>,
+    /// What was asked for, by name, with its shape.
+    taken: RefCell<BTreeMap<String, Vec<i64>>>,
     /// What was found wrong so far, where it does not end the loading.
     problems: RefCell<Vec<String>>,
 }
@@ -99,6 +100,13 @@ impl<'a> Weights<'a> {
         Scope { weights: self, prefix: String::new() }
     }
 
+    /// Names and shapes of the tensors that layers have asked for: of a check, the whole architecture.
+    pub fn asked_for(&self) -> BTreeMap<String, Vec<i64>> {
+        let mut asked = self.taken.borrow().clone();
+        asked.retain(|_, shape| !shape.is_empty());
+        asked
+    }
+
     /// An error when the file holds tensors that no layer took: it belongs to another architecture. After a check, an
     /// error that tells everything that is wrong with the file.
     pub fn finish(&self) -> Result<()> {
@@ -107,7 +115,7 @@ impl<'a> Weights<'a> {
             Tensors::Safetensors(tensors) => tensors.names().into_iter().map(str::to_owned).collect(),
             Tensors::Pickle(tensors) => tensors.keys().cloned().collect(),
         };
-        let extra: BTreeSet<_> = names.iter().filter(|name| !taken.contains(*name)).collect();
+        let extra: BTreeSet<_> = names.iter().filter(|name| !taken.contains_key(*name)).collect();
         let mut problems = self.problems.borrow().clone();
         match (extra.first(), self.loading.check_only) {
             (None, _) => {}
@@ -138,7 +146,7 @@ impl<'a> Weights<'a> {
     }
 
     fn take(&self, name: &str, shape: &[i64]) -> Result<Tensor> {
-        self.taken.borrow_mut().insert(name.to_owned());
+        self.taken.borrow_mut().insert(name.to_owned(), shape.to_vec());
         match self.find(name, shape) {
             Ok(_) if self.loading.check_only => placeholder(shape),
             Ok(tensor) => Ok(tensor()?.f_to_kind(self.loading.kind)?.f_to_device(self.loading.device)?),
@@ -241,7 +249,7 @@ impl Scope<'_> {
 
     /// Leaves out a tensor that the file may have and no computation needs.
     pub fn ignore(&self, name: &str) {
-        self.weights.taken.borrow_mut().insert(format!("{}{name}", self.prefix));
+        self.weights.taken.borrow_mut().insert(format!("{}{name}", self.prefix), Vec::new());
     }
 
     /// Where and in what the network computes.

@@ -84,7 +84,7 @@ impl Run<'_> {
         let mut pending = VecDeque::from(self.plan.tiles.clone());
         while let Some(tile) = pending.pop_front() {
             self.total = self.done + self.plan.evaluations * (pending.len() as u64 + 1);
-            match self.sample(&tile) {
+            match device::caught(|| self.sample(&tile)) {
                 Ok(()) => self.done += self.plan.evaluations,
                 Err(error) if error.ran_out_of_memory() => {
                     pending.push_front(tile);
@@ -95,7 +95,7 @@ impl Run<'_> {
         }
         while let Some(mut waiting) = self.waiting.pop_front() {
             self.tell(Stage::Decode, self.done)?;
-            match self.decode_waiting(&mut waiting) {
+            match device::caught(|| self.decode_waiting(&mut waiting)) {
                 Ok(decoded) => self.blend(&waiting.tile, &decoded),
                 Err(error) if error.ran_out_of_memory() => self.cut_waiting(waiting, &error)?,
                 Err(error) => return Err(error),
