@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use common::{Folder, QUICK, Run};
 use image::{ColorType, DynamicImage, ImageFormat, Rgb, RgbImage, RgbaImage};
 use kds_tests::bicubic;
-use kds_tests::pairs::SCALE;
 use kds_tests::png_file::with_size;
 
 /// The least PSNR(Y) in dB between a smooth picture restored in a single step and its enlargement: the same picture.
 const SAME_PICTURE: f64 = 20.0;
+/// Enlargement of the default model.
+const SCALE: u32 = 4;
 
 /// A smooth picture.
 fn smooth(width: u32, height: u32) -> RgbImage {

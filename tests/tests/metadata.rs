@@ -66,9 +66,9 @@ fn everything_that_a_format_has_a_place_for_is_kept() {
             "-IPTC:Keywords=family",
             "-IPTC:Caption-Abstract=at the sea",
             "-Comment=hand written",
-            "-XResolution=300",
-            "-YResolution=300",
-            "-ResolutionUnit=2",
+            "-IFD0:XResolution=300",
+            "-IFD0:YResolution=300",
+            "-IFD0:ResolutionUnit=2",
         ],
     );
     let names =

@@ -6,6 +6,7 @@ use moxcms::{DataColorSpace, Layout, TransformF32Executor};
 use super::{
     Sample,
     convert::{options, parse, srgb},
+    lab::{decode, encode},
 };
 
 /// Pixels that are converted at a time.
@@ -29,6 +30,7 @@ pub fn cmyk_to_srgb<T: Sample>(inks: &[T], profile: Option<&[u8]>) -> anyhow::Re
             ),
         ),
     };
+    let black = conversion.as_ref().map_or(0.0, black);
     let mut colours = Vec::with_capacity(inks.len() / 4 * 3);
     for inks in inks.chunks(4 * AT_A_TIME) {
         let inks: Vec<f32> = inks.iter().map(|ink| ink.to_unit()).collect();
@@ -38,6 +40,7 @@ pub fn cmyk_to_srgb<T: Sample>(inks: &[T], profile: Option<&[u8]>) -> anyhow::Re
                 conversion
                     .transform(&inks, &mut converted)
                     .map_err(|error| anyhow!("its inks cannot be converted ({error}); convert it to RGB"))?;
+                converted.iter_mut().for_each(|value| *value = encode((decode(*value) - black) / (1.0 - black)));
                 converted
             }
             None => inks
@@ -50,6 +53,17 @@ pub fn cmyk_to_srgb<T: Sample>(inks: &[T], profile: Option<&[u8]>) -> anyhow::Re
         colours.extend(converted.into_iter().map(|value| T::from_unit(value.clamp(0.0, 1.0))));
     }
     Ok((colours, note))
+}
+
+/// How much light the darkest inks leave. All of it is taken off, or shadows would be grey: the compensation of black
+/// points (ISO 18619).
+fn black(conversion: &std::sync::Arc<TransformF32Executor>) -> f32 {
+    let mut darkest = [0.0; 3];
+    if conversion.transform(&[1.0; 4], &mut darkest).is_err() {
+        return 0.0;
+    }
+    let [red, green, blue] = darkest.map(decode);
+    (0.2126 * red + 0.7152 * green + 0.0722 * blue).clamp(0.0, 0.1)
 }
 
 fn conversion(profile: &[u8]) -> anyhow::Result<std::sync::Arc<TransformF32Executor>> {

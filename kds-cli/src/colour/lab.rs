@@ -14,9 +14,16 @@ pub fn of_lab(lightness: f32, a: f32, b: f32) -> [f32; 3] {
     TO_SRGB.map(|row| encode(row.iter().zip(xyz).map(|(factor, value)| factor * value).sum()))
 }
 
-fn encode(linear: f32) -> f32 {
+/// Light as sRGB stores it.
+pub fn encode(linear: f32) -> f32 {
     let linear = linear.clamp(0.0, 1.0);
     if linear <= 0.003_130_8 { linear * 12.92 } else { 1.055 * linear.powf(1.0 / 2.4) - 0.055 }
+}
+
+/// Light of what sRGB stores.
+pub fn decode(stored: f32) -> f32 {
+    let stored = stored.clamp(0.0, 1.0);
+    if stored <= 0.040_45 { stored / 12.92 } else { ((stored + 0.055) / 1.055).powf(2.4) }
 }
 
 #[cfg(test)]

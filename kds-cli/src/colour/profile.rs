@@ -127,7 +127,13 @@ fn srgb_curve() -> anyhow::Result<ToneReprCurve> {
 }
 
 fn encode(profile: &ColorProfile) -> anyhow::Result<Vec<u8>> {
-    profile.encode().map_err(|error| anyhow!("its colour space makes no profile ({error}); convert it to sRGB"))
+    let mut profile =
+        profile.encode().map_err(|error| anyhow!("its colour space makes no profile ({error}); convert it to sRGB"))?;
+    // The length is a multiple of four, and stands at the beginning (ICC.1:2022, sections 7.1 and 7.2); libpng insists.
+    profile.resize(profile.len().next_multiple_of(4), 0);
+    let length = u32::try_from(profile.len())?.to_be_bytes();
+    profile.get_mut(..4).into_iter().for_each(|start| start.copy_from_slice(&length));
+    Ok(profile)
 }
 
 #[cfg(test)]
@@ -158,7 +164,10 @@ mod tests {
             let converter = Converter::of(&profile).unwrap();
             assert!(!converter.is_srgb().unwrap());
         }
-        assert!(Converter::of(&linear_srgb().unwrap()).unwrap().is_linear().unwrap());
+        let linear = linear_srgb().unwrap();
+        assert_eq!(linear.len() % 4, 0);
+        assert_eq!(linear[..4], (linear.len() as u32).to_be_bytes());
+        assert!(Converter::of(&linear).unwrap().is_linear().unwrap());
         assert!(!Converter::of(&ColorProfile::new_adobe_rgb().encode().unwrap()).unwrap().is_linear().unwrap());
     }
 
