@@ -42,6 +42,9 @@ enum Command {
     Restorations {
         /// Picture to restore
         picture: PathBuf,
+        /// Only so many pixels a side of it
+        #[arg(long, default_value_t = u32::MAX)]
+        crop: u32,
     },
     /// Write a model of others, or ours, at its true size with random weights
     Model {
@@ -86,7 +89,7 @@ fn main() -> Result<()> {
     threads::use_threads(0);
     match arguments.command {
         Command::Networks => networks(device::parse(&arguments.device)?),
-        Command::Restorations { picture } => restorations(&arguments.device, &picture),
+        Command::Restorations { picture, crop } => restorations(&arguments.device, &picture, crop),
         Command::Model { model, folder, shrink } => write_model(&model, &folder, shrink),
         Command::Time { model, folder, side, steps, particles, dtype } => {
             let device = device::parse(&arguments.device)?;
@@ -112,8 +115,10 @@ fn networks(place: Device) -> Result<()> {
     Ok(())
 }
 
-fn restorations(place: &str, picture: &Path) -> Result<()> {
+fn restorations(place: &str, picture: &Path, crop: u32) -> Result<()> {
     let picture = image::open(picture).with_context(|| picture.display().to_string())?.to_rgb8();
+    let picture =
+        image::imageops::crop_imm(&picture, 0, 0, crop.min(picture.width()), crop.min(picture.height())).to_image();
     let hole = |x: u32, y: u32| (8..20).contains(&x) && (6..16).contains(&y);
     let mask = image::GrayImage::from_fn(picture.width(), picture.height(), |x, y| {
         image::Luma([if hole(x, y) { 255 } else { 0 }])
