@@ -25,13 +25,16 @@ pub fn use_threads(count: usize) {
 fn pool_of(count: usize) -> Option<Arc<ThreadPool>> {
     static POOLS: Mutex<BTreeMap<usize, Arc<ThreadPool>>> = Mutex::new(BTreeMap::new());
     let mut pools = POOLS.lock().unwrap_or_else(PoisonError::into_inner);
-    if !pools.contains_key(&count) {
-        match ThreadPoolBuilder::new().num_threads(count).thread_name(|index| format!("kds-{index}")).build() {
-            Ok(pool) => _ = pools.insert(count, Arc::new(pool)),
-            Err(error) => tracing::warn!("{count} threads cannot be started: {error}"),
+    if let Some(pool) = pools.get(&count) {
+        return Some(pool.clone());
+    }
+    match ThreadPoolBuilder::new().num_threads(count).thread_name(|index| format!("kds-{index}")).build() {
+        Ok(pool) => Some(pools.entry(count).or_insert(Arc::new(pool)).clone()),
+        Err(error) => {
+            tracing::warn!("{count} threads cannot be started: {error}");
+            None
         }
     }
-    pools.get(&count).cloned()
 }
 
 /// Runs a kernel that uses rayon, on as many threads as [`use_threads`] says.
