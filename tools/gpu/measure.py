@@ -81,9 +81,9 @@ def measure(options, binaries: Path, work: Path) -> tuple[str, list[str]]:
         ("Matrix products", [[*gpu, "matmul", "--side", "256" if quick else "8192"]], 60),
     ]
     for model, side in (("kds-photo-x4", 256), ("ldm-sr", 128), ("sd-inpaint", 512)):
-        side = 64 if quick else side
+        side = 32 if quick and model != "sd-inpaint" else 64 if quick else side
         folder = str(work / model)
-        run = [*gpu, "time", model, folder, "--side", str(side), *steps]
+        run = [*gpu, "time", model, folder, "--side", str(side), *steps, *(["--particles", "1,2"] if quick else [])]
         formats = ["f32"] if quick or model != "kds-photo-x4" else ["f32", "bf16", "f16"]
         commands = [[*run, "--dtype", dtype] for dtype in [*formats, *(["auto"] if formats == ["f32"] else [])]]
         parts.append((f"Time and memory: {model}", [[*gpu, "model", model, folder, *shrink], *commands], 180))
