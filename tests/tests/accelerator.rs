@@ -298,7 +298,7 @@ fn waits_of_a_loop(backbone: &dyn Backbone, sampler: &str, steering: Steering) -
         waits.push(accelerator::counts().unwrap().waits);
         Ok(())
     };
-    sample(sampling, predict, done).unwrap();
+    let _ensemble = sample(sampling, predict, done).unwrap();
     waits.windows(2).map(|pair| pair[1] - pair[0]).collect()
 }
 
