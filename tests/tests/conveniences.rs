@@ -1,5 +1,6 @@
 //! Habits of the command line: folders in folders, pipes, formats and suffixes, silence, and output for programs.
 
+#[expect(dead_code, reason = "a part of the shared helpers is enough")]
 mod common;
 
 use std::collections::BTreeSet;

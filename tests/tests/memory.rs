@@ -38,6 +38,7 @@ impl Ended {
 }
 
 /// Runs `kds restore` on a picture; messages go through a file, so that nothing waits for a pipe.
+#[expect(clippy::zombie_processes, reason = "wait4 waits for it and tells its peak memory")]
 fn restore(folder: &Path, picture: &RgbImage, arguments: &[&str]) -> Ended {
     let path = |name: &str| folder.join(name);
     picture.save(path("in.png")).unwrap();

@@ -97,13 +97,16 @@ fn a_tiled_planar_tiff_does_not_take_the_batch_along() {
     assert!(folder.path("out/1.tif").exists() && folder.path("out/2.tif").exists(), "{run:?}");
 }
 
+/// The colour at x, y.
+type Colours = fn(u32, u32) -> [u8; 3];
+
 #[test]
 fn samples_of_every_kind() {
     let grey = |x: u32, y: u32| [colour(x, y)[0]; 3];
     let level = |x: u32, y: u32| colour(x, y)[0];
     let float = |value: u8| f32::from(value) / 255.0;
     let unsigned = |bits: u16, bytes: fn(u8) -> Vec<u8>| page(1, GREY, data(move |x, y| bytes(level(x, y)))).bits(bits);
-    let cases: Vec<(&str, Page, fn(u32, u32) -> [u8; 3])> = vec![
+    let cases: Vec<(&str, Page, Colours)> = vec![
         ("8", page(1, GREY, data(|x, y| [level(x, y)])), grey),
         ("16", unsigned(16, |value| (u16::from(value) * 257).to_le_bytes().to_vec()), grey),
         ("32", unsigned(32, |value| (u32::from(value) * 0x0101_0101).to_le_bytes().to_vec()), grey),

@@ -131,6 +131,10 @@ fn encode(profile: &ColorProfile) -> anyhow::Result<Vec<u8>> {
         profile.encode().map_err(|error| anyhow!("its colour space makes no profile ({error}); convert it to sRGB"))?;
     // The length is a multiple of four, and stands at the beginning (ICC.1:2022, sections 7.1 and 7.2); libpng insists.
     profile.resize(profile.len().next_multiple_of(4), 0);
+    // The illuminant of the connection space is D50, in the rounding that the standard gives (section 7.2.16).
+    if let Some(illuminant) = profile.get_mut(68..80) {
+        illuminant.copy_from_slice(&[0x00, 0x00, 0xf6, 0xd6, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0xd3, 0x2d]);
+    }
     let length = u32::try_from(profile.len())?.to_be_bytes();
     profile.get_mut(..4).into_iter().for_each(|start| start.copy_from_slice(&length));
     Ok(profile)

@@ -125,8 +125,9 @@ mod tests {
 
     #[test]
     fn a_panic_of_tch_is_an_error_and_others_go_on() {
-        let ran_out: std::result::Result<(), TchError> = Err(TchError::Torch("CUDA out of memory.\nframe #0".into()));
-        let error = caught(|| Ok(ran_out.unwrap())).unwrap_err();
+        let ran_out =
+            || -> std::result::Result<i64, TchError> { Err(TchError::Torch("CUDA out of memory.\nframe #0".into())) };
+        let error = caught(|| Ok(ran_out().unwrap())).unwrap_err();
         assert!(matches!(error, Error::MemoryRanOut(_)), "{error}");
         assert!(error.to_string().contains("CUDA out of memory."), "{error}");
         assert!(!error.to_string().contains("frame"), "{error}");

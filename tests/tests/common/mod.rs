@@ -1,5 +1,4 @@
 //! What the tests of the `kds` command share: a folder to work in, runs, and what a run has to leave behind.
-#![allow(dead_code)] // Each test uses a part of it.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -77,6 +77,9 @@ impl<'a> Layout<'a> {
         let (Some(width), Some(height)) = (side(WIDTH), side(HEIGHT)) else {
             bail!("says nothing of its size; replace it by an intact copy")
         };
+        if width == 0 || height == 0 {
+            bail!("has no pixels ({width}x{height}); replace it by an intact copy");
+        }
         let number = |tag, usual: u64| page.integer(tag).unwrap_or(usual);
         let samples = usize::try_from(number(SAMPLES, 1))?;
         let all_bits = page.integers(BITS).unwrap_or(vec![1]);
