@@ -69,17 +69,21 @@ pub struct Layout<'a> {
     pub tables: Option<&'a [u8]>,
 }
 
+/// Width and height that a page claims.
+///
+/// # Errors
+/// When it has none.
+pub fn size(page: &Directory) -> anyhow::Result<(u32, u32)> {
+    let side = |tag| page.integer(tag).and_then(|value| u32::try_from(value).ok());
+    side(WIDTH).zip(side(HEIGHT)).context("says nothing of its size; replace it by an intact copy")
+}
+
 impl<'a> Layout<'a> {
     /// # Errors
     /// When the directory contradicts itself, or is of a kind that is not read.
     pub fn of(page: &Directory<'a>, file: &[u8]) -> anyhow::Result<Self> {
         let side = |tag| page.integer(tag).and_then(|value| u32::try_from(value).ok());
-        let (Some(width), Some(height)) = (side(WIDTH), side(HEIGHT)) else {
-            bail!("says nothing of its size; replace it by an intact copy")
-        };
-        if width == 0 || height == 0 {
-            bail!("has no pixels ({width}x{height}); replace it by an intact copy");
-        }
+        let (width, height) = size(page)?;
         let number = |tag, usual: u64| page.integer(tag).unwrap_or(usual);
         let samples = usize::try_from(number(SAMPLES, 1))?;
         let all_bits = page.integers(BITS).unwrap_or(vec![1]);

@@ -51,6 +51,9 @@ pub fn decode(file: &[u8], limits: Limits) -> anyhow::Result<Decoded> {
         (None, Some(inner)) => inner,
         (None, None) => &directories[0],
     };
+    // Before its parts are counted: a page that is too large has too many.
+    let (width, height) = layout::size(page)?;
+    limits.check(width, height, 1)?;
     let layout = Layout::of(page, file)?;
     limits.check(layout.width, layout.height, layout.bytes_per_pixel())?;
     let mut decoded = meaning::image(&tiff, page, &layout)?;
