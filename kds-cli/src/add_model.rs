@@ -21,7 +21,7 @@ use crate::{
     pipeline::{self, Backbone, INDEX, Pipeline},
 };
 
-/// What a person would call the model.
+/// Title of a model.
 fn name(source: &Source) -> anyhow::Result<PathBuf> {
     match source {
         Source::Folder(folder) => whole_path(folder),

@@ -22,7 +22,7 @@ use crate::{
 /// Restores all pictures of the plan; `false` when one failed.
 ///
 /// # Errors
-/// What stops the whole run: a signal, a library or model that cannot be used, and with a single picture everything.
+/// Reasons that stop the whole run: a signal, a library or model that cannot be used, and with a single picture everything.
 pub fn run(options: &Restore, plan: &Plan) -> anyhow::Result<bool> {
     let mut batch = Batch {
         options,

@@ -45,14 +45,14 @@ impl Converter {
         if sound(&there) && sound(&back) { Ok(converter) } else { Err(anyhow!("it makes no colours")) }
     }
 
-    /// Whether the space is sRGB but for rounding.
+    /// True for sRGB, but for rounding.
     pub fn is_srgb(&self) -> anyhow::Result<bool> {
         let probes = self.probes();
         let there = apply(&self.to_srgb, &probes)?;
         Ok(probes.iter().zip(there).all(|(before, after)| (before - after).abs() <= SAME))
     }
 
-    /// Whether its numbers are amounts of light: a fifth of the light is half of sRGB's range.
+    /// True for linear light: a fifth of the light is half of sRGB's range.
     pub fn is_linear(&self) -> anyhow::Result<bool> {
         let there = apply(&self.to_srgb, &vec![0.2140; self.channels])?;
         Ok(there.iter().all(|value| (value - 0.5).abs() < 0.01))
@@ -90,7 +90,7 @@ pub fn between(from: &ColorProfile, to: &ColorProfile, layout: Layout) -> anyhow
     from.create_transform_f32(layout, to, layout, options()).map_err(|error| anyhow!("{error}"))
 }
 
-/// What every conversion is made with.
+/// Settings of every conversion.
 pub fn options() -> TransformOptions {
     TransformOptions {
         rendering_intent: RenderingIntent::Perceptual,

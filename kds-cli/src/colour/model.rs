@@ -1,6 +1,6 @@
 //! Pictures for the model: in sRGB, from 0 to 1; and what it gives back, in the picture's own space.
 //!
-//! What sRGB cannot hold (colours of wide gamuts, highlights of floating-point pictures) does not pass through the model:
+//! Values outside sRGB (colours of wide gamuts, highlights of floating-point pictures) do not pass through the model:
 //! the rest that is left of it goes along beside, enlarged, and is added again. Colours under full transparency go the
 //! same way.
 
@@ -26,7 +26,7 @@ pub struct ForModel<'a> {
     converted: Option<Picture>,
     converter: Option<Converter>,
     linear: bool,
-    /// What sRGB cannot hold, in the picture's own space.
+    /// Values outside sRGB, in the picture's own space.
     rest: Option<Rows>,
     /// The colours of the picture, where some are under full transparency.
     hidden: Option<Rows>,

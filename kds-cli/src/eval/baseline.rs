@@ -1,4 +1,4 @@
-//! What takes no model: bicubic enlargement, and holes filled smoothly from around them.
+//! Baselines without a model: bicubic enlargement, and holes filled smoothly from around them.
 
 use image::{GrayImage, Rgb, RgbImage};
 
