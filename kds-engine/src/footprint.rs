@@ -80,7 +80,8 @@ impl Footprint {
         memory::keep_no_large_blocks();
         let start = std::time::Instant::now();
         let prompt = Prompt { guidance: if guided { guidance } else { 1.0 }, ..Prompt::default() };
-        let footprint = tch::no_grad(|| device::caught(|| Self::measure(backbone, &prompt)))?;
+        let measure = || tch::no_grad(|| Self::measure(backbone, &prompt));
+        let footprint = device::with_emptied_cache(backbone.spec().device, measure)?;
         tracing::debug!("measured the memory of the model in {:.2} s: {footprint:?}", start.elapsed().as_secs_f64());
         known.insert(guided, footprint);
         Ok(footprint)
@@ -150,8 +151,9 @@ impl EnsembleFootprint {
         let plain = Steering { strength: 0.0, ..settings.steering };
         // All of the steps.
         let steered = Steering { from: 1.0, to: 0.0, ..settings.steering };
-        let (plain, beside_network) = measure_steps(spec, settings, &plain)?;
-        let (steered, _) = measure_steps(spec, settings, &steered)?;
+        let measure = |steering| device::with_emptied_cache(spec.device, || measure_steps(spec, settings, steering));
+        let (plain, beside_network) = measure(&plain)?;
+        let (steered, _) = measure(&steered)?;
         Ok(Self { plain, steered, beside_network })
     }
 

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use tch::TchError;
 
-use crate::{Error, Result};
+use crate::{Error, Result, memory};
 
 /// A class of errors, by what can be done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +82,20 @@ pub fn caught<T>(compute: impl FnOnce() -> Result<T>) -> Result<T> {
         Some(message) => Err(Error::from(TchError::Torch(message))),
         None => resume_unwind(panic),
     })
+}
+
+/// Runs what computes little, and once more after the caches are emptied where memory ran out: what they keep may be all
+/// that is missing.
+pub fn with_emptied_cache<T>(device: tch::Device, compute: impl Fn() -> Result<T>) -> Result<T> {
+    match caught(&compute) {
+        Err(error) if error.ran_out_of_memory() => {
+            tracing::debug!("memory ran out ({error}): once more with emptied caches");
+            memory::give_back();
+            super::empty_cache(device)?;
+            caught(compute)
+        }
+        done => done,
+    }
 }
 
 /// libtorch's message, where a panic is `unwrap` of tch's error.

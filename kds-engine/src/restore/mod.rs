@@ -8,7 +8,7 @@ use crate::known::Known;
 use crate::memory::{Free, Promise};
 use crate::plan::{Plan, Request};
 use crate::settings::Resolved;
-use crate::{Error, Result, memory};
+use crate::{Error, Result, device, memory};
 
 /// A picture: planar RGB, `3 * width * height` sRGB-encoded values in 0..1.
 #[derive(Debug, Clone, PartialEq)]
@@ -164,10 +164,10 @@ impl<'a> Prepared<'a> {
             )));
         }
         let known = Known::new(source)?;
-        match source.mask {
+        device::caught(|| match source.mask {
             None => self.sample(&self.plan, &known, progress),
             Some(mask) => self.fill(source.picture, mask, known, confidence, progress),
-        }
+        })
     }
 
     /// Fills the holes of a picture: only what surrounds them goes through the network.
