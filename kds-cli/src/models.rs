@@ -3,7 +3,7 @@
 use kds_host::{Context, Library, ModelInfo};
 
 use crate::{
-    add_model,
+    add_model, confidence,
     options::{Models, ModelsAction},
     output, table,
 };
@@ -59,6 +59,7 @@ fn show(model: &ModelInfo) -> String {
         ("mask", mask),
         ("backbone", &model.backbone),
         ("source", &model.source),
+        ("confidence", &confidence::meaning(model.calibration)),
     ];
     pairs.iter().map(|(key, value)| format!("{:<10}{value}\n", format!("{key}:"))).collect()
 }
@@ -87,6 +88,7 @@ mod tests {
             source: "built-in".into(),
             scale: 1,
             needs_mask: true,
+            calibration: None,
         };
         let text = describe(&[model]);
         let line = text.lines().nth(1).unwrap();

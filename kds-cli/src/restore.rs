@@ -187,6 +187,7 @@ mod tests {
             source: String::new(),
             scale: 1,
             needs_mask,
+            calibration: None,
         }
     }
 

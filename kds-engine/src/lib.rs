@@ -5,6 +5,7 @@
 
 pub mod alpha;
 pub mod backbone;
+pub mod calibration;
 pub mod device;
 pub mod ensemble;
 pub mod error;

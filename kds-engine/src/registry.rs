@@ -9,6 +9,7 @@ use tch::{Device, Kind};
 use crate::backbone::{
     Backbone, BuiltInFile, LdmSr, Memory, ModelFiles, Plugin, Residual, SCALES, SdInpaint, TorchScript,
 };
+use crate::calibration::Calibration;
 use crate::nn::Loading;
 use crate::trust::{Sums, Trust};
 use crate::{Error, Result, device};
@@ -36,6 +37,8 @@ pub struct ModelEntry {
     pub files: ModelFiles,
     /// Its own defaults of job parameters, as text.
     pub defaults: BTreeMap<String, String>,
+    /// From doubt to error, where it was measured.
+    pub calibration: Option<Calibration>,
     /// What its registry vouches for.
     pub trust: Trust,
 }
@@ -241,6 +244,7 @@ impl Registry {
                 backbone: model.backbone,
                 files,
                 defaults,
+                calibration: model.confidence,
                 trust,
             });
         }
@@ -346,6 +350,7 @@ struct ModelText {
     sha256: Sums,
     #[serde(default)]
     defaults: BTreeMap<String, toml::Value>,
+    confidence: Option<Calibration>,
 }
 
 #[cfg(test)]
@@ -397,6 +402,10 @@ bandwidth = "auto*2"
             (GOOD.replace("steps = 20", "steps = 0"), "'steps' cannot be '0'"),
             (GOOD.replace("steps = 20", "stepz = 20"), "no parameter 'stepz'"),
             (GOOD.replace("[[model]]", "[[model"), "line 2"),
+            (
+                GOOD.to_owned() + "[model.confidence]\nensemble = [[0.2, 5], [0.1, 7]]\n",
+                "points [doubt, error] of rising doubt",
+            ),
             (GOOD.replace("id = \"mine\"\n", ""), "missing field `id`"),
             (GOOD.replace("\"mine\"", "\"a\\u0000b\""), "id must be"),
             (GOOD.replace("\"My model\"", "\" \""), "title must be"),

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kds_parameters::{MemoryBudget, Preset, Scope, Value};
 
 use crate::backbone::{Prompt, Spec};
+use crate::calibration::Calibration;
 use crate::sampler::{Sampler, Trajectory};
 use crate::schedule::Spacing;
 use crate::steering::{Kernel, Ramp, Selection, Steering};
@@ -15,12 +16,18 @@ use crate::{Error, Result};
 pub struct Settings {
     model: BTreeMap<String, String>,
     call: BTreeMap<String, String>,
+    calibration: Option<Calibration>,
 }
 
 impl Settings {
     /// The settings of a model that nothing was asked of yet. `defaults` have been checked by the registry.
     pub fn new(defaults: &BTreeMap<String, String>) -> Self {
-        Self { model: defaults.clone(), call: BTreeMap::new() }
+        Self { model: defaults.clone(), call: BTreeMap::new(), calibration: None }
+    }
+
+    /// With the calibration of the model's confidence.
+    pub fn with_calibration(self, calibration: Option<Calibration>) -> Self {
+        Self { calibration, ..self }
     }
 
     /// Sets one parameter for the coming runs.
@@ -50,6 +57,7 @@ impl Settings {
     /// All values, typed and checked together.
     pub fn resolve(&self) -> Result<Resolved> {
         let mut resolved = Resolved::default();
+        let mut map = "error";
         let (mut sampler, mut eta, mut stride) = ("ddim", 0.0, 0);
         for parameter in kds_parameters::table().iter().filter(|parameter| parameter.scope == Scope::Job) {
             let steering = &mut resolved.steering;
@@ -60,6 +68,7 @@ impl Settings {
                 ("steps", Value::Integer(value)) => resolved.steps = value as usize,
                 ("seed", Value::Integer(value)) => resolved.seed = value as u64,
                 ("scale", Value::Integer(value)) => resolved.scale = value as usize,
+                ("map", Value::Choice(word)) => map = word,
                 ("prompt", Value::Text(text)) => resolved.prompt.positive = text,
                 ("negative", Value::Text(text)) => resolved.prompt.negative = text,
                 ("guidance", Value::Number(value)) => resolved.prompt.guidance = value,
@@ -83,6 +92,7 @@ impl Settings {
                 (name, value) => return Err(Error::Conflict(format!("the engine cannot use '{name}' = {value:?}"))),
             }
         }
+        resolved.calibration = self.calibration.clone().filter(|_| map == "error");
         resolved.sampler = Sampler::parse(sampler, eta)?;
         resolved.steering.stride = if stride == 0 { resolved.steering.patch } else { stride };
         resolved.steering.validate()?;
@@ -126,6 +136,8 @@ pub struct Resolved {
     pub memory: MemoryBudget,
     /// Memory of the device that it may take, where the device has its own.
     pub device_memory: MemoryBudget,
+    /// What makes a map of confidence one of expected errors.
+    pub calibration: Option<Calibration>,
 }
 
 impl Resolved {
@@ -154,6 +166,7 @@ impl Default for Resolved {
             tile: 0,
             memory: MemoryBudget::Auto,
             device_memory: MemoryBudget::Auto,
+            calibration: None,
         }
     }
 }

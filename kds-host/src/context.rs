@@ -226,7 +226,7 @@ impl std::fmt::Debug for ContextHandle {
 }
 
 /// What a registry says about a model.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ModelInfo {
     /// The name for [`Context::open_model`].
     pub id: String,
@@ -242,6 +242,18 @@ pub struct ModelInfo {
     pub scale: u32,
     /// Whether a job needs a mask.
     pub needs_mask: bool,
+    /// What its confidence means in errors, where it is calibrated.
+    pub calibration: Option<Calibration>,
+}
+
+/// What the confidence of a calibrated model means, in grey levels of 255.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Calibration {
+    /// Expected absolute error where the confidence is 0; none is expected where it is 1.
+    pub error_range: f64,
+    /// Where the confidence of two particles or more is at least the first, the worst error of a picture is, in the mean
+    /// over pictures, at most the second.
+    pub trusted: Option<(f64, f64)>,
 }
 
 impl ModelInfo {
@@ -258,6 +270,10 @@ impl ModelInfo {
                 source: text::copy(info.source),
                 scale: info.scale,
                 needs_mask: info.needs_mask != 0,
+                calibration: (info.error_range > 0.0).then_some(Calibration {
+                    error_range: info.error_range,
+                    trusted: (info.trusted_error > 0.0).then_some((info.trusted_confidence, info.trusted_error)),
+                }),
             }
         }
     }

@@ -45,7 +45,7 @@ mod raw;
 mod text;
 pub mod threads;
 
-pub use context::{Context, ContextOptions, DeviceInfo, ModelInfo};
+pub use context::{Calibration, Context, ContextOptions, DeviceInfo, ModelInfo};
 pub use error::{Error, Status};
 pub use image::{Alpha, Channels, Depth, Format, Image, ImageMut, ImageRef, Sample, Samples};
 pub use job::{CancelHandle, Estimate, Job, Progress, ProgressFn, Stage};

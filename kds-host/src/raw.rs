@@ -73,6 +73,9 @@ pub(crate) struct ModelInfo {
     pub source: *const c_char,
     pub needs_mask: u32,
     pub reserved: u32,
+    pub error_range: f64,
+    pub trusted_confidence: f64,
+    pub trusted_error: f64,
 }
 
 /// `kds_device_info`

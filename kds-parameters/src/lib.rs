@@ -100,6 +100,8 @@ pub const SPACINGS: &[&str] = &["leading", "trailing", "linspace", "karras"];
 pub const KERNELS: &[&str] = &["gaussian", "epanechnikov", "laplacian"];
 /// Choices of `ramp`.
 pub const RAMPS: &[&str] = &["constant", "linear", "cosine"];
+/// Choices of `map`.
+pub const MAPS: &[&str] = &["error", "spread"];
 /// Choices of `dtype`.
 pub const DTYPES: &[&str] = &["auto", "f32", "bf16", "f16"];
 
@@ -155,6 +157,8 @@ static TABLE: &[Parameter] = &[
         "Which particle becomes the picture: 'nearest' to the mean of all, their 'mean', the 'medoid', or 'index:K'."),
     job("fusion", "Fusion", Advanced, Kind::Number { min: 0.0, max: 64.0 }, "0",
         "Coarse structure from the mean of all particles, fine detail from the selected one: the boundary between the two, as a standard deviation in pixels. 0 takes all from the selected one."),
+    job("map", "Confidence map", Advanced, Kind::Choice(MAPS), "error",
+        "What a confidence map holds: of calibrated models the expected 'error', 51 grey levels where it is black and none where it is white; else, or always, the 'spread' of the particles."),
     job("prompt", "Prompt", Advanced, Kind::Line { longest: 2000 }, "",
         "What the picture shows, in words, for models that take a prompt."),
     job("negative", "Negative prompt", Advanced, Kind::Line { longest: 2000 }, "",

@@ -4,6 +4,7 @@ use std::ffi::{CString, c_char, c_void};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+use kds_engine::calibration::{ERROR_RANGE, Trusted};
 use kds_engine::device::{self, DeviceInfo};
 use kds_engine::registry::{ModelEntry, Registry, Task};
 use kds_engine::threads;
@@ -204,6 +205,14 @@ pub struct kds_model_info {
     pub needs_mask: u32,
     /// 0.
     pub reserved: u32,
+    /// Grey levels of 255 that a confidence of 0 stands for; confidence falls linearly with the expected absolute error. 0
+    /// for a model that is not calibrated, whose confidence only falls with the spread of the particles. Since 1.1.
+    pub error_range: f64,
+    /// Of a calibrated model, for two particles or more: where the confidence is at least this, 0 to 1, ... Since 1.1.
+    pub trusted_confidence: f64,
+    /// ... the worst error of a picture, as the mean over 9 x 9 pixels, is in the mean over pictures at most so many grey
+    /// levels of 255; 0 where no threshold is known. Since 1.1.
+    pub trusted_error: f64,
 }
 
 // SAFETY: plain data behind a u32.
@@ -402,6 +411,8 @@ pub(crate) struct ModelText {
     task: CString,
     backbone: CString,
     source: CString,
+    error_range: f64,
+    trusted: Option<Trusted>,
 }
 
 impl ModelText {
@@ -414,6 +425,8 @@ impl ModelText {
             task: text(entry.task.name()),
             backbone: text(entry.backbone.name()),
             source: text(&entry.source()),
+            error_range: if entry.calibration.is_some() { ERROR_RANGE } else { 0.0 },
+            trusted: entry.calibration.as_ref().and_then(|calibration| calibration.trusted),
         }
     }
 
@@ -428,6 +441,9 @@ impl ModelText {
             source: self.source.as_ptr(),
             needs_mask: u32::from(self.needs_mask),
             reserved: 0,
+            error_range: self.error_range,
+            trusted_confidence: self.trusted.map_or(0.0, |trusted| trusted.confidence),
+            trusted_error: self.trusted.map_or(0.0, |trusted| trusted.error),
         }
     }
 }

@@ -104,7 +104,7 @@ pub unsafe extern "C" fn kds_job_new(
         guard(error, || {
             let loaded = object(model, "model")?.loaded.clone();
             let job = kds_job {
-                settings: Mutex::new(Settings::new(&loaded.defaults)),
+                settings: Mutex::new(Settings::new(&loaded.defaults).with_calibration(loaded.calibration.clone())),
                 loaded,
                 answers: Mutex::default(),
                 running: AtomicBool::new(false),
@@ -257,7 +257,7 @@ pub unsafe extern "C" fn kds_job_estimate(
 /// format. `mask` is for models that need one, else NULL: gray, of the input's size; white is what to fill, black keeps its
 /// pixels exactly as they are, and between the two the result is blended in.
 /// `confidence` is NULL or a gray image of the output's size: white where the particles agree, black where they differ
-/// as much as photographs do.
+/// as much as photographs do; of a calibrated model it means an expected error (`error_range` of `kds_model_info`).
 ///
 /// The input is read before anything is written, so input and output may overlap; `output` and `confidence` may not
 /// overlap each other. They are written only on success. `progress` may be NULL.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use kds_engine::backbone::Backbone;
+use kds_engine::calibration::Calibration;
 use kds_engine::device;
 use kds_engine::registry::{ModelEntry, Task};
 
@@ -24,6 +25,7 @@ pub struct kds_model {
 pub(crate) struct Loaded {
     pub backbone: Box<dyn Backbone>,
     pub defaults: BTreeMap<String, String>,
+    pub calibration: Option<Calibration>,
     pub task: Task,
     pub threads: usize,
     pub log: Log,
@@ -45,6 +47,7 @@ impl Loaded {
         Ok(Self {
             backbone,
             defaults: entry.defaults.clone(),
+            calibration: entry.calibration.clone(),
             task: entry.task,
             threads: shared.threads,
             log: shared.log.clone(),

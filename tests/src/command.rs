@@ -1,5 +1,6 @@
 //! The `kds` command as built, and the folder it lies in.
 
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -20,7 +21,22 @@ pub fn kds() -> Result<Command> {
     let mut command = Command::new(built("kds")?);
     built("libkds.so")?;
     command.env_remove("KDS_REGISTRY").env("XDG_CONFIG_HOME", build_folder()?.join("no-configuration"));
+    with_default_signals(&mut command);
     Ok(command)
+}
+
+/// Takes back what the command would inherit: where tests run in the background of a script, interrupts are ignored, and a
+/// program that honours that cannot be interrupted by a test.
+pub fn with_default_signals(command: &mut Command) {
+    // SAFETY: signal may be called between fork and exec; it touches nothing of this process.
+    unsafe {
+        command.pre_exec(|| {
+            for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+                libc::signal(signal, libc::SIG_DFL);
+            }
+            Ok(())
+        });
+    }
 }
 
 /// A program or library in [`build_folder`].

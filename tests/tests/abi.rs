@@ -88,7 +88,8 @@ macro_rules! layout_in_rust {
 fn c_and_rust_agree_on_every_struct() {
     let rust = layout_in_rust! {
         kds_context_params: struct_size threads registry log log_user_data log_level reserved;
-        kds_model_info: struct_size scale id title task backbone source needs_mask reserved;
+        kds_model_info: struct_size scale id title task backbone source needs_mask reserved
+            error_range trusted_confidence trusted_error;
         kds_device_info: struct_size reserved name description dtypes default_dtype memory_total memory_free;
         kds_estimate: struct_size tile_width tile_height batch tiles memory evaluations host_memory device_memory;
         kds_image: struct_size format width height stride data len alpha reserved;

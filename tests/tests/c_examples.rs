@@ -6,7 +6,7 @@ use std::process::Command;
 
 use image::RgbImage;
 use kds_tests::c::{Language, Program, printed};
-use kds_tests::command::{build_folder, kds};
+use kds_tests::command::{build_folder, kds, with_default_signals};
 use kds_tests::pairs;
 
 /// A binary PPM, the picture format that takes no library.
@@ -162,12 +162,10 @@ fn control_c_cancels_and_leaves_no_file() {
     let folder = folder.path();
     std::fs::write(folder.join("in.ppm"), ppm(&RgbImage::new(256, 256))).unwrap();
     let program = compile(folder, Language::C, "c/cancel.c");
-    let mut child = Command::new(program)
-        .args(["in.ppm", "out.ppm"])
-        .current_dir(folder)
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut command = Command::new(program);
+    command.args(["in.ppm", "out.ppm"]).current_dir(folder).stderr(std::process::Stdio::piped());
+    with_default_signals(&mut command);
+    let mut child = command.spawn().unwrap();
     let mut messages = child.stderr.take().unwrap();
     // The first line of progress says that the run has begun.
     let mut first = [0; 60];

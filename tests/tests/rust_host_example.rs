@@ -7,7 +7,7 @@ use std::io::Read;
 use std::process::{Child, Command, Output, Stdio};
 
 use common::Folder;
-use kds_tests::command::built;
+use kds_tests::command::{built, with_default_signals};
 use kds_tests::pairs;
 
 /// The example host, as a person runs it.
@@ -16,6 +16,7 @@ fn start_example(folder: &Folder, arguments: &[&str]) -> Child {
     command.arg(built("libkds.so").unwrap()).args(arguments).current_dir(folder.path("."));
     command.env_remove("KDS_REGISTRY").env("XDG_CONFIG_HOME", folder.path("no-configuration"));
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    with_default_signals(&mut command);
     command.spawn().unwrap()
 }
 

@@ -1,6 +1,7 @@
 //! The methods that are compared, and what each makes of a picture.
 
 use image::RgbImage;
+use kds_metrics::Reliability;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -11,6 +12,10 @@ use super::{
     store::{Cost, Run, Store},
 };
 use crate::progress::PictureBar;
+
+/// Side of the windows over which errors are means where the confidence map is judged, as the C interface says of
+/// `trusted_error`.
+const ERROR_WINDOW: usize = 9;
 
 /// A way to restore a picture, of N particles where it takes any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,6 +123,9 @@ pub struct Outcomes {
     pub methods: Vec<Outcome>,
     /// Where several seeds were asked for.
     pub stability: Option<Stability>,
+    /// Where the confidence map is judged.
+    #[serde(default)]
+    pub reliability: Option<Reliability>,
 }
 
 /// A run with its values.
@@ -139,6 +147,8 @@ pub struct Work<'a> {
     pub methods: &'a [Method],
     /// Seeds over which stability is measured; fewer than 2 measure none.
     pub seeds: u64,
+    /// Whether the confidence map is judged.
+    pub confidence: bool,
 }
 
 impl Work<'_> {
@@ -194,8 +204,18 @@ impl Work<'_> {
                 methods.extend(chosen);
             }
         }
-        let needs_kds = wants(Method::Kds) || self.seeds > 1;
-        let kds = needs_kds.then(|| restored("kds", &[])).transpose()?;
+        let mut reliability = None;
+        let kds = match &pair.truth {
+            Some(truth) if self.confidence => {
+                let (run, doubts) = self.restorer.restore_with_doubts(pair, bar)?;
+                // Around holes everything is known.
+                let counts = |index| pair.holes.as_ref().is_none_or(|holes| holes.as_raw()[index] > 0);
+                reliability = Some(Reliability::of(&run.picture, truth, &doubts, counts, ERROR_WINDOW)?);
+                Some(measured("kds", &|| Ok(run.clone()))?)
+            }
+            _ if wants(Method::Kds) || self.seeds > 1 => Some(restored("kds", &[])?),
+            _ => None,
+        };
         methods.extend(kds.as_ref().filter(|_| wants(Method::Kds)).map(|kds| outcome(Method::Kds, kds)));
         if wants(Method::KdsBestOfN) {
             let particle =
@@ -217,7 +237,7 @@ impl Work<'_> {
             _ => None,
         };
         methods.sort_by_key(|outcome| Method::KEYS.iter().position(|key| *key == outcome.method));
-        Ok(Outcomes { name: name.to_owned(), methods, stability })
+        Ok(Outcomes { name: name.to_owned(), methods, stability, reliability })
     }
 }
 

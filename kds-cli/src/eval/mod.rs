@@ -1,6 +1,7 @@
 //! `kds eval`: how good restorations are, method by method, over many pictures.
 
 mod baseline;
+mod confidence;
 pub mod degradation;
 pub mod method;
 pub mod metric;
@@ -16,6 +17,7 @@ use std::path::Path;
 use serde_json::json;
 
 use crate::{interrupt, options::Evaluate, output, progress::Progress};
+use confidence::Confidence;
 use method::{Outcomes, Work};
 use metric::Metrics;
 use restorer::Restorer;
@@ -34,8 +36,14 @@ pub fn run(options: &Evaluate) -> anyhow::Result<bool> {
     let restorer = Restorer::open(options, &progress)?;
     let parameters = restorer.parameters()?;
     let store = Store::open(&options.output, &settings(options, &restorer, &parameters))?;
-    let work =
-        Work { store: &store, metrics: &metrics, restorer: &restorer, methods: &options.methods, seeds: options.seeds };
+    let work = Work {
+        store: &store,
+        metrics: &metrics,
+        restorer: &restorer,
+        methods: &options.methods,
+        seeds: options.seeds,
+        confidence: options.confidence,
+    };
     let mut pictures: Vec<Outcomes> = Vec::new();
     let mut all_whole = true;
     for (index, source) in sources.iter().enumerate() {
@@ -61,7 +69,9 @@ pub fn run(options: &Evaluate) -> anyhow::Result<bool> {
     }
     drop(progress);
     anyhow::ensure!(!pictures.is_empty(), "no picture could be evaluated");
-    let summary = Summary::new(restorer.description.clone(), parameters, restorer.particles, options.seeds, pictures);
+    let mut summary =
+        Summary::new(restorer.description.clone(), parameters, restorer.particles, options.seeds, pictures);
+    summary.confidence = Confidence::of(&summary, restorer.calibration, options.worst_error);
     output::print(&report::write(&store, &summary, &sources, options, restorer.scale)?)?;
     Ok(all_whole)
 }
@@ -83,6 +93,7 @@ fn settings(options: &Evaluate, restorer: &Restorer, parameters: &[(&str, String
         "reduce": options.reduce,
         "crop": options.crop,
         "seeds": options.seeds,
+        "confidence": options.confidence,
         "methods": options.methods.iter().map(|method| method.key()).collect::<Vec<_>>(),
         "lpips": path(&options.weights.lpips),
         "dists": path(&options.weights.dists),

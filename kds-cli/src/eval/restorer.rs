@@ -4,7 +4,7 @@ use std::{ops::ControlFlow, time::Instant};
 
 use anyhow::{Context as _, bail};
 use image::RgbImage;
-use kds_host::{Channels, Context, ImageMut, ImageRef, Job, Library, Model, Status};
+use kds_host::{Calibration, Channels, Context, ImageMut, ImageRef, Job, Library, Model, Status};
 
 use super::{
     pairs::Pair,
@@ -29,6 +29,8 @@ pub struct Restorer<'a> {
     pub seed: u64,
     /// The model and what it computes with, in words.
     pub description: String,
+    /// What the model's confidence means, where it is calibrated.
+    pub calibration: Option<Calibration>,
 }
 
 impl<'a> Restorer<'a> {
@@ -55,6 +57,7 @@ impl<'a> Restorer<'a> {
             scale: 1,
             particles: 1,
             seed: 0,
+            calibration: info.calibration,
             description: format!("{} on {device} in {dtype}", info.id),
         };
         let job = restorer.job(&[])?;
@@ -96,6 +99,24 @@ impl<'a> Restorer<'a> {
     /// # Errors
     /// [`Cancelled`] after Ctrl-C, and what keeps the picture from being restored.
     pub fn restore(&self, pair: &Pair, changed: &[(&str, String)], bar: &PictureBar) -> anyhow::Result<Run> {
+        Ok(self.run(pair, changed, false, bar)?.0)
+    }
+
+    /// With the parameters of the evaluation, and the doubt of each pixel, 0 to 1: what its confidence lacks.
+    ///
+    /// # Errors
+    /// Those of [`Self::restore`], and of a model that has no map with these parameters.
+    pub fn restore_with_doubts(&self, pair: &Pair, bar: &PictureBar) -> anyhow::Result<(Run, Vec<f32>)> {
+        self.run(pair, &[], true, bar)
+    }
+
+    fn run(
+        &self,
+        pair: &Pair,
+        changed: &[(&str, String)],
+        with_map: bool,
+        bar: &PictureBar,
+    ) -> anyhow::Result<(Run, Vec<f32>)> {
         interrupt::check()?;
         let mut job = self.job(changed)?;
         let (width, height) = pair.low.dimensions();
@@ -103,7 +124,11 @@ impl<'a> Restorer<'a> {
         let mut restored = RgbImage::new(out_width, out_height);
         let input = ImageRef::packed(pair.low.as_raw(), Channels::Rgb, width, height)?;
         let mask = pair.holes.as_ref().map(|holes| ImageRef::packed(holes.as_raw(), Channels::Gray, width, height));
+        let pixels = out_width as usize * out_height as usize;
         let output = ImageMut::packed(&mut restored, Channels::Rgb, out_width, out_height)?;
+        let mut map: Vec<f32> = if with_map { vec![0.0; pixels] } else { Vec::new() };
+        let confidence =
+            with_map.then(|| ImageMut::packed(&mut map, Channels::Gray, out_width, out_height)).transpose()?;
         let guard = interrupt::cancels(job.cancel_handle());
         peak::reset();
         let start = Instant::now();
@@ -111,7 +136,7 @@ impl<'a> Restorer<'a> {
             input,
             mask.transpose()?,
             output,
-            None,
+            confidence,
             Some(&mut |report| {
                 bar.update(report);
                 ControlFlow::Continue(())
@@ -123,6 +148,7 @@ impl<'a> Restorer<'a> {
             Err(error) if error.status == Status::Cancelled => return Err(Cancelled.into()),
             result => result?,
         }
-        Ok(Run { picture: restored, cost })
+        map.iter_mut().for_each(|value| *value = 1.0 - *value);
+        Ok((Run { picture: restored, cost }, map))
     }
 }

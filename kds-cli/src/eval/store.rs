@@ -21,7 +21,7 @@ pub struct Store {
 }
 
 /// A restoration, and what it took.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Run {
     /// The result.
     pub picture: RgbImage,

@@ -4,6 +4,7 @@ use kds_metrics::wilcoxon;
 use serde::Serialize;
 
 use super::{
+    confidence::Confidence,
     method::{Deviations, Method, Outcome, Outcomes},
     metric::{self, Metric, Scores, score},
 };
@@ -23,6 +24,8 @@ pub struct Summary {
     pub comparisons: Vec<Comparison>,
     /// G-STD and L-STD, where several seeds were asked for.
     pub stability: Option<StabilityMeans>,
+    /// What the confidence map is worth, where it is judged.
+    pub confidence: Option<Confidence>,
     /// Picture by picture.
     pub pictures: Vec<Outcomes>,
 }
@@ -84,7 +87,7 @@ impl Summary {
         let each = others.flat_map(|method| Metric::ALL.map(|metric| (method, metric)));
         let comparisons = each.filter_map(|(method, metric)| Comparison::of(method, metric, &pictures)).collect();
         let stability = StabilityMeans::of(seeds, &pictures);
-        Self { model, parameters, particles, means, comparisons, stability, pictures }
+        Self { model, parameters, particles, means, comparisons, stability, confidence: None, pictures }
     }
 
     /// The metrics that were measured.
@@ -163,6 +166,7 @@ mod tests {
             name: name.to_owned(),
             methods: vec![outcome(Method::SingleMean, 20.0, 0.5), outcome(Method::Kds, 20.0 + gain, 0.5 - gain / 10.0)],
             stability: None,
+            reliability: None,
         };
         let pictures = [0.5, 1.0, 1.5, -0.25, 2.0].into_iter().enumerate();
         let pictures = pictures.map(|(index, gain)| picture(&index.to_string(), gain)).collect();

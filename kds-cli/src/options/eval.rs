@@ -45,6 +45,10 @@ pub struct Evaluate {
     pub methods: Vec<Method>,
     /// Seeds over which stability is measured; fewer than 2 measure none.
     pub seeds: u64,
+    /// Whether the confidence map is judged.
+    pub confidence: bool,
+    /// Grey levels that the worst error in the mask of a conformal threshold has at most, in the mean over pictures.
+    pub worst_error: f64,
     /// Weights of metrics.
     pub weights: WeightFiles,
 }
@@ -100,6 +104,14 @@ pub fn command() -> Command {
             Arg::new("seeds").long("seeds").value_name("N").default_value("1").value_parser(value_parser!(u64).range(1..=64))
                 .help("Seeds over which stability is measured, with and without steering; 1 measures none"),
         )
+        .arg(
+            Arg::new("confidence").long("confidence").action(clap::ArgAction::SetTrue).requires("truth")
+                .help("Judges the confidence map by the true errors; with --map spread it fits a calibration as well"),
+        )
+        .arg(
+            Arg::new("worst-error").long("worst-error").value_name("LEVELS").default_value("25").value_parser(value_parser!(f64))
+                .help("Level of the calibration's threshold: most grey levels of the worst error of a picture above it, in the mean over pictures"),
+        )
         .arg(file("lpips").help("Weights of LPIPS, by tools/metrics/convert.py; without them it is left out"))
         .arg(file("dists").help("Weights of DISTS, by tools/metrics/convert.py; without them it is left out"))
         .arg(file("niqe").help("Statistics of photographs for NIQE, by tools/metrics/convert.py [default: built-in ones]"));
@@ -129,6 +141,8 @@ pub fn read(matches: &ArgMatches) -> Evaluate {
         settings: job.filter_map(|parameter| text(parameter.name).map(|value| (parameter.name, value))).collect(),
         methods: if named.is_empty() { Method::ALL.to_vec() } else { named },
         seeds: matches.get_one("seeds").copied().unwrap_or(1),
+        confidence: matches.get_flag("confidence"),
+        worst_error: matches.get_one("worst-error").copied().unwrap_or(25.0),
         weights: WeightFiles { lpips: path("lpips"), dists: path("dists"), niqe: path("niqe") },
     }
 }

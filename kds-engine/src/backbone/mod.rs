@@ -43,6 +43,16 @@ pub trait Backbone: Send + Sync {
     /// says: noise, v or x0, of the shape of `x`.
     fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor>;
 
+    /// Whether a first network predicts the picture without noise, so that the doubt about one particle is known.
+    fn predicts(&self) -> bool {
+        false
+    }
+
+    /// The latents of that prediction, `1 x C x h' x w'`; only where [`Self::predicts`].
+    fn predicted(&self, _condition: &Condition) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
+
     /// The picture of finished latents: `1 x C x h' x w'` to `1 x 3 x H x W` in -1..1, not clamped.
     fn decode(&self, latents: &Tensor, condition: &Condition) -> Result<Tensor>;
 }

@@ -276,6 +276,24 @@ impl Backbone for Residual {
         Ok(Condition { mask: mask.map(Tensor::shallow_clone), ..Condition::new(&guess, network_input) })
     }
 
+    fn predicts(&self) -> bool {
+        !matches!(self.first, First::None)
+    }
+
+    fn predicted(&self, condition: &Condition) -> Result<Option<Tensor>> {
+        let known = &condition.network_input;
+        let channels = self.spec.latent_channels as i64;
+        match self.first {
+            First::None => Ok(None),
+            // The residual is that against its output.
+            First::Restores(_) => {
+                let (_, _, height, width) = known.size4()?;
+                Ok(Some(Tensor::f_zeros([1, channels, height, width], (Kind::Float, known.device()))?))
+            }
+            First::Enlarges(_) => Ok(Some(known.f_narrow(1, DETAILED_CHANNELS, channels)?)),
+        }
+    }
+
     fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {
         let (particles, _, height, width) = x.size4()?;
         let known = &condition.network_input;

@@ -44,7 +44,8 @@ impl<'a> From<&'a Picture> for Source<'a> {
 pub struct Restored {
     /// The picture, within 0..1 wherever it is not the source's.
     pub picture: Picture,
-    /// Per pixel, 1 where the particles agree, 0 where they differ as much as photographs do.
+    /// Per pixel, 1 where the particles agree, 0 where they differ as much as photographs do; of a calibrated model the
+    /// expected error ([`crate::calibration`]).
     pub confidence: Option<Vec<f32>>,
 }
 
@@ -126,6 +127,13 @@ impl<'a> Prepared<'a> {
         if request.mask && !spec.fills_holes {
             return Err(Error::Conflict(
                 "this model fills no holes: leave the mask out, or open another model".to_owned(),
+            ));
+        }
+        if request.confidence && settings.particles == 1 && !backbone.predicts() {
+            return Err(Error::Conflict(
+                "one particle of this model has no confidence map, since there is nothing to compare it with: set \
+                 'particles' to 2 or more, or leave the map out"
+                    .to_owned(),
             ));
         }
         // Before others have to wait for the plan.

@@ -11,10 +11,10 @@ use crate::known::Known;
 use crate::noise::Window;
 use crate::plan::Plan;
 use crate::settings::Resolved;
-use crate::steering::{Distances, Selection, fuse, spread};
+use crate::steering::{Distances, Selection, difference, fuse, spread};
 use crate::tiling::Tile;
 use crate::values::Values;
-use crate::{Error, Result, device, grey, memory};
+use crate::{Error, Result, calibration, device, grey, memory};
 
 /// Restores what is known of a picture as planned.
 pub(super) fn restore(
@@ -116,7 +116,8 @@ impl Run<'_> {
         if self.known.grey {
             grey::remove_colour(&mut planes);
         }
-        doubt.iter_mut().flatten().for_each(|value| *value = (1.0 - *value).clamp(0.0, 1.0));
+        let curve = self.settings.calibration.as_ref().and_then(|of| of.curve(self.settings.particles));
+        doubt.iter_mut().flatten().for_each(|value| *value = calibration::confidence(*value, curve));
         let Plan { output_width: width, output_height: height, .. } = *self.plan;
         Ok(Restored { picture: Picture { width, height, values: planes }, confidence: doubt })
     }
@@ -168,8 +169,15 @@ impl Run<'_> {
         let ensemble = self.sample_ensemble(tile, &condition)?;
         let spread = match self.doubt {
             Some(_) => {
-                let spread = spread(&ensemble)?.f_div_scalar(spec.latent_std)?.f_unsqueeze(0)?.f_unsqueeze(0)?;
-                Some(self.enlarge_map(&spread, tile)?)
+                let doubt = match self.settings.particles {
+                    1 => match self.backbone.predicted(&condition)? {
+                        Some(predicted) => difference(&ensemble, &predicted)?,
+                        None => spread(&ensemble)?,
+                    },
+                    _ => spread(&ensemble)?,
+                };
+                let doubt = doubt.f_div_scalar(spec.latent_std)?.f_unsqueeze(0)?.f_unsqueeze(0)?;
+                Some(self.enlarge_map(&doubt, tile)?)
             }
             None => None,
         };

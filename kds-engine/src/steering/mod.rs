@@ -39,7 +39,7 @@ pub use kernel::Kernel;
 pub use ramp::Ramp;
 pub(crate) use selection::Distances;
 pub use selection::Selection;
-pub use spread::spread;
+pub use spread::{difference, spread};
 pub(crate) use tensor_ops::TEMPORARIES;
 
 use crate::{Error, Result};

@@ -39,6 +39,10 @@ pub fn page(summary: &Summary, plots: &[Plot], crops: &[Crops]) -> String {
     if let Some(cells) = markdown::stability(summary) {
         html.push_str(&format!("<h2>Stability</h2>\n<p>{}</p>\n{}", escape(markdown::STABILITY), table(&cells)));
     }
+    if let Some(confidence) = &summary.confidence {
+        let (about, cells) = (markdown::about_confidence(confidence), markdown::reliability(confidence));
+        html.push_str(&format!("<h2>Confidence</h2>\n<p>{}</p>\n{}", escape(&about), table(&cells)));
+    }
     for plot in plots {
         html.push_str(&plot.svg);
         html.push('\n');

@@ -2,6 +2,7 @@
 
 use super::{super::summary::Summary, plots::Plot};
 use crate::eval::{
+    confidence::Confidence,
     method::Method,
     metric::{Metric, score},
 };
@@ -21,6 +22,10 @@ pub fn report(summary: &Summary, plots: &[Plot]) -> String {
     if let Some(cells) = stability(summary) {
         text.push_str(&format!("\n## Stability\n\n{STABILITY}\n\n"));
         text.push_str(&table(&cells));
+    }
+    if let Some(confidence) = &summary.confidence {
+        text.push_str(&format!("\n## Confidence\n\n{}\n\n", about_confidence(confidence)));
+        text.push_str(&table(&reliability(confidence)));
     }
     for plot in plots {
         text.push_str(&format!("\n![{}]({}.svg)\n", plot.title, plot.name));
@@ -108,6 +113,42 @@ pub fn stability(summary: &Summary) -> Option<Cells> {
         cells.push(row.chain([format!("{pixels:.5}")]).collect());
     }
     Some(cells)
+}
+
+/// What the confidence map is worth, in sentences.
+pub fn about_confidence(confidence: &Confidence) -> String {
+    let Confidence { reliability, trusted, table, .. } = confidence;
+    let mean = |curve: &[f64]| curve.iter().sum::<f64>() / curve.len().max(1) as f64;
+    let mut text = format!(
+        "Correlation of doubt and error, as means over 9 x 9 pixels: {:.2}. Mean error over the sparsification curve: {:.2} \
+         levels of 255; with a perfect map {:.2}, without one {:.2}.",
+        reliability.correlation,
+        mean(&reliability.sparsification),
+        mean(&reliability.oracle),
+        reliability.sparsification.first().copied().unwrap_or(0.0)
+    );
+    if let Some((level, worst, share)) = trusted {
+        text.push_str(&format!(
+            " Above the model's threshold lie {:.0} % of the pixels; the worst error of a picture there is {worst:.1} levels in \
+             the mean (promised: at most {level})."
+            , 100.0 * share
+        ));
+    }
+    if table.is_some() {
+        text.push_str(" calibration.toml holds the table for the model's registry entry.");
+    }
+    text
+}
+
+/// The groups of rising doubt.
+pub fn reliability(confidence: &Confidence) -> Cells {
+    let mut cells =
+        vec![["pixels, most reliable first", "expected error", "measured error"].map(str::to_owned).to_vec()];
+    for (share, claimed, measured) in &confidence.groups {
+        let claimed = claimed.map_or("–".to_owned(), |error| format!("{error:.1}"));
+        cells.push(vec![format!("{:.0} %", 100.0 * share), claimed, format!("{measured:.1}")]);
+    }
+    cells
 }
 
 fn table(cells: &Cells) -> String {

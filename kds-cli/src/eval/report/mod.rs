@@ -9,7 +9,7 @@ mod plots;
 use super::{pairs::Source, store::Store, summary::Summary};
 use crate::options::Evaluate;
 
-/// Writes `results.json`, `results.csv`, `report.md`, the plots and `index.html`; returns the report in Markdown.
+/// Writes `results.json`, `results.csv`, `report.md`, the plots, `index.html` and, where one is fitted, `calibration.toml`; returns the report in Markdown.
 ///
 /// # Errors
 /// Files that cannot be read or written.
@@ -25,6 +25,9 @@ pub fn write(
     let plots = plots::all(summary)?;
     for plot in &plots {
         store.write_bytes(&format!("{}.svg", plot.name), plot.svg.as_bytes())?;
+    }
+    if let Some(table) = summary.confidence.as_ref().and_then(|confidence| confidence.table.as_ref()) {
+        store.write_bytes("calibration.toml", table.as_bytes())?;
     }
     let report = markdown::report(summary, &plots);
     store.write_bytes("report.md", report.as_bytes())?;

@@ -1,6 +1,7 @@
 //! Plots of the results, as SVG.
 
 use anyhow::anyhow;
+use kds_metrics::{Reliability, TAKEN_AWAY};
 use plotters::prelude::*;
 
 use super::super::{
@@ -37,7 +38,34 @@ pub fn all(summary: &Summary) -> anyhow::Result<Vec<Plot>> {
     for metric in summary.metrics().into_iter().filter(|metric| matches!(metric, Metric::PsnrLuma | Metric::Lpips)) {
         plots.extend(gains(summary, metric)?);
     }
+    plots.extend(summary.confidence.as_ref().map(|confidence| sparsification(&confidence.reliability)).transpose()?);
     Ok(plots)
+}
+
+/// The mean error that is left when the most doubtful pixels are taken away: by the map, and by the true errors.
+fn sparsification(reliability: &Reliability) -> anyhow::Result<Plot> {
+    let title = "Error that is left without the most doubtful pixels".to_owned();
+    let curves = [("by the map", &reliability.sparsification, RED), ("by the true errors", &reliability.oracle, BLUE)];
+    let most = reliability.sparsification.iter().copied().fold(0.0, f64::max);
+    let svg = draw(|area| {
+        let mut chart = ChartBuilder::on(area)
+            .caption(&title, (FONT, 18))
+            .margin(12)
+            .x_label_area_size(40)
+            .y_label_area_size(60)
+            .build_cartesian_2d(0.0..0.9, 0.0..most * 1.1 + 1e-6)?;
+        chart.configure_mesh().x_desc("share of the pixels taken away").y_desc("mean error, levels of 255").draw()?;
+        for (name, curve, color) in curves {
+            let points = TAKEN_AWAY.into_iter().zip(curve.iter().copied());
+            chart
+                .draw_series(LineSeries::new(points, color.stroke_width(2)))?
+                .label(name)
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], color.stroke_width(2)));
+        }
+        chart.configure_series_labels().background_style(WHITE.filled()).border_style(BLACK).draw()?;
+        Ok(())
+    })?;
+    Ok(Plot { name: "sparsification".to_owned(), title, svg })
 }
 
 /// Each method at its mean PSNR (across) and its mean perceptual distance (up).
