@@ -11,6 +11,7 @@ mod report;
 mod restorer;
 mod store;
 mod summary;
+pub mod vary;
 
 use std::path::Path;
 
@@ -30,6 +31,16 @@ use summary::Summary;
 /// What stops the whole evaluation: Ctrl-C, folders, models and weights that cannot be used.
 pub fn run(options: &Evaluate) -> anyhow::Result<bool> {
     interrupt::install()?;
+    if let Some(variation) = &options.vary {
+        return vary::run(options, variation);
+    }
+    let (report, _, all_whole) = evaluate(options)?;
+    output::print(&report)?;
+    Ok(all_whole)
+}
+
+/// The report and the results of all pictures; `false` when one failed.
+fn evaluate(options: &Evaluate) -> anyhow::Result<(String, Summary, bool)> {
     let sources = pairs::list(options)?;
     let metrics = Metrics::load(&options.weights)?;
     let progress = Progress::new(sources.len(), false);
@@ -72,8 +83,8 @@ pub fn run(options: &Evaluate) -> anyhow::Result<bool> {
     let mut summary =
         Summary::new(restorer.description.clone(), parameters, restorer.particles, options.seeds, pictures);
     summary.confidence = Confidence::of(&summary, restorer.calibration, options.worst_error);
-    output::print(&report::write(&store, &summary, &sources, options, restorer.scale)?)?;
-    Ok(all_whole)
+    let report = report::write(&store, &summary, &sources, options, restorer.scale)?;
+    Ok((report, summary, all_whole))
 }
 
 /// What results depend on: an evaluation goes on only with the same.

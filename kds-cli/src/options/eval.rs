@@ -10,10 +10,11 @@ use crate::eval::{
     degradation::{Degradation, EXPECTED},
     method::Method,
     metric::WeightFiles,
+    vary::Variation,
 };
 
 /// Options of `kds eval`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Evaluate {
     /// Folder of true pictures.
     pub truth: Option<PathBuf>,
@@ -45,6 +46,8 @@ pub struct Evaluate {
     pub methods: Vec<Method>,
     /// Seeds over which stability is measured; fewer than 2 measure none.
     pub seeds: u64,
+    /// A parameter that takes several values, an evaluation for each.
+    pub vary: Option<Variation>,
     /// Whether the confidence map is judged.
     pub confidence: bool,
     /// Grey levels that the worst error in the mask of a conformal threshold has at most, in the mean over pictures.
@@ -105,6 +108,10 @@ pub fn command() -> Command {
                 .help("Seeds over which stability is measured, with and without steering; 1 measures none"),
         )
         .arg(
+            Arg::new("vary").long("vary").value_name("NAME=VALUES").value_parser(value_parser!(Variation))
+                .help("Evaluates with each of these values of a parameter, separated by commas, into a folder each, and compares"),
+        )
+        .arg(
             Arg::new("confidence").long("confidence").action(clap::ArgAction::SetTrue).requires("truth")
                 .help("Judges the confidence map by the true errors; with --map spread it fits a calibration as well"),
         )
@@ -141,6 +148,7 @@ pub fn read(matches: &ArgMatches) -> Evaluate {
         settings: job.filter_map(|parameter| text(parameter.name).map(|value| (parameter.name, value))).collect(),
         methods: if named.is_empty() { Method::ALL.to_vec() } else { named },
         seeds: matches.get_one("seeds").copied().unwrap_or(1),
+        vary: matches.get_one("vary").cloned(),
         confidence: matches.get_flag("confidence"),
         worst_error: matches.get_one("worst-error").copied().unwrap_or(25.0),
         weights: WeightFiles { lpips: path("lpips"), dists: path("dists"), niqe: path("niqe") },
@@ -163,11 +171,16 @@ mod tests {
         assert_eq!(options.methods, [Method::Kds, Method::SingleMean]);
         assert_eq!(read(&["--truth", "a", "--degradation", "jpeg:30"]).degradation, Some(Degradation::Jpeg(30)));
         assert_eq!(read(&["--low", "b"]).methods.len(), 8);
+        let vary = read(&["--low", "b", "--vary", "particles=1,4"]).vary.unwrap();
+        assert_eq!((vary.name, vary.values), ("particles", vec!["1".to_owned(), "4".to_owned()]));
         for (words, expected) in [
             (&["--truth", "a", "--degradation", "rain"][..], "no degradation"),
             (&["--low", "a", "--degradation", "box"], "--low"),
             (&[], "--low"),
             (&["--low", "a", "--methods", "magic"], "kds-best-of-n"),
+            (&["--low", "a", "--vary", "particles=1,zero"], "'particles' cannot be 'zero'"),
+            (&["--low", "a", "--vary", "particle=1"], "no parameter 'particle'"),
+            (&["--low", "a", "--vary", "particles"], "NAME=VALUE,VALUE"),
         ] {
             let message = parse_words(&[&["eval", "-o", "out"], words].concat()).unwrap_err().to_string();
             assert!(message.contains(expected), "{words:?}: {message}");

@@ -32,7 +32,7 @@ pub enum Command {
 }
 
 /// What a context is made with.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Library {
     /// Extra registry file.
     pub registry: Option<PathBuf>,

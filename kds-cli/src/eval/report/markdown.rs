@@ -151,7 +151,8 @@ pub fn reliability(confidence: &Confidence) -> Cells {
     cells
 }
 
-fn table(cells: &Cells) -> String {
+/// A table in Markdown.
+pub fn table(cells: &Cells) -> String {
     let mut text = String::new();
     for (index, row) in cells.iter().enumerate() {
         text.push_str(&format!(

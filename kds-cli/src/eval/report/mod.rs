@@ -3,8 +3,8 @@
 mod crops;
 mod csv;
 mod html;
-mod markdown;
-mod plots;
+pub mod markdown;
+pub mod plots;
 
 use super::{pairs::Source, store::Store, summary::Summary};
 use crate::options::Evaluate;

@@ -22,6 +22,8 @@ pub struct Plot {
 
 const SIZE: (u32, u32) = (720, 420);
 const FONT: &str = "sans-serif";
+/// Colours of methods without steering.
+const PALETTE: [RGBColor; 5] = [BLACK, BLUE, GREEN, MAGENTA, CYAN];
 
 /// Those that the results allow: the methods by fidelity and perceptual distance, and the gain of steering on one particle,
 /// picture by picture.
@@ -40,6 +42,42 @@ pub fn all(summary: &Summary) -> anyhow::Result<Vec<Plot>> {
     }
     plots.extend(summary.confidence.as_ref().map(|confidence| sparsification(&confidence.reliability)).transpose()?);
     Ok(plots)
+}
+
+/// A metric by the value of a parameter, a curve for each method.
+///
+/// # Errors
+/// When the plotter fails.
+pub fn curves(name: &str, values: &[&str], metric: Metric, curves: &[(String, Vec<f64>)]) -> anyhow::Result<Plot> {
+    let title = format!("{} by {name}", metric.title());
+    let svg = draw(|area| {
+        let up = range(curves.iter().flat_map(|(_, points)| points.iter().copied()));
+        let last = values.len().saturating_sub(1) as f64;
+        let mut chart = ChartBuilder::on(area)
+            .caption(&title, (FONT, 18))
+            .margin(12)
+            .x_label_area_size(40)
+            .y_label_area_size(60)
+            .build_cartesian_2d(-0.2..last + 0.2, up)?;
+        let label = |at: &f64| {
+            let near = (at - at.round()).abs() < 1e-6 && *at >= 0.0;
+            values.get(at.round() as usize).filter(|_| near).map_or(String::new(), |value| (*value).to_owned())
+        };
+        let marks = 2 * values.len() + 1;
+        chart.configure_mesh().x_desc(name).x_labels(marks).x_label_formatter(&label).y_desc(metric.title()).draw()?;
+        for (index, (method, points)) in curves.iter().enumerate() {
+            let color = if method.starts_with("KDS") { RED } else { PALETTE[index % PALETTE.len()] };
+            let points: Vec<(f64, f64)> = points.iter().enumerate().map(|(at, point)| (at as f64, *point)).collect();
+            chart.draw_series(points.iter().map(|point| Circle::new(*point, 3, color.filled())))?;
+            chart
+                .draw_series(LineSeries::new(points, color.stroke_width(2)))?
+                .label(method)
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], color.stroke_width(2)));
+        }
+        chart.configure_series_labels().background_style(WHITE.filled()).border_style(BLACK).draw()?;
+        Ok(())
+    })?;
+    Ok(Plot { name: format!("{}-by-{name}", metric.key()), title, svg })
 }
 
 /// The mean error that is left when the most doubtful pixels are taken away: by the map, and by the true errors.
