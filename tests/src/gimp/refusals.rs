@@ -59,7 +59,7 @@ pub fn refusals_say_what_to_do(version: Version) -> Result<()> {
     let session = Session::new(version, "refusals")?;
     write_pictures(&session)?;
     let registry = "[[model]]\nid = \"starved\"\ntitle = \"Little memory\"\ntask = \"restoration\"\nscale = 1\n\
-                   backbone = \"residual\"\npath = \"model\"\n[model.defaults]\nmemory = \"1MiB\"\n\
+                   backbone = \"residual\"\npath = \"model\"\n[model.defaults]\nmemory = \"64KiB\"\n\
                    [[model]]\nid = \"kds-inpaint\"\ntitle = \"Fills no holes\"\ntask = \"restoration\"\nscale = 1\n\
                    backbone = \"residual\"\npath = \"model\"\n";
     fs::write(session.folder().join("registry.toml"), registry)?;
