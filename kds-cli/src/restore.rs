@@ -49,7 +49,13 @@ impl<'a> Session<'a> {
         let context = Context::new(&Library::open()?, &options.library.context_options(progress.log()))?;
         let model = context.open_model(&options.model, options.device.as_deref(), options.dtype.as_deref())?;
         interrupt::check()?;
-        let mask = open_mask(options, &model.info()?, progress)?;
+        let info = model.info()?;
+        let mask = open_mask(options, &info, progress)?;
+        if options.confidence.is_some()
+            && !options.settings.iter().any(|(name, value)| *name == "map" && value == "spread")
+        {
+            progress.note(&format!("the confidence map: {}", confidence::meaning(info.calibration)));
+        }
         Ok(Self { options, model, mask })
     }
 

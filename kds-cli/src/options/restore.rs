@@ -101,7 +101,7 @@ pub fn command() -> Command {
         )
         .arg(
             Arg::new("confidence").long("confidence").value_name("MAP").value_parser(path())
-                .help("Also writes where the particles agree (white) and where the picture is invention (black); a folder for several pictures"),
+                .help("Also writes where the result can be relied on (white) and where it is invention (black): the expected error, 5 levels for each grey level of it, where the model is calibrated; a folder for several pictures"),
         )
         .arg(
             Arg::new("compare").long("compare").value_name("FILE").value_parser(path())
