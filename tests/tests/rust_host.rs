@@ -89,6 +89,8 @@ fn lists_equal_those_of_kds_host() {
         .unwrap()
         .into_iter()
         .map(|model| kds_host::ModelInfo {
+            // Not in the Rust interface.
+            calibration: their_models.iter().find(|of| of.id == model.id.as_str()).and_then(|of| of.calibration),
             id: model.id.into(),
             title: model.title.into(),
             task: model.task.into(),
@@ -96,8 +98,6 @@ fn lists_equal_those_of_kds_host() {
             source: model.source.into(),
             scale: model.scale,
             needs_mask: model.needs_mask,
-            // Not in the Rust interface.
-            calibration: their_models.iter().find(|of| of.id == model.id.as_str()).and_then(|of| of.calibration),
         })
         .collect();
     assert!(models.iter().any(|model| model.id == "mine"), "{models:?}");
