@@ -92,15 +92,16 @@ impl Report {
             }
         }
         let start = Instant::now();
-        if self.take(trial(&context)).is_some() {
-            let _ =
-                writeln!(self.text, "\nTrial\n  {DEFAULT_MODEL} restored in {:.1} s", start.elapsed().as_secs_f64());
+        if let Some(takes) = self.take(trial(&context)) {
+            let seconds = start.elapsed().as_secs_f64();
+            let _ = writeln!(self.text, "\nTrial\n  {DEFAULT_MODEL} restored in {seconds:.1} s, {takes}");
         }
     }
 }
 
-/// Loads the usual model and restores a small grey square: the proof that all parts work together.
-fn trial(context: &Context) -> Result<(), kds_host::Error> {
+/// Loads the usual model and restores a small grey square: the proof that all parts work together. The answer is what a
+/// picture of a megapixel would take of both memories.
+fn trial(context: &Context) -> Result<String, kds_host::Error> {
     let model = context.open_model(DEFAULT_MODEL, None, None)?;
     let mut job = model.new_job()?;
     for (name, value) in [("particles", "1"), ("steps", "1")] {
@@ -109,7 +110,18 @@ fn trial(context: &Context) -> Result<(), kds_host::Error> {
     let pixels = [128u8; 16 * 16];
     let (width, height) = job.output_size(16, 16)?;
     let mut output = Image::new(Format { channels: Channels::Gray, depth: Depth::U8 }, width, height)?;
-    job.run(ImageRef::packed(&pixels, Channels::Gray, 16, 16)?, None, output.view_mut(), None, None)
+    job.run(ImageRef::packed(&pixels, Channels::Gray, 16, 16)?, None, output.view_mut(), None, None)?;
+    let (device, dtype) = model.device()?;
+    let takes = match model.new_job()?.estimate(1024, 1024) {
+        Ok(estimate) if estimate.device_memory > 0 => format!(
+            "a picture of 1024 x 1024 pixels takes {} of the host's memory and {} of the device's",
+            gib(estimate.host_memory),
+            gib(estimate.device_memory)
+        ),
+        Ok(estimate) => format!("a picture of 1024 x 1024 pixels takes {} of memory", gib(estimate.host_memory)),
+        Err(error) => format!("a picture of 1024 x 1024 pixels does not fit: {error}"),
+    };
+    Ok(format!("on {device} in {dtype}\n  {takes}"))
 }
 
 /// The names of the first list that the second does not have.

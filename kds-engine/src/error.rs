@@ -71,6 +71,18 @@ pub enum Error {
         memory: memory::Kind,
     },
 
+    /// Threads that the system does not start.
+    #[error(
+        "{count} threads cannot be started ({reason}); raise the limits of this process (ulimit -v, ulimit -u), or lower \
+         'threads'"
+    )]
+    Threads {
+        /// As many at once.
+        count: usize,
+        /// The system's.
+        reason: String,
+    },
+
     /// The caller asked to stop.
     #[error("cancelled")]
     Cancelled,
@@ -133,7 +145,14 @@ fn bound(memory: memory::Kind, bytes: u64) -> String {
     let mib = bytes >> 20;
     let less = "lower 'particles', or restore a smaller image";
     match memory {
-        memory::Kind::Free => format!("{mib} MiB can be had; close other programs, {less}"),
+        memory::Kind::Free => {
+            let more = match memory::System::default().bound().1 {
+                memory::Bound::Machine => "close other programs",
+                memory::Bound::Group => "raise the limit of the control group (container)",
+                memory::Bound::Limit => "raise ulimit -v or -d",
+            };
+            format!("{mib} MiB can be had; {more}, {less}")
+        }
         memory::Kind::Given => format!("{mib} MiB may be used; raise 'memory', {less}"),
         memory::Kind::DeviceFree => {
             format!("{mib} MiB can be had on the device; close what else uses it, {less}, or use device 'cpu'")

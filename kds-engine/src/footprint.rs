@@ -76,8 +76,9 @@ impl Footprint {
         if let Some(footprint) = known.get(&guided) {
             return Ok(*footprint);
         }
-        // Before the first large tensor, so that what is measured is what a run takes.
-        memory::keep_no_large_blocks();
+        // So that what is measured is what a run takes.
+        memory::prepare_allocator();
+        memory::check(memory::LEAST)?;
         let start = std::time::Instant::now();
         let prompt = Prompt { guidance: if guided { guidance } else { 1.0 }, ..Prompt::default() };
         let measure = || tch::no_grad(|| Self::measure(backbone, &prompt));

@@ -76,7 +76,7 @@ fn row(arguments: &[String]) {
     let [width, height] = [width, height].map(|side| side.parse::<usize>().unwrap());
     let [alpha, map] = [alpha, map].map(|there| there == "true");
     let mask = MODELS.iter().any(|(name, fills)| name == model && *fills);
-    threads::use_threads(2);
+    threads::use_threads(2).unwrap();
     let (_folder, backbone) = open(model);
     let settings = settings(particles);
 

@@ -33,6 +33,7 @@
 //! - A rotated photograph is turned upright before it is restored, since the models know upright photographs best.
 #![deny(unsafe_op_in_unsafe_fn)]
 
+mod addresses;
 mod context;
 mod error;
 pub mod icc;

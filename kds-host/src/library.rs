@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    Error, Status,
+    Error, Status, addresses,
     error::check,
     raw::{self, Api, Sized32},
     text,
@@ -22,6 +22,11 @@ const FILE: &str = "libkds.so";
 /// Where the library may lie, seen from the folder of the running program: beside it, above it (test programs lie one
 /// folder deeper), and where an installation puts libraries.
 const BESIDE: &[&str] = &["", "..", "../lib", "../lib/x86_64-linux-gnu"];
+
+/// Before the loader runs initialisers that end the process where memory runs out.
+fn addresses_suffice() -> Result<(), Error> {
+    addresses::refused().map_or(Ok(()), |reason| Err(Error::new(Status::OutOfMemory, reason)))
+}
 
 /// A loaded libkds.so.
 pub struct Library {
@@ -39,8 +44,10 @@ impl Library {
     /// 3. what the dynamic loader finds for `libkds.so.1` (the version of the interface) or `libkds.so`.
     ///
     /// # Errors
-    /// [`Status::LibraryUnavailable`], with every place that was tried, the loader's reason, and what to do.
+    /// [`Status::LibraryUnavailable`], with every place that was tried, the loader's reason, and what to do;
+    /// [`Status::OutOfMemory`] where limits of the process leave too little to load it.
     pub fn open() -> Result<Arc<Self>, Error> {
+        addresses_suffice()?;
         if let Some(file) = env::var_os(VARIABLE).filter(|file| !file.is_empty()) {
             return Self::open_file(Path::new(&file)).map_err(|error| {
                 let message = format!("{}; correct the environment variable {VARIABLE}, or unset it", error.message);
@@ -55,8 +62,9 @@ impl Library {
     /// Loads this very file.
     ///
     /// # Errors
-    /// [`Status::LibraryUnavailable`], with the loader's reason.
+    /// [`Status::LibraryUnavailable`], with the loader's reason; [`Status::OutOfMemory`] as in [`Self::open`].
     pub fn open_file(file: &Path) -> Result<Arc<Self>, Error> {
+        addresses_suffice()?;
         let reason = if file.is_file() {
             match Self::load(file.as_os_str()) {
                 Ok(library) => return Ok(library),

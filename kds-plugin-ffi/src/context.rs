@@ -130,7 +130,7 @@ pub unsafe extern "C" fn kds_context_new(
                 registry.add_file(Path::new(file))?;
             }
             let threads = params.threads.unsigned_abs() as usize;
-            threads::use_threads(threads);
+            threads::use_threads(threads)?;
             tracing::info!("libkds {}: {} models", env!("CARGO_PKG_VERSION"), registry.models().len());
             Ok::<_, Failure>(Shared::new(registry, threads, log))
         })?;

@@ -136,7 +136,7 @@ impl From<Error> for Failure {
             error if error.ran_out_of_memory() => KDS_OUT_OF_MEMORY,
             Error::Model { .. } | Error::Both(..) => KDS_INVALID_MODEL,
             Error::Device(_) | Error::DeviceLost(_) => KDS_DEVICE_UNAVAILABLE,
-            Error::OutOfMemory { .. } | Error::MemoryRanOut(_) => KDS_OUT_OF_MEMORY,
+            Error::OutOfMemory { .. } | Error::MemoryRanOut(_) | Error::Threads { .. } => KDS_OUT_OF_MEMORY,
             Error::Cancelled => KDS_CANCELLED,
             Error::NotFinite { .. } | Error::Torch(_) => KDS_INTERNAL,
         };

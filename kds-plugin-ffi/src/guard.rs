@@ -5,6 +5,8 @@ use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use kds_engine::device;
+
 use crate::error::{Failure, KDS_OK, KDS_PANIC, kds_error};
 
 /// Runs an export's body; a failure becomes an error object, a panic becomes `KDS_PANIC`.
@@ -12,7 +14,7 @@ use crate::error::{Failure, KDS_OK, KDS_PANIC, kds_error};
 /// # Safety
 /// `error` is NULL or may be written.
 pub(crate) unsafe fn guard(error: *mut *mut kds_error, body: impl FnOnce() -> Result<(), Failure>) -> i32 {
-    let failure = match catch_unwind(AssertUnwindSafe(body)) {
+    let failure = match catch_unwind(AssertUnwindSafe(|| device::caught(body))) {
         Ok(Ok(())) => return KDS_OK,
         Ok(Err(failure)) => failure,
         Err(panic) => {
@@ -65,7 +67,8 @@ impl Poison {
             ));
         }
         let armed = Armed(&self.0);
-        let result = body();
+        // Memory that runs out is no defect, even where tch panics.
+        let result = device::caught(body);
         std::mem::forget(armed);
         result
     }

@@ -325,7 +325,7 @@ impl kds_job {
         let settings = lock(&self.settings).resolve()?;
         let backbone = &*self.loaded.backbone;
         let request = Request::of_size(width, height, self.loaded.task == Task::Inpainting);
-        threads::use_threads(self.loaded.threads);
+        threads::use_threads(self.loaded.threads)?;
         let free = memory::free(backbone.spec().device);
         let plan = self.loaded.log.within(|| Plan::new(backbone, &settings, request, (width, height), free))?;
         let tile = plan.tiles.first();
@@ -376,7 +376,7 @@ impl kds_job {
             false => Some(unsafe { Target::new(confidence, "confidence", width, height)? }),
         };
 
-        threads::use_threads(self.loaded.threads);
+        threads::use_threads(self.loaded.threads)?;
         let mut tell = |progress_now: Progress| {
             let info = kds_progress_info {
                 struct_size: size_of::<kds_progress_info>() as u32,
@@ -401,11 +401,19 @@ impl kds_job {
             output_bytes: output.pixel_bytes(),
         };
         // Nothing large is allocated before the plan is made and its memory is promised.
-        let prepared = Prepared::new(&*self.loaded.backbone, &settings, request, &mut tell)?;
+        let wider = self.loaded.in_use();
+        let backbone = wider.as_deref().unwrap_or(&*self.loaded.backbone);
+        let prepared = Prepared::new(backbone, &settings, request, &mut tell)?;
         let Pixels { picture, alpha } = input.read()?;
         let mask = mask.map(|mask| mask.read()).transpose()?;
         let source = Source { picture: &picture, alpha: alpha.as_deref(), mask: mask.as_deref() };
-        let restored = prepared.run(source, &mut tell)?;
+        let restored = match (prepared.run(source, &mut tell), wider) {
+            (Err(error @ Error::NotFinite { .. }), None) => match self.loaded.wider()? {
+                Some(wider) => Prepared::new(&*wider, &settings, request, &mut tell)?.run(source, &mut tell)?,
+                None => return Err(error.into()),
+            },
+            (restored, _) => restored?,
+        };
         let alpha = alpha.as_ref().filter(|_| output.has_alpha());
         let alpha = alpha.map(|alpha| Enlarged::new(alpha, input_width, scale)).transpose()?;
         // Nothing can fail from here on.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{CString, c_char};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use kds_engine::backbone::Backbone;
@@ -29,6 +29,9 @@ pub(crate) struct Loaded {
     pub task: Task,
     pub threads: usize,
     pub log: Log,
+    entry: ModelEntry,
+    /// The same model in a wider format, once f16 has overflowed.
+    wider: Mutex<Option<Arc<dyn Backbone>>>,
     text: ModelText,
     device: CString,
     dtype: CString,
@@ -51,10 +54,37 @@ impl Loaded {
             task: entry.task,
             threads: shared.threads,
             log: shared.log.clone(),
+            entry: entry.clone(),
+            wider: Mutex::default(),
             text: ModelText::new(entry),
             device: CString::new(device).unwrap_or_default(),
             dtype: CString::new(dtype).unwrap_or_default(),
         })
+    }
+}
+
+impl Loaded {
+    /// The model in a wider format, where it computes in f16 and that has overflowed; loaded when it is first needed.
+    pub fn wider(&self) -> Result<Option<Arc<dyn Backbone>>, Failure> {
+        let spec = self.backbone.spec();
+        if device::kind_name(spec.kind) != "f16" {
+            return Ok(None);
+        }
+        let mut wider = self.wider.lock().unwrap_or_else(PoisonError::into_inner);
+        if wider.is_none() {
+            let kind = device::wider_than_f16(spec.device);
+            let (id, name) = (&self.entry.id, device::kind_name(kind));
+            tracing::warn!(
+                "model {id} overflows in f16: this and later runs compute in {name}; open it with dtype '{name}'"
+            );
+            *wider = Some(Arc::from(self.entry.load(spec.device, kind)?));
+        }
+        Ok(wider.clone())
+    }
+
+    /// What the next run computes with.
+    pub fn in_use(&self) -> Option<Arc<dyn Backbone>> {
+        self.wider.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

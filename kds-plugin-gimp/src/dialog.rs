@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::sync::Arc;
 
-use kds_host::ModelInfo;
+use kds_host::{Estimate, ModelInfo};
 
 use crate::argument::{Argument, Kind};
 use crate::failure::Failure;
@@ -268,8 +268,12 @@ impl<'a> Dialog<'a> {
             // Tiles overlap, so they hold more pixels than the picture.
             let pixels = estimate.tiles as f64 * f64::from(estimate.tile_width) * f64::from(estimate.tile_height);
             let seconds = loaded.speed.clone().transpose()?.map(|speed| speed * pixels * particles * steps);
-            let free = self.models.free_memory(&loaded.restorer.device());
-            Ok(in_words(seconds, estimate.memory, free))
+            let place = Place {
+                device: self.models.why(&loaded.restorer.device(), settings.parameter("device").as_deref()),
+                free: self.models.free_memory("cpu"),
+                free_on_device: self.models.free_memory(&loaded.restorer.device()),
+            };
+            Ok(in_words(seconds, &estimate, &place))
         });
         self.gtk.allow(self.window, cost.is_ok());
         self.gtk.say(self.cost, &cost.unwrap_or_else(|error| error.to_string()));
@@ -303,8 +307,18 @@ fn about(model: &ModelInfo) -> String {
     format!("{} ({}): {size}{needs}", model.id, model.source)
 }
 
+/// Where a restoration computes.
+struct Place {
+    /// The device, with the reason where nobody chose it.
+    device: String,
+    /// Free bytes of the host, 0 where not known.
+    free: u64,
+    /// Free bytes of the device.
+    free_on_device: u64,
+}
+
 /// Time, if it is known, and memory for a person: no digits that an estimate cannot have.
-fn in_words(seconds: Option<f64>, memory: u64, free: u64) -> String {
+fn in_words(seconds: Option<f64>, estimate: &Estimate, place: &Place) -> String {
     let time = match seconds {
         None => "Measuring how fast this machine is…".to_owned(),
         Some(..1.5) => "Takes about a second.".to_owned(),
@@ -313,8 +327,13 @@ fn in_words(seconds: Option<f64>, memory: u64, free: u64) -> String {
         Some(seconds) => format!("Takes about {:.1} hours.", seconds / 3600.0),
     };
     let gigabytes = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
-    let free = if free == 0 { String::new() } else { format!(", of {} that are free", gigabytes(free)) };
-    format!("{time}\nNeeds about {} of memory{free}.", gigabytes(memory))
+    let of = |free: u64| if free == 0 { String::new() } else { format!(", of {} that are free", gigabytes(free)) };
+    let device = match estimate.device_memory {
+        0 => String::new(),
+        bytes => format!("; about {} of the device{}", gigabytes(bytes), of(place.free_on_device)),
+    };
+    let host = format!("{} of memory{}", gigabytes(estimate.memory), of(place.free));
+    format!("{time}\nNeeds about {host}{device}.\nComputes on {}.", place.device)
 }
 
 /// Calls `react` unless the change is our own. No panic reaches GTK.

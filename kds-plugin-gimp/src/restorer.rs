@@ -69,6 +69,15 @@ impl Models {
         devices.iter().find(|found| found.name == device).map_or(0, |found| found.memory_free)
     }
 
+    /// A device, and why it is the one where nobody chose it.
+    pub fn why(&self, device: &str, asked: Option<&str>) -> String {
+        let chosen = asked.is_some_and(|asked| asked != "auto");
+        let lines = if chosen { Vec::new() } else { self.context.describe().unwrap_or_default() };
+        let auto = lines.into_iter().find(|(key, _)| key == "auto").map(|(_, choice)| choice);
+        // A model may compute elsewhere than "auto" says; then the log has the reason.
+        auto.filter(|choice| choice.starts_with(device)).unwrap_or_else(|| device.to_owned())
+    }
+
     /// Loads the model that was chosen.
     ///
     /// # Errors

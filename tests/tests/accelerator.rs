@@ -256,6 +256,64 @@ fn one_allocation_that_fails_ends_no_run() {
 }
 
 #[test]
+fn f16_that_overflows_goes_on_in_a_wider_format() {
+    let body = || {
+        // A small model whose first features are beyond the range of f16.
+        let folder = tempfile::tempdir().unwrap();
+        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/residual_x4");
+        for file in ["model_index.json", "scheduler/scheduler_config.json", "predictor/config.json", "unet/config.json"]
+        {
+            std::fs::create_dir_all(folder.path().join(file).parent().unwrap()).unwrap();
+            std::fs::copy(golden.join(file), folder.path().join(file)).unwrap();
+        }
+        let weights = "diffusion_pytorch_model.safetensors";
+        std::fs::copy(golden.join("predictor").join(weights), folder.path().join("predictor").join(weights)).unwrap();
+        let tensors = Tensor::read_safetensors(golden.join("unet").join(weights)).unwrap();
+        let larger = |(name, tensor): (String, Tensor)| {
+            let factor = if name.starts_with("conv_in.") { 1e6 } else { 1.0 };
+            (name, tensor.to_kind(Kind::Float).f_mul_scalar(factor).unwrap())
+        };
+        let tensors: Vec<_> = tensors.into_iter().map(larger).collect();
+        Tensor::write_safetensors(&tensors, folder.path().join("unet").join(weights)).unwrap();
+        let registry = folder.path().join("models.toml");
+        let text = "[[model]]\nid = \"large\"\ntitle = \"Large\"\ntask = \"super-resolution\"\nscale = 4\nbackbone = \"residual\"\npath = \".\"\n";
+        std::fs::write(&registry, text).unwrap();
+
+        let log = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+        let heard = log.clone();
+        let tell = move |_: kds_host::LogLevel, line: &str| heard.lock().unwrap().push_str(line);
+        let log_of_context = kds_host::Log { level: kds_host::LogLevel::Warn, tell: std::sync::Arc::new(tell) };
+        let options =
+            ContextOptions { registry: Some(registry), log: Some(log_of_context), ..ContextOptions::default() };
+        let context = Context::new(&Library::open().unwrap(), &options).unwrap();
+        let restore = |dtype: &str| {
+            let model = context.open_model("large", Some("cuda"), Some(dtype)).unwrap();
+            let mut job = model.new_job().unwrap();
+            QUICK.iter().for_each(|(name, value)| job.set(name, value).unwrap());
+            let picture = small_picture().unwrap();
+            let (width, height) = job.output_size(picture.width(), picture.height()).unwrap();
+            let mut restored = RgbImage::new(width, height);
+            for _ in 0..2 {
+                let input = kds_host::ImageRef::packed(
+                    picture.as_raw(),
+                    kds_host::Channels::Rgb,
+                    picture.width(),
+                    picture.height(),
+                );
+                let output = kds_host::ImageMut::packed(&mut restored, kds_host::Channels::Rgb, width, height);
+                job.run(input.unwrap(), None, output.unwrap(), None, None).unwrap();
+            }
+            restored
+        };
+        assert_eq!(restore("f16"), restore("bf16"));
+        let log = log.lock().unwrap();
+        assert_eq!(log.matches("overflows in f16").count(), 1, "{log}");
+        assert!(log.contains("compute in bf16"), "{log}");
+    };
+    Machine::usual().run("f16_that_overflows_goes_on_in_a_wider_format", body).unwrap();
+}
+
+#[test]
 fn a_gpu_that_fails_is_told_with_what_to_do() {
     let body = || {
         let options = Options { model: Some("kds-photo-x4"), device: Some("cuda"), dtype: Some("f32"), threads: 0 };

@@ -2,8 +2,8 @@
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
-use std::path::Path;
-use std::process::{ExitStatus, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use image::RgbImage;
@@ -113,4 +113,116 @@ fn runs_side_by_side_and_in_a_large_host_all_end() {
         });
     }
     assert!(host.iter().step_by(1 << 20).all(|byte| *byte == 1));
+}
+
+/// A program that sets a limit of its own and becomes the command.
+fn limited(command: &Command, script: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("{script} && exec \"$0\" \"$@\"")).arg(command.get_program()).args(command.get_args());
+    command.get_envs().for_each(|(name, value)| {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    });
+    shell
+}
+
+/// What `kds restore` says of a small picture within a limit; it may not end by a signal, nor by another's message.
+fn restore_within(script: &str) -> (bool, String) {
+    let folder = tempfile::tempdir().unwrap();
+    picture(64, 64).save(folder.path().join("in.png")).unwrap();
+    let mut command = kds().unwrap();
+    command.arg("restore").arg(folder.path().join("in.png")).arg("-o").arg(folder.path().join("out.png"));
+    command.args(["--steps", "1", "--particles", "1"]);
+    let output = limited(&command, script).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.code().is_some(), "{script}: {}: {text}", output.status);
+    if !output.status.success() {
+        let errors: Vec<&str> = text.lines().filter(|line| line.starts_with("kds: ")).collect();
+        let told = |line: &str| line.contains("not enough memory") || line.contains("ulimit");
+        assert!(matches!(errors[..], [line] if told(line)), "{script}: {}: {text}", output.status);
+        assert!(!folder.path().join("out.png").exists());
+    }
+    (output.status.success(), text)
+}
+
+#[test]
+fn a_limit_of_the_address_space_is_one_line_or_no_matter() {
+    let _turn = turn();
+    // In KiB. libtorch alone takes 490 MiB of addresses, and its initialisers and thread pools know no errors.
+    let ends = [450_000, 600_000, 730_000, 760_000, 800_000, 1_400_000]
+        .map(|limit| restore_within(&format!("ulimit -v {limit}")).0);
+    assert!(!ends[0] && !ends[1] && ends[5], "{ends:?}");
+    // A process that may start no more threads than it has.
+    let (done, text) = restore_within("ulimit -d 60000");
+    assert!(!done && text.contains("ulimit -d"), "{text}");
+}
+
+/// A control group of the first version with a limit, and one within it that has none; `None` where none may be made.
+struct Groups(PathBuf);
+
+impl Groups {
+    fn new(bytes: u64) -> Option<Self> {
+        let own = fs::read_to_string("/proc/self/cgroup").ok()?;
+        let own = own.lines().find_map(|line| line.split_once(":memory:"))?.1.trim_start_matches('/').to_owned();
+        let outer = Path::new("/sys/fs/cgroup/memory").join(own).join(format!("kds-test-{}", std::process::id()));
+        fs::create_dir(&outer).ok()?;
+        let groups = Self(outer);
+        fs::write(groups.0.join("memory.limit_in_bytes"), bytes.to_string()).ok()?;
+        fs::create_dir(groups.0.join("inner")).ok()?;
+        Some(groups)
+    }
+
+    fn enter(&self) -> String {
+        format!("echo $$ > {}", self.0.join("inner/cgroup.procs").display())
+    }
+}
+
+impl Drop for Groups {
+    fn drop(&mut self) {
+        // Its processes have ended.
+        let _ = fs::remove_dir(self.0.join("inner"));
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+/// In a group that the test makes, or that systemd makes for this user. Where neither may be, as in most containers, what
+/// the files of a group mean is tested on files of the test's own.
+#[test]
+fn a_control_group_bounds_a_run() {
+    let _turn = turn();
+    let within = |mib: u64, more: &str| -> Option<(bool, String)> {
+        if let Some(groups) = Groups::new(mib * MIB) {
+            return Some(restore_within(&format!("{} {more}", groups.enter())));
+        }
+        let property = format!("MemoryMax={mib}M");
+        let systemd = ["systemd-run", "--user", "--scope", "-q", "-p", &property];
+        let works = Command::new(systemd[0]).args(&systemd[1..]).arg("true").output();
+        let works = works.is_ok_and(|output| output.status.success());
+        works.then(|| restore_within(&format!("true {more} && exec {}", systemd.join(" "))))
+    };
+    let Some((done, text)) = within(1024, "") else {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |path: &str, text: &str| {
+            fs::create_dir_all(folder.path().join(path).parent().unwrap()).unwrap();
+            fs::write(folder.path().join(path), text).unwrap();
+        };
+        file("proc/self/cgroup", "0::/\n");
+        file("proc/self/mountinfo", "30 23 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n");
+        file("sys/fs/cgroup/memory.max", "419430400\n");
+        file("sys/fs/cgroup/memory.current", "314572800\n");
+        file("sys/fs/cgroup/memory.stat", "inactive_file 104857600\n");
+        assert_eq!(kds_engine::memory::System::at(folder.path(), 4096).available(), 200 * MIB);
+        return;
+    };
+    assert!(done, "{text}");
+    // Page cache that the group has filled its limit with is given back, and counts as free.
+    let folder = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).unwrap();
+    let file = folder.path().join("large");
+    let (done, text) =
+        within(1024, &format!("&& dd if=/dev/zero of={} bs=1M count=900 status=none", file.display())).unwrap();
+    assert!(done, "{text}");
+    let (done, text) = within(100, "").unwrap();
+    assert!(!done && text.contains("control group"), "{text}");
 }

@@ -1,43 +1,52 @@
-"""Trains a built-in model on a machine that has a GPU and what `tools/train/requirements.txt` names, from its committed
-weights, for some minutes.
+"""Trains a built-in model on a machine that has a GPU and Python with torch, nothing else, from its committed weights, for some
+minutes.
 
     python train.py pack photo_x4 --photos PHOTOS --output FOLDER        here: at most 45 MiB
     python train.py train FOLDER --minutes 8 --output OUT                there
-    python train.py join OUT MODEL_FOLDER/COMPONENT                      here again
+    python train.py join OUT MODEL_FOLDER                                here again
 
-`pack` shrinks the photographs until they fit beside the code and the weights. `train` leaves the averaged weights in OUT as
-fp16, in pieces of less than 16 MiB, with the log; `join` puts them together where they belong.
+`pack` takes the code of `tools/train`, with what stands in for the packages that a bare machine lacks (`bare/`), the weights,
+and the photographs, shrunk until they fit; it needs what `tools/train/requirements.txt` names. `train` leaves the averaged
+weights in OUT as fp16, in pieces of less than 16 MiB, with the log; `join` puts them together where they belong.
 """
 
 import argparse
-import io
 import json
 import shutil
 import subprocess
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 LARGEST, PIECE = 45 << 20, 15 << 20
-# Where the weights of each model lie, and what its training reads beside them.
-WEIGHTS = {
-    "photo_x4": "kds-photo-x4/unet",
-    "photo_x1": "kds-photo-x1/unet",
-    "predictor_x1": "kds-photo-x1/predictor",
+# The components of a model that are trained, below `models`.
+TRAINED = {
+    "photo_x4": ("kds-photo-x4", ["unet", "predictor"]),
+    "photo_x1": ("kds-photo-x1", ["unet"]),
+    "predictor_x1": ("kds-photo-x1", ["predictor"]),
 }
 NAME = "diffusion_pytorch_model.safetensors"
+SIDES = (1400, 1200, 1024, 896, 768, 640, 512, 448, 384, 320, 256, 192)
 
 
 def pack(options) -> None:
-    folder = options.output
+    folder, (model, components) = options.output, TRAINED[options.model]
     folder.mkdir(parents=True)
-    shutil.copytree(ROOT / "tools/train", folder / "code", ignore=shutil.ignore_patterns("__pycache__"))
+    cache = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(ROOT / "tools/train", folder / "code", ignore=cache)
+    shutil.copytree(HERE / "bare", folder / "code", ignore=cache, dirs_exist_ok=True)
     shutil.copy(__file__, folder / "train.py")
-    shutil.copy(ROOT / "models" / WEIGHTS[options.model] / NAME, folder / "start.safetensors")
-    shutil.copy(ROOT / "tests/data/lpips_alex.safetensors", folder / "lpips.safetensors")
+    for component in components:
+        (folder / "start" / component).mkdir(parents=True)
+        shutil.copy(ROOT / "models" / model / component / NAME, folder / "start" / component / NAME)
+    if not options.model.startswith("predictor"):
+        shutil.copy(ROOT / "tests/data/lpips_alex.safetensors", folder / "lpips.safetensors")
     if options.model == "photo_x1":
-        shutil.copy(ROOT / "models" / WEIGHTS["predictor_x1"] / NAME, folder / "predictor.safetensors")
+        shutil.copy(ROOT / "models" / model / "predictor" / NAME, folder / "predictor.safetensors")
     (folder / "model.json").write_text(json.dumps({"model": options.model}))
     left = LARGEST - size(folder)
     side = shrink(options.photos, folder / "photos", left, options.longest)
@@ -48,83 +57,119 @@ def size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def shrink(photos: Path, folder: Path, most: int, longest: int) -> int:
-    """Writes the photographs as JPEG, at the largest of a few sizes that fits; a tenth of them tells which."""
-    sys.path.insert(0, str(ROOT / "tools/train"))
-    from photos import files, read
+def encode(path: Path, side: int) -> bytes:
+    """A photograph, shrunk to this side, as `bare/jpeg.py` packs it."""
+    import numpy
+    import torch
     from PIL import Image
 
-    training, held_out = files(photos)
-    paths = sorted(training + held_out)  # The same split is made of the same names.
+    sys.path.insert(0, str(HERE / "bare"))
+    import jpeg
 
-    def encode(path: Path, side: int) -> bytes:
-        buffer = io.BytesIO()
-        Image.fromarray(read(path, side)).save(buffer, "JPEG", quality=90, subsampling=0, optimize=True)
-        return buffer.getvalue()
+    torch.set_num_threads(1)
+    image = Image.open(path)
+    image.draft("RGB", (side, side))
+    image = image.convert("RGB")
+    image.thumbnail((side, side), Image.LANCZOS)
+    return jpeg.pack(torch.from_numpy(numpy.array(image)).permute(2, 0, 1).float())
 
-    sample = paths[::10]
-    sides = [side for side in (1400, 1200, 1024, 896, 768, 640, 512, 448, 384, 320, 256) if side <= longest]
-    for side in sides:
-        if sum(len(encode(path, side)) for path in sample) * len(paths) / len(sample) > 0.95 * most:
-            continue
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir()
-        for path in paths:
-            (folder / f"{path.stem}.jpg").write_bytes(encode(path, side))
-        if size(folder) <= most:
-            return side
-    raise SystemExit(f"{len(paths)} photographs do not fit {most} bytes even at {sides[-1]} pixels")
+
+def held_out(photos: Path) -> tuple[list[Path], list[Path]]:
+    """The split of `tools/train/photos.py`: photographs to train on, and those that stay here."""
+    import importlib.util
+
+    found = importlib.util.spec_from_file_location("photos_of_training", ROOT / "tools/train/photos.py")
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module.files(photos)
+
+
+def shrink(photos: Path, folder: Path, most: int, longest: int) -> int:
+    """Writes the photographs at the largest of a few sizes that fits; a tenth of them tells which."""
+    paths, _ = held_out(photos)
+    folder.mkdir()
+    with ProcessPoolExecutor() as processes:
+        for side in (side for side in SIDES if side <= longest):
+            sample = paths[::10]
+            bytes_of_sample = sum(map(len, processes.map(partial(encode, side=side), sample)))
+            if bytes_of_sample * len(paths) / len(sample) > 0.97 * most:
+                continue
+            for path, content in zip(paths, processes.map(partial(encode, side=side), paths, chunksize=8)):
+                (folder / f"{path.stem}.photo").write_bytes(content)
+            if size(folder) <= most:
+                return side
+    raise SystemExit(f"{len(paths)} photographs do not fit {most} bytes even at {SIDES[-1]} pixels")
 
 
 def train(options) -> None:
     folder, output = options.folder.resolve(), options.output.resolve()
     output.mkdir(parents=True, exist_ok=True)
     model = json.loads((folder / "model.json").read_text())["model"]
-    run = output / "run"
+    _, components = TRAINED[model]
+    run, start = output / "run", folder / "start"
+    if len(components) == 1:
+        start = start / components[0] / NAME
     command = [sys.executable, "train.py", model, "--photos", str(folder / "photos"), "--run", str(run)]
-    command += ["--start", str(folder / "start.safetensors"), "--rate", str(options.rate), "--batch", str(options.batch)]
-    command += ["--side", str(options.side), "--iterations", str(options.iterations)]
+    command += ["--start", str(start), "--rate", str(options.rate), "--batch", str(options.batch)]
+    command += ["--side", str(options.side), "--iterations", str(options.iterations), "--decay", str(options.decay)]
     command += ["--deadline", str(time.time() + 60 * options.minutes)]
     if not model.startswith("predictor"):
-        command += ["--lpips", str(folder / "lpips.safetensors")]
+        command += ["--lpips", str(folder / "lpips.safetensors"), "--perceptual-from", str(options.perceptual_from)]
     if (folder / "predictor.safetensors").exists():
         command += ["--predictor", str(folder / "predictor.safetensors")]
     subprocess.run(command, cwd=folder / "code", check=True)
 
-    component = output / "model" / "component"
-    component.mkdir(parents=True, exist_ok=True)
-    subprocess.run([sys.executable, "export.py", str(run / "checkpoint.pt"), str(component)], cwd=folder / "code", check=True)
-    weights = (component / NAME).read_bytes()
-    for index, first in enumerate(range(0, len(weights), PIECE)):
-        (output / f"weights.{index}").write_bytes(weights[first : first + PIECE])
+    written = output / "model"
+    for component in components:
+        (written / component).mkdir(parents=True, exist_ok=True)
+    # One component is a file of its own; several are the parts of a model.
+    target = written / components[0] if len(components) == 1 else written
+    subprocess.run([sys.executable, "export.py", str(run / "checkpoint.pt"), str(target)], cwd=folder / "code", check=True)
+    for component in components:
+        weights = (written / component / NAME).read_bytes()
+        for index, first in enumerate(range(0, len(weights), PIECE)):
+            (output / f"{component}.{index}").write_bytes(weights[first : first + PIECE])
     if (run / "log.tsv").exists():
         shutil.copy(run / "log.tsv", output / "log.tsv")
     # What is left of the run is larger than what may travel.
     shutil.rmtree(run)
-    shutil.rmtree(output / "model")
+    shutil.rmtree(written)
 
 
 def join(options) -> None:
-    pieces = sorted(options.folder.glob("weights.*"), key=lambda path: int(path.suffix[1:]))
+    pieces: dict[str, list[Path]] = {}
+    for path in options.folder.iterdir():
+        if path.suffix[1:].isdigit():
+            pieces.setdefault(path.stem, []).append(path)
     if not pieces:
         raise SystemExit(f"{options.folder} holds no pieces of weights")
-    whole = b"".join(path.read_bytes() for path in pieces)
-    length = int.from_bytes(whole[:8], "little")
-    tensors = json.loads(whole[8 : 8 + length])
-    end = max(tensor["data_offsets"][1] for name, tensor in tensors.items() if name != "__metadata__")
-    if len(whole) != 8 + length + end:
-        raise SystemExit(f"the pieces in {options.folder} are not whole: {len(whole)} of {8 + length + end} bytes")
-    target = options.component / NAME
-    target.with_suffix(".partial").write_bytes(whole)
-    target.with_suffix(".partial").replace(target)
-    print(f"{target}: {len(tensors)} entries, {len(whole)} bytes")
+    # All of them are looked at before one is written.
+    found = {component: whole(component, paths) for component, paths in pieces.items()}
+    for component in found:
+        if not (options.model / component).is_dir():
+            raise SystemExit(f"{options.model} has no component {component}; name the folder of the model")
+    for component, content in found.items():
+        target = options.model / component / NAME
+        target.with_suffix(".partial").write_bytes(content)
+        target.with_suffix(".partial").replace(target)
+        print(f"{target}: {len(content)} bytes")
+
+
+def whole(component: str, paths: list[Path]) -> bytes:
+    content = b"".join(path.read_bytes() for path in sorted(paths, key=lambda path: int(path.suffix[1:])))
+    length = int.from_bytes(content[:8], "little")
+    tensors = json.loads(content[8 : 8 + length])
+    end = 8 + length + max(tensor["data_offsets"][1] for name, tensor in tensors.items() if name != "__metadata__")
+    if len(content) != end:
+        raise SystemExit(f"the pieces of {component} are not whole: {len(content)} of {end} bytes")
+    return content
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(required=True)
     command = commands.add_parser("pack")
-    command.add_argument("model", choices=WEIGHTS)
+    command.add_argument("model", choices=TRAINED)
     command.add_argument("--photos", type=Path, required=True)
     command.add_argument("--output", type=Path, required=True, help="a folder that is not there yet")
     command.add_argument("--longest", type=int, default=1400, help="longest side of a photograph, in pixels")
@@ -136,11 +181,13 @@ def main() -> None:
     command.add_argument("--rate", type=float, default=1e-4)
     command.add_argument("--batch", type=int, default=64)
     command.add_argument("--side", type=int, default=128)
+    command.add_argument("--decay", type=float, default=0.5, help="last share of the iterations, with a falling rate")
+    command.add_argument("--perceptual-from", type=float, default=0.0, help="share of the iterations before LPIPS joins")
     command.add_argument("--iterations", type=int, default=1_000_000, help="the most; the minutes decide")
     command.set_defaults(run=train)
     command = commands.add_parser("join")
     command.add_argument("folder", type=Path)
-    command.add_argument("component", type=Path)
+    command.add_argument("model", type=Path, help="folder of the model, as models/kds-photo-x4")
     command.set_defaults(run=join)
     options = parser.parse_args()
     options.run(options)

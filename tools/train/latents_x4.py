@@ -9,11 +9,17 @@ a thousandth of the variance of its inputs, and after 6,750 iterations a predict
 residual.
 """
 
-import numpy as np
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import torch
 import torch.nn.functional as F
 
 from degrade import degrade
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SCALE = 4
 CHANNELS = 3 * SCALE * SCALE

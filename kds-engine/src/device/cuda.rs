@@ -18,6 +18,9 @@ pub const SWITCH: &str = "KDS_CUDA";
 
 const KERNELS: &str = "libtorch_cuda.so";
 
+/// Bytes that must be free to load it.
+const LOADING: u64 = 512 << 20;
+
 /// The GPUs that libtorch could use, or why there are none. Loads no kernels.
 pub(super) fn gpus() -> Result<&'static [Gpu], String> {
     if std::env::var_os(SWITCH).is_some_and(|value| value == "off") {
@@ -45,6 +48,8 @@ pub fn load() -> Result<(), String> {
 fn open() -> Result<(), String> {
     let start = std::time::Instant::now();
     let kernels = kernels()?;
+    // Its initialisers end the process where memory runs out.
+    crate::memory::check(LOADING).map_err(|error| format!("libtorch's CUDA part cannot be loaded: {error}"))?;
     driver::open(&kernels).map_err(|error| format!("libtorch's CUDA part cannot be loaded: {error}"))?;
     if !Cuda::is_available() || Cuda::device_count() < 1 {
         return Err(

@@ -77,9 +77,9 @@ impl Fault {
 /// Runs what computes, so that every failure of libtorch in it is an error. tch 0.24 frees the number in an operation such as
 /// `f_mul_scalar` before it reads whether the operation failed, finds the failure then, and panics with it: where memory
 /// runs out there, a run would end as a defect instead of going on with less.
-pub fn caught<T>(compute: impl FnOnce() -> Result<T>) -> Result<T> {
+pub fn caught<T, E: From<Error>>(compute: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
     catch_unwind(AssertUnwindSafe(compute)).unwrap_or_else(|panic| match message(&*panic) {
-        Some(message) => Err(Error::from(TchError::Torch(message))),
+        Some(message) => Err(Error::from(TchError::Torch(message)).into()),
         None => resume_unwind(panic),
     })
 }
@@ -141,7 +141,7 @@ mod tests {
     fn a_panic_of_tch_is_an_error_and_others_go_on() {
         let ran_out =
             || -> std::result::Result<i64, TchError> { Err(TchError::Torch("CUDA out of memory.\nframe #0".into())) };
-        let error = caught(|| Ok(ran_out().unwrap())).unwrap_err();
+        let error: Error = caught(|| Ok(ran_out().unwrap())).unwrap_err();
         assert!(matches!(error, Error::MemoryRanOut(_)), "{error}");
         assert!(error.to_string().contains("CUDA out of memory."), "{error}");
         assert!(!error.to_string().contains("frame"), "{error}");

@@ -65,6 +65,12 @@ pub fn parse_kind(name: &str, device: Device) -> Result<Kind> {
     Ok(kind)
 }
 
+/// The format to go on with where f16, whose numbers end at 65504, overflows: bf16 where the device computes well in it,
+/// else f32.
+pub fn wider_than_f16(device: Device) -> Kind {
+    if of(device).contains(&Kind::BFloat16) { Kind::BFloat16 } else { Kind::Float }
+}
+
 /// The name of a number format, as [`parse_kind`] reads it.
 pub fn kind_name(kind: Kind) -> &'static str {
     match kind {

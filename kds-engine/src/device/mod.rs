@@ -11,7 +11,7 @@ mod libtorch;
 pub use answer::Answer;
 pub use cuda::{SWITCH, load as load_cuda, loaded as loaded_library, prepare};
 pub use fault::{Fault, caught, with_emptied_cache};
-pub use formats::{kind_name, parse_kind};
+pub use formats::{kind_name, parse_kind, wider_than_f16};
 pub use libtorch::DeviceMemory;
 
 use tch::{Device, Kind};

@@ -9,7 +9,7 @@ use tch::Device;
 
 pub use allocations::{Allocated, Watch, measured};
 pub use pool::{Free, Promise, free, promise};
-pub use system::System;
+pub use system::{Bound, System};
 
 use crate::{Error, Result};
 
@@ -68,6 +68,9 @@ impl Allowance {
         }
     }
 }
+
+/// Bytes without which nothing is computed: what libtorch sets up at the first operations is in no plan.
+pub const LEAST: u64 = 64 << 20;
 
 /// Bytes that the process holds now (resident set), 0 where the system does not tell.
 pub fn resident() -> u64 {
@@ -134,10 +137,12 @@ pub fn give_back() {
     }
 }
 
-/// Lets the allocator of this process give blocks of some MiB back as soon as they are freed. Left alone, glibc soon keeps
-/// blocks of up to 32 MiB for later, and feature maps of many sizes leave so many holes that a run takes twice what its
-/// tensors hold.
-pub fn keep_no_large_blocks() {
+/// Prepares the allocator of this process, once, before the first large tensor and the first thread.
+///
+/// glibc soon keeps freed blocks of up to 32 MiB for later, and feature maps of many sizes leave so many holes that a run
+/// takes twice what its tensors hold: blocks of some MiB go back to the system at once. And it reserves 64 MiB of addresses
+/// for each thread: where those are limited, threads share them.
+pub fn prepare_allocator() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         const LARGE: libc::c_int = 4 << 20;
@@ -146,6 +151,9 @@ pub fn keep_no_large_blocks() {
         ONCE.call_once(|| unsafe {
             libc::mallopt(libc::M_MMAP_THRESHOLD, LARGE);
             libc::mallopt(libc::M_TRIM_THRESHOLD, LARGE);
+            if System::default().limits_addresses() {
+                libc::mallopt(libc::M_ARENA_MAX, 1);
+            }
         });
     }
 }

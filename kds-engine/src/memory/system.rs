@@ -6,10 +6,28 @@ use std::path::{Path, PathBuf};
 /// Free memory where the system does not tell.
 const UNKNOWN: u64 = 4 << 30;
 
+/// The name of `ulimit -v` in `/proc/self/limits`.
+const ADDRESSES: &str = "Max address space";
+
+/// Of what `ulimit` leaves, tensors do not get all: code that is compiled and workspaces come first, and holes between
+/// tensors count as addresses, an eighth of the rest.
+const BESIDE_TENSORS: u64 = 32 << 20;
+
 /// What `/proc` and `/sys` tell.
 pub struct System {
     root: PathBuf,
     page: u64,
+}
+
+/// What bounds the memory that a process could still take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bound {
+    /// Other programs have the rest.
+    Machine,
+    /// A control group, as of a container.
+    Group,
+    /// `ulimit -v` or `ulimit -d`.
+    Limit,
 }
 
 /// The system that this process runs on.
@@ -30,8 +48,16 @@ impl System {
     /// Bytes that this process could still take: what the machine has free, and what each of its control groups and its
     /// limits leave.
     pub fn available(&self) -> u64 {
-        let machine = self.meminfo("MemAvailable:").unwrap_or(UNKNOWN);
-        self.groups().iter().filter_map(Group::free).chain(self.limits()).fold(machine, u64::min)
+        self.bound().0
+    }
+
+    /// [`Self::available`], and what leaves no more than that.
+    pub fn bound(&self) -> (u64, Bound) {
+        let machine = (self.meminfo("MemAvailable:").unwrap_or(UNKNOWN), Bound::Machine);
+        let groups = self.groups();
+        let groups = groups.iter().filter_map(|group| Some((group.free()?, Bound::Group)));
+        let limits = self.limits().into_iter().map(|left| (left, Bound::Limit));
+        groups.chain(limits).fold(machine, |least, next| if next.0 < least.0 { next } else { least })
     }
 
     /// Bytes of memory in the machine, or of the smallest control group; 0 where the system does not tell.
@@ -53,14 +79,23 @@ impl System {
 
     /// What `ulimit -v` and `ulimit -d` leave.
     fn limits(&self) -> Vec<u64> {
-        let limits = self.text(Path::new("/proc/self/limits")).unwrap_or_default();
-        let limit = |name: &str| {
-            let line = limits.lines().find_map(|line| line.strip_prefix(name))?;
-            line.split_whitespace().next()?.parse::<u64>().ok()
+        let left = |name: &str, field: usize| {
+            let left = self.limit(name)?.saturating_sub(self.pages(field)?);
+            Some(left.saturating_sub(BESIDE_TENSORS) / 8 * 7)
         };
-        let left = |name: &str, field: usize| Some(limit(name)?.saturating_sub(self.pages(field)?));
         // `statm` counts the whole address space first, data and stack sixth.
-        [left("Max address space", 0), left("Max data size", 5)].into_iter().flatten().collect()
+        [left(ADDRESSES, 0), left("Max data size", 5)].into_iter().flatten().collect()
+    }
+
+    /// Whether `ulimit -v` bounds this process.
+    pub fn limits_addresses(&self) -> bool {
+        self.limit(ADDRESSES).is_some()
+    }
+
+    fn limit(&self, name: &str) -> Option<u64> {
+        let limits = self.text(Path::new("/proc/self/limits"))?;
+        let line = limits.lines().find_map(|line| line.strip_prefix(name))?;
+        line.split_whitespace().next()?.parse().ok()
     }
 
     /// A field of `statm`, in bytes.
@@ -233,7 +268,7 @@ mod tests {
             ("sys/fs/cgroup/user.slice/memory.stat", "active_file 20971520\n"),
         ]);
         // The scope leaves 1024 - (900 - 700) MiB, the slice 600 - (200 - 10).
-        assert_eq!((system.available(), system.total()), (410 * MIB, 600 * MIB));
+        assert_eq!((system.bound(), system.total()), ((410 * MIB, Bound::Group), 600 * MIB));
     }
 
     #[test]
@@ -277,6 +312,7 @@ mod tests {
         // 512 MiB of addresses, 256 MiB of them in memory.
         let (_folder, system) =
             system(&[("proc/self/limits", limits), ("proc/self/statm", "131072 65536 1 1 0 100 0\n")]);
-        assert_eq!((system.available(), system.resident()), (512 * MIB, 256 * MIB));
+        assert_eq!((system.bound(), system.resident()), (((512 - 32) / 8 * 7 * MIB, Bound::Limit), 256 * MIB));
+        assert!(system.limits_addresses());
     }
 }

@@ -24,7 +24,7 @@ pub type Described = (String, Vec<usize>, f64, f64);
 impl Golden {
     pub fn read(name: &str) -> Self {
         // These networks are so small that threads would mostly wait for each other.
-        kds_engine::threads::use_threads(1);
+        kds_engine::threads::use_threads(1).unwrap();
         // On a machine without the repository the data lie elsewhere.
         let folder = std::env::var_os("KDS_GOLDEN").map(PathBuf::from);
         let folder = folder.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden"));

@@ -96,7 +96,7 @@ fn main() -> Result<()> {
 /// Repeats what the reference did, and prints the comparison.
 fn run(arguments: &Arguments, reference: &Path) -> Result<()> {
     let _guard = tch::no_grad_guard();
-    threads::use_threads(arguments.threads);
+    threads::use_threads(arguments.threads)?;
     let bytes = std::fs::read(reference)?;
     let (_, header) = SafeTensors::read_metadata(&bytes)?;
     let description = header.metadata().as_ref().and_then(|all| all.get("description")).context("no description")?;

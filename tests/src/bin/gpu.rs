@@ -86,7 +86,7 @@ enum Command {
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let _guard = tch::no_grad_guard();
-    threads::use_threads(0);
+    threads::use_threads(0)?;
     match arguments.command {
         Command::Networks => networks(device::parse(&arguments.device)?),
         Command::Restorations { picture, crop } => restorations(&arguments.device, &picture, crop),

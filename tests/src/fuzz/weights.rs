@@ -32,7 +32,7 @@ pub fn weights(bytes: &[u8]) {
             return;
         }
     };
-    threads::use_threads(1);
+    threads::use_threads(1).unwrap();
     let spec = model.spec();
     assert!((1..=16).contains(&spec.scale) && spec.multiple >= 1);
     let (width, height) = (7, 5);

@@ -1,0 +1,1 @@
+"""Stands in for the package safetensors on a machine that has torch alone."""
