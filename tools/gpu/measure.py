@@ -95,7 +95,8 @@ def measure(options, binaries: Path, work: Path) -> tuple[str, list[str]]:
         own = [sys.executable, str(HERE / "measure.py"), "--device", options.device, *(["--quick"] if quick else [])]
         commands.append([*own, "--beside", model, folder, str(side)])
         commands.append([*own, "--profile", str(binaries / "libkds.so"), model, folder, str(side)])
-        parts.append((f"Time and memory: {model}", [[*gpu, "model", model, folder, *shrink], *commands], 180))
+        # A machine without a GPU may have little else, too.
+        parts.append((f"Time and memory: {model}", [[*gpu, "model", model, folder, *shrink], *commands], 600 if quick else 180))
 
     text, failed = f"# KDS on {options.device}\n", []
     for title, commands, limit in parts:
@@ -108,8 +109,8 @@ def measure(options, binaries: Path, work: Path) -> tuple[str, list[str]]:
                 output, error, good = done.stdout, done.stderr, done.returncode == 0
                 if title in ("Doctor", "A memory limit"):
                     output = f"```\n{output}{error}```\n"
-            except subprocess.TimeoutExpired:
-                output, error, good = "", f"not done within {limit} seconds", False
+            except subprocess.TimeoutExpired as expired:
+                output, error, good = (expired.stdout or b"").decode(), f"not done within {limit} seconds", False
             if output.strip():
                 text += f"\n{output}"
             if not good:
@@ -250,7 +251,7 @@ def beside(model: str, folder: Path, side: int, device: str, quick: bool) -> Non
             try:
                 network = torch.compile(unet, dynamic=False) if name == "torch.compile" else unet
                 for particles in (1, 2) if quick else (1, 4, 10):
-                    if name == "torch.compile" and particles != 4 and not quick:
+                    if name == "torch.compile" and particles != (2 if quick else 4):
                         continue  # Each size is compiled anew, which takes most of a minute.
                     seconds, flops, peak = step_time(network, unet, particles, twice, channels, known, side, config, alphas, place, dtype, FlopCounterMode)
                     print(f"| {name} | {str(dtype)[6:]} | {particles} | {seconds:.4f} | {flops / seconds / 1e12:.2f} | {peak >> 20} |", flush=True)

@@ -1,6 +1,7 @@
 """JPEG's loss in torch: to YCbCr, colour at half the resolution, cosine transform of 8 x 8 blocks, rounding by the tables of
 the standard (ITU-T T.81, Annex K) scaled as libjpeg scales them. Pictures are 3 x H x W, 0..255, in f32."""
 
+import ctypes
 import lzma
 import math
 
@@ -80,7 +81,7 @@ def pack(image: torch.Tensor) -> bytes:
         parts += [(folded & 255).to(torch.uint8), (folded >> 8).to(torch.uint8)]
     joined = torch.cat(parts).contiguous()
     filters = [{"id": lzma.FILTER_LZMA2, "preset": 6, "lc": 0, "lp": 0, "pb": 0}]
-    body = lzma.compress(bytes(joined.untyped_storage()), filters=filters)
+    body = lzma.compress(ctypes.string_at(joined.data_ptr(), len(joined)), filters=filters)
     return b"".join(side.to_bytes(2, "little") for side in image.shape[1:]) + body
 
 

@@ -1,5 +1,6 @@
 """Reads and writes safetensors files: a length of 8 bytes, a JSON header of so many, the tensors (little-endian)."""
 
+import ctypes
 import json
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def save_file(tensors: dict[str, torch.Tensor], path, metadata: dict[str, str] |
     header, parts, end = {"__metadata__": metadata} if metadata else {}, [], 0
     for name, value in sorted(tensors.items()):
         flat = value.detach().cpu().contiguous().view(-1).view(torch.uint8)
-        parts.append(bytes(flat.untyped_storage())[flat.storage_offset() :][: flat.numel()])
+        parts.append(ctypes.string_at(flat.data_ptr(), flat.numel()))
         header[name] = dict(dtype=NAMES[value.dtype], shape=list(value.shape), data_offsets=[end, end + flat.numel()])
         end += flat.numel()
     text = json.dumps(header).encode()
