@@ -90,6 +90,25 @@ struct Batch<'a> {
     progress: Progress,
 }
 
+/// Pixels from which on the memory that a picture takes is asked for before it is decoded, which takes much of it.
+const LARGE: u64 = 8_000_000;
+
+/// The session, opened for the first picture that needs it.
+fn open<'s, 'a>(
+    session: &'s mut Option<Session<'a>>,
+    options: &'a Restore,
+    progress: &Progress,
+) -> anyhow::Result<&'s Session<'a>> {
+    match session {
+        Some(session) => Ok(session),
+        None => match Session::open(options, progress) {
+            Ok(opened) => Ok(session.insert(opened)),
+            Err(error) if error.is::<Cancelled>() => Err(error),
+            Err(error) => Err(NoModel(error).into()),
+        },
+    }
+}
+
 impl Batch<'_> {
     fn one(&mut self, task: &Task, warnings: &mut Vec<String>) -> anyhow::Result<Outcome> {
         interrupt::check()?;
@@ -103,7 +122,14 @@ impl Batch<'_> {
             return Ok(Outcome::Skipped(reason));
         }
         // A picture that cannot be read is found before the model is loaded, which takes longer.
-        let (picture, notes) = read::read(&task.input)?;
+        let file = read::File::open(&task.input)?;
+        if let Some((width, height)) = file.size()?
+            && u64::from(width) * u64::from(height) >= LARGE
+        {
+            open(&mut self.session, self.options, progress)?.check_size(task, width, height)?;
+        }
+        let (picture, notes) = file.decode(self.options.page)?;
+        drop(file);
         notes.iter().for_each(|note| progress.say(note));
         warnings.extend(notes);
         interrupt::check()?;
@@ -122,14 +148,7 @@ impl Batch<'_> {
                 return Ok(Outcome::Skipped(reason));
             }
         };
-        let session = match &self.session {
-            Some(session) => session,
-            None => match Session::open(self.options, progress) {
-                Ok(session) => self.session.insert(session),
-                Err(error) if error.is::<Cancelled>() => return Err(error),
-                Err(error) => return Err(NoModel(error).into()),
-            },
-        };
+        let session = open(&mut self.session, self.options, progress)?;
         let done = session.restore(task, &picture, claimed, progress, &bar, warnings)?;
         if self.plan.batch {
             bar.restored(done.seconds);

@@ -1,8 +1,10 @@
 //! The mark by which kds knows the files that it wrote, so that a later run may replace them: what the file is, and how
 //! long. A file that was edited since has another length or no mark, and belongs to whoever edited it.
 //!
-//! PNG files carry it as the text `Software`, JPEG files as a comment, each right at the beginning; WebP files as a chunk of
-//! their own and TIFF files as bytes after everything that the file refers to, both at the end.
+//! Every file carries it at its beginning, so that a file that lost its end is still known: PNG files as the text `Software`,
+//! JPEG files as a segment of applications (a comment would come before the photographer's), WebP files as a chunk of their own,
+//! TIFF files as bytes that nothing refers to, OpenEXR files as the attribute `software`. The last three carry it at their end
+//! too, where PNG and JPEG have end marks of their own.
 
 use std::{
     fs::File,
@@ -10,7 +12,7 @@ use std::{
     path::Path,
 };
 
-use crate::file_kind::FileKind;
+use crate::{file_kind::FileKind, read};
 
 /// What a file of kds shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +43,12 @@ const DIGITS: usize = 20;
 const END: &str = " bytes";
 const LONGEST: usize = 64;
 
+/// The mark before the file's length is known. Encoders of TIFF and OpenEXR write it at the beginning, where [`Marked`] finds
+/// it again.
+pub fn blank(role: Role) -> String {
+    text(role, 0)
+}
+
 /// Every mark of a role has the same length, so that the number can be written in its place afterwards.
 fn text(role: Role, length: u64) -> String {
     format!("{START}{}, {length:0DIGITS$}{END}", role.name())
@@ -67,7 +75,7 @@ fn framed(kind: FileKind, role: Role, length: u64) -> (Vec<u8>, usize) {
             let data = PNG_KEYWORD.len() - 4 + text.len();
             [&(data as u32).to_be_bytes()[..], PNG_KEYWORD].concat()
         }
-        FileKind::Jpeg => [&[0xff, 0xfe][..], &(text.len() as u16 + 2).to_be_bytes()].concat(),
+        FileKind::Jpeg => [&JPEG_SEGMENT[..], &(text.len() as u16 + 2).to_be_bytes()].concat(),
         FileKind::WebP => [&WEBP_CHUNK[..], &(text.len() as u32).to_le_bytes()].concat(),
         _ => Vec::new(),
     };
@@ -82,15 +90,22 @@ fn framed(kind: FileKind, role: Role, length: u64) -> (Vec<u8>, usize) {
     (bytes, before.len())
 }
 
+/// APP9, which no standard uses.
+const JPEG_SEGMENT: [u8; 2] = [0xff, 0xe9];
 const WEBP_CHUNK: &[u8; 4] = b"kds ";
+/// Signature and IHDR.
 const PNG_HEADER: usize = 33;
+/// RIFF's header and the chunk VP8X, which stands before all others.
+const WEBP_HEADER: usize = 12 + 18;
+/// The mark lies within so many bytes.
+const HEAD: u64 = 4096;
 
-/// Length of what stands before the mark, once enough of the file's beginning is known; `None` where the mark stands at
-/// the end.
+/// Length of what stands before the mark, once enough of the file's beginning is known; `None` where the encoder leaves
+/// room for it.
 fn lead(kind: FileKind, start: &[u8]) -> Option<usize> {
     match kind {
-        // Signature and IHDR.
         FileKind::Png => Some(PNG_HEADER),
+        FileKind::WebP => Some(WEBP_HEADER),
         // The start of the image, and APP0, which readers look for right after it.
         FileKind::Jpeg => Some(match start {
             [_, _, 0xff, 0xe0, high, low, ..] => 4 + usize::from(u16::from_be_bytes([*high, *low])),
@@ -119,7 +134,7 @@ impl<'a> Marked<'a> {
         Self { file: BufWriter::with_capacity(1 << 16, file), kind, role, start, at: 0 }
     }
 
-    /// Puts the mark at the end, where it belongs there, and the file's length into it.
+    /// Puts the mark at the end too, where it belongs there, and the file's length into both.
     ///
     /// # Errors
     /// When the file cannot be written; among them all that earlier writes had put off.
@@ -127,14 +142,17 @@ impl<'a> Marked<'a> {
         if self.start.is_some() {
             return Err(io::Error::other("the encoder wrote less than the head of a file"));
         }
-        let mut length = self.file.seek(SeekFrom::End(0))?;
+        let end = self.file.seek(SeekFrom::End(0))?;
         if lead(self.kind, &[]).is_none() {
-            self.at = length;
-            let (mark, _) = framed(self.kind, self.role, 0);
-            self.file.write_all(&mark)?;
-            length += mark.len() as u64;
+            self.at = self.blank()?;
         }
+        let added = if has_end_mark(self.kind) { framed(self.kind, self.role, 0).0.len() } else { 0 };
+        let length = end + added as u64;
         let (mark, _) = framed(self.kind, self.role, length);
+        if has_end_mark(self.kind) {
+            self.file.seek(SeekFrom::Start(end))?;
+            self.file.write_all(&mark)?;
+        }
         self.file.seek(SeekFrom::Start(self.at))?;
         self.file.write_all(&mark)?;
         if self.kind == FileKind::WebP {
@@ -143,6 +161,16 @@ impl<'a> Marked<'a> {
             self.file.write_all(&u32::try_from(length - 8).map_err(io::Error::other)?.to_le_bytes())?;
         }
         self.file.flush()
+    }
+
+    /// Where the encoder left room for the mark.
+    fn blank(&mut self) -> io::Result<u64> {
+        self.file.seek(SeekFrom::Start(0))?;
+        let mut start = Vec::new();
+        self.file.get_mut().take(HEAD).read_to_end(&mut start)?;
+        let blank = blank(self.role);
+        let place = start.windows(blank.len()).position(|window| window == blank.as_bytes());
+        place.map(|place| place as u64).ok_or_else(|| io::Error::other("the encoder left no room for the mark"))
     }
 }
 
@@ -208,14 +236,23 @@ pub fn standing(path: &Path, role: Role) -> io::Result<Standing> {
         return Ok(Standing::Missing);
     }
     let mut start = Vec::new();
-    (&mut file).take(4096).read_to_end(&mut start)?;
+    (&mut file).take(HEAD).read_to_end(&mut start)?;
     let mut end = Vec::new();
     file.seek(SeekFrom::Start(length.saturating_sub(LONGEST as u64)))?;
     file.read_to_end(&mut end)?;
-    Ok(match find(&start, &end) {
-        Some((found, _)) if found != role => Standing::Foreign,
-        Some((_, told)) if told == length && ends(&start, &end) => Standing::Earlier,
-        Some(_) if !ends(&start, &end) => Standing::Damaged,
+    let kind = kind(&start);
+    Ok(match find(kind, &start) {
+        Some((found, told)) if found == role && told == length => {
+            if ends(kind, found, told, &end) {
+                Standing::Earlier
+            } else {
+                Standing::Damaged
+            }
+        }
+        // An editor that made the file shorter finished it all the same.
+        Some((found, told)) if found == role && length < told && lacks_its_end(kind, &start, &end, path, length) => {
+            Standing::Damaged
+        }
         _ => Standing::Foreign,
     })
 }
@@ -225,29 +262,64 @@ pub fn is_earlier_output(path: &Path) -> bool {
     Role::ALL.into_iter().any(|role| standing(path, role).is_ok_and(|standing| standing == Standing::Earlier))
 }
 
-fn find(start: &[u8], end: &[u8]) -> Option<(Role, u64)> {
-    let kind = [(FileKind::Png, &b"\x89PNG"[..]), (FileKind::Jpeg, b"\xff\xd8"), (FileKind::WebP, b"RIFF")]
-        .into_iter()
-        .find_map(|(kind, magic)| start.starts_with(magic).then_some(kind))
-        .unwrap_or(FileKind::Tiff);
+/// The format of a file that could be ours.
+fn kind(start: &[u8]) -> FileKind {
+    match start {
+        [0x89, b'P', b'N', b'G', ..] => FileKind::Png,
+        [0xff, 0xd8, ..] => FileKind::Jpeg,
+        [b'R', b'I', b'F', b'F', ..] => FileKind::WebP,
+        [0x76, 0x2f, 0x31, 0x01, ..] => FileKind::Exr,
+        _ => FileKind::Tiff,
+    }
+}
+
+/// The mark at a file's beginning: its role, and the length that it tells.
+fn find(kind: FileKind, start: &[u8]) -> Option<(Role, u64)> {
     Role::ALL.into_iter().find_map(|role| {
-        let (mark, at) = framed(kind, role, 0);
-        let place = match lead(kind, start) {
-            Some(lead) => start.get(lead..)?,
-            None => end.get(end.len().checked_sub(mark.len())?..)?,
-        };
+        let (_, within) = framed(kind, role, 0);
         let length = text(role, 0).len();
-        parse(place.get(at..at + length)?).filter(|(found, _)| *found == role)
+        let at = match (lead(kind, start), kind) {
+            (Some(lead), _) => lead + within,
+            (None, FileKind::Tiff) => tiff_header(start),
+            (None, _) => start.windows(START.len()).position(|window| window == START.as_bytes())?,
+        };
+        parse(start.get(at..at + length)?).filter(|(found, _)| *found == role)
     })
 }
 
-/// Whether the last bytes are those of a whole file, for the formats that have the mark at their beginning.
-fn ends(start: &[u8], end: &[u8]) -> bool {
-    match start {
-        [0x89, ..] => end.ends_with(b"\0\0\0\0IEND\xae\x42\x60\x82"),
-        [0xff, 0xd8, ..] => end.ends_with(&[0xff, 0xd9]),
-        _ => true,
+/// Whether the mark stands at the end as well.
+fn has_end_mark(kind: FileKind) -> bool {
+    matches!(kind, FileKind::WebP | FileKind::Tiff | FileKind::Exr)
+}
+
+/// Whether the last bytes are those of a whole file of this mark.
+fn ends(kind: FileKind, role: Role, length: u64, end: &[u8]) -> bool {
+    match kind {
+        FileKind::Png => end.ends_with(b"\0\0\0\0IEND\xae\x42\x60\x82"),
+        FileKind::Jpeg => end.ends_with(&[0xff, 0xd9]),
+        _ => end.ends_with(&framed(kind, role, length).0),
     }
+}
+
+/// Whether a file that is shorter than its mark tells was cut, and not finished by somebody else.
+fn lacks_its_end(kind: FileKind, start: &[u8], end: &[u8], path: &Path, length: u64) -> bool {
+    match kind {
+        FileKind::Png | FileKind::Jpeg => !ends(kind, Role::Restored, length, end),
+        // Tools rewrite the container, and its length with it.
+        FileKind::WebP => {
+            let told = start.get(4..8).and_then(|bytes| bytes.first_chunk()).map(|bytes| u32::from_le_bytes(*bytes));
+            told.is_none_or(|told| u64::from(told) + 8 > length)
+        }
+        // Nothing refers to the mark, so that no tool that rewrites the file keeps it.
+        FileKind::Tiff => true,
+        // Tools hand attributes on.
+        FileKind::Exr => read::read(path).is_err(),
+    }
+}
+
+/// Where the header of a TIFF or BigTIFF file ends.
+fn tiff_header(start: &[u8]) -> usize {
+    if matches!(start, [b'I', b'I', 43, ..] | [b'M', b'M', _, 43, ..]) { 16 } else { 8 }
 }
 
 #[cfg(test)]
@@ -255,7 +327,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::{picture::Picture, read, save, testing};
+    use crate::{picture::Picture, save, testing};
 
     fn written(name: &str) -> (tempfile::TempDir, std::path::PathBuf) {
         let folder = tempfile::tempdir().unwrap();
@@ -265,9 +337,11 @@ mod tests {
         (folder, path)
     }
 
+    const NAMES: [&str; 5] = ["x.png", "x.jpg", "x.webp", "x.tif", "x.exr"];
+
     #[test]
     fn what_kds_wrote_is_known_by_its_role() {
-        for name in ["x.png", "x.jpg", "x.webp", "x.tif"] {
+        for name in NAMES {
             let (_folder, path) = written(name);
             assert_eq!(standing(&path, Role::Restored).unwrap(), Standing::Earlier, "{name}");
             assert_eq!(standing(&path, Role::Confidence).unwrap(), Standing::Foreign, "{name}");
@@ -277,14 +351,16 @@ mod tests {
 
     #[test]
     fn what_was_edited_since_is_not_ours() {
-        for name in ["x.png", "x.jpg", "x.webp", "x.tif"] {
+        for name in NAMES {
             let (_folder, path) = written(name);
             let bytes = fs::read(&path).unwrap();
             // As a program that adds a tag and keeps what it does not know.
             let middle = bytes.len() / 2;
             fs::write(&path, [&bytes[..middle], b"caption", &bytes[middle..]].concat()).unwrap();
             assert_eq!(standing(&path, Role::Restored).unwrap(), Standing::Foreign, "{name}");
-            image::open(&path).ok();
+            let (_folder, path) = written(name);
+            fs::write(&path, [&bytes[..], b"appended"].concat()).unwrap();
+            assert_eq!(standing(&path, Role::Restored).unwrap(), Standing::Foreign, "{name}");
             let (_folder, path) = written(name);
             image::open(&path).unwrap().save(&path).unwrap();
             assert_eq!(standing(&path, Role::Restored).unwrap(), Standing::Foreign, "{name}");
@@ -292,21 +368,35 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_short_is_not_whole() {
-        for (name, expected) in [("x.png", Standing::Damaged), ("x.jpg", Standing::Damaged)] {
+    fn what_a_tool_finished_is_not_ours_though_it_is_shorter() {
+        // WebP without its last chunk, as a tool leaves it that removes what it does not know; likewise OpenEXR.
+        for name in ["x.webp", "x.exr"] {
             let (_folder, path) = written(name);
             let bytes = fs::read(&path).unwrap();
-            fs::write(&path, &bytes[..bytes.len() * 3 / 4]).unwrap();
-            assert_eq!(standing(&path, Role::Restored).unwrap(), expected, "{name}");
+            let kind = FileKind::of(&path).unwrap();
+            let mark = framed(kind, Role::Restored, 0).0.len();
+            let mut shorter = bytes[..bytes.len() - mark].to_vec();
+            if kind == FileKind::WebP {
+                let size = u32::try_from(shorter.len() - 8).unwrap();
+                shorter[4..8].copy_from_slice(&size.to_le_bytes());
+            }
+            fs::write(&path, &shorter).unwrap();
+            assert_eq!(standing(&path, Role::Restored).unwrap(), Standing::Foreign, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_cut_short_is_not_whole() {
+        for name in NAMES {
+            let (_folder, path) = written(name);
+            let bytes = fs::read(&path).unwrap();
+            for part in [bytes.len() / 2, bytes.len() * 3 / 4, bytes.len() - 100] {
+                fs::write(&path, &bytes[..part]).unwrap();
+                assert_eq!(standing(&path, Role::Restored).unwrap(), Standing::Damaged, "{name} {part}");
+            }
             // The length stays when a disk loses its last blocks.
             fs::write(&path, [&bytes[..bytes.len() - 20], &[0; 20]].concat()).unwrap();
-            assert_eq!(standing(&path, Role::Restored).unwrap(), expected, "{name}");
-        }
-        for name in ["x.webp", "x.tif"] {
-            let (_folder, path) = written(name);
-            let bytes = fs::read(&path).unwrap();
-            fs::write(&path, &bytes[..bytes.len() * 3 / 4]).unwrap();
-            assert_eq!(standing(&path, Role::Restored).unwrap(), Standing::Foreign, "{name}");
+            assert_eq!(standing(&path, Role::Restored).unwrap(), Standing::Damaged, "{name}");
         }
     }
 

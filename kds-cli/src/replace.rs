@@ -4,10 +4,10 @@
 use std::{
     ffi::{CStr, CString},
     fs::{self, File, Metadata, OpenOptions, Permissions},
-    io::{self, ErrorKind, Read, Seek, Write},
+    io::{self, ErrorKind, Read},
     os::{
         fd::AsRawFd,
-        unix::fs::{MetadataExt, PermissionsExt, fchown},
+        unix::fs::{FileExt, MetadataExt, PermissionsExt, fchown},
     },
     path::Path,
 };
@@ -61,7 +61,7 @@ impl From<&Metadata> for Snapshot {
 /// [`ErrorKind::AlreadyExists`] when something else is there now; others when the place cannot be written.
 pub fn replace(partial: Partial, target: &Path, before: Option<Snapshot>) -> io::Result<()> {
     let mode = partial.mode();
-    let (mut file, path) = partial.into_parts();
+    let (file, path) = partial.into_parts();
     let Some(before) = before else {
         file.set_permissions(Permissions::from_mode(mode))?;
         return appear(path, target);
@@ -73,7 +73,7 @@ pub fn replace(partial: Partial, target: &Path, before: Option<Snapshot>) -> io:
     if there.nlink() == 1 && takes_over(&file, &File::open(target)?, &there)? {
         return path.persist(target).map_err(|error| error.error);
     }
-    overwrite(&mut file, target, before)
+    overwrite(&file, target, before)
 }
 
 fn changed() -> io::Error {
@@ -143,26 +143,69 @@ fn sized(call: impl Fn(*mut libc::c_void, usize) -> isize) -> Option<Vec<u8>> {
 
 /// Writes into the old file, where another file in its place would tear it from its other names or its owner. Its content
 /// is put back when that fails.
-fn overwrite(new: &mut File, target: &Path, before: Snapshot) -> io::Result<()> {
+///
+/// It is done in a process of its own: half a file would lie there if this one were killed on the way.
+fn overwrite(new: &File, target: &Path, before: Snapshot) -> io::Result<()> {
     let mut old = OpenOptions::new().read(true).write(true).open(target)?;
     if Snapshot::from(&old.metadata()?) != before {
         return Err(changed());
     }
     let mut content = Vec::new();
     old.read_to_end(&mut content)?;
-    let written = reserve(&old, new.metadata()?.len()).and_then(|()| {
-        new.rewind()?;
-        old.rewind()?;
-        let length = io::copy(new, &mut old)?;
-        old.set_len(length)?;
-        old.sync_all()
-    });
-    if written.is_err() {
-        old.rewind()?;
-        old.write_all(&content)?;
-        old.set_len(content.len() as u64)?;
+    let length = new.metadata()?.len();
+    reserve(&old, length)?;
+    in_a_process_of_its_own(|| {
+        let written = copy(new, &old, length);
+        if written.is_err() {
+            old.write_all_at(&content, 0)?;
+            old.set_len(content.len() as u64)?;
+        }
+        written
+    })
+}
+
+fn copy(from: &File, to: &File, length: u64) -> io::Result<()> {
+    let (mut buffer, mut at) = ([0; 1 << 16], 0);
+    while at < length {
+        let read = match from.read_at(&mut buffer, at)? {
+            0 => return Err(ErrorKind::UnexpectedEof.into()),
+            read => read,
+        };
+        to.write_all_at(&buffer[..read], at)?;
+        at += read as u64;
     }
-    written
+    to.set_len(length)?;
+    to.sync_all()
+}
+
+/// Does the work in a copy of this process, which goes on when this one is killed. It may call the system, and neither take
+/// memory nor wait for other threads: there are none in the copy.
+fn in_a_process_of_its_own(work: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    // SAFETY: the copy does nothing but the work, as is said above, and ends.
+    match unsafe { libc::fork() } {
+        // Without memory for another process it is done in this one.
+        -1 => work(),
+        0 => {
+            // SAFETY: numbers only; a session of its own is beyond signals to this one's group.
+            unsafe { libc::setsid() };
+            let code = work().err().map_or(0, |error| error.raw_os_error().unwrap_or(libc::EIO));
+            // SAFETY: ends the copy without running what this process would at its end.
+            unsafe { libc::_exit(code) }
+        }
+        child => loop {
+            let mut status = 0;
+            // SAFETY: the status is a number that may be written.
+            match unsafe { libc::waitpid(child, &mut status, 0) } {
+                -1 if io::Error::last_os_error().kind() == ErrorKind::Interrupted => {}
+                -1 => return Err(io::Error::last_os_error()),
+                _ if libc::WIFEXITED(status) => match libc::WEXITSTATUS(status) {
+                    0 => return Ok(()),
+                    code => return Err(io::Error::from_raw_os_error(code)),
+                },
+                _ => return Err(io::Error::other("the process that wrote it was killed")),
+            }
+        },
+    }
 }
 
 /// Makes sure that the disk has room for so many bytes, before one of them is written.
@@ -181,7 +224,12 @@ fn reserve(file: &File, length: u64) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
+    use std::{
+        io::Write,
+        path::PathBuf,
+        thread,
+        time::{Duration, Instant},
+    };
 
     use super::*;
 
@@ -223,6 +271,39 @@ mod tests {
             assert_eq!(fs::read_to_string(&other).unwrap(), new);
             assert_eq!(fs::metadata(&path).unwrap().nlink(), 2);
         }
+    }
+
+    #[test]
+    fn a_file_of_several_names_is_whole_though_the_process_is_killed() {
+        const LENGTH: usize = 64 << 20;
+        let (folder, path) = with_old(&"o".repeat(LENGTH));
+        fs::hard_link(&path, folder.path().join("other.png")).unwrap();
+        let partial = partial(folder.path(), &"n".repeat(LENGTH));
+        let before = Snapshot::of(&path).unwrap();
+        // SAFETY: the copy replaces one file and ends.
+        let child = match unsafe { libc::fork() } {
+            0 => {
+                let _ = replace(partial, &path, before);
+                // SAFETY: as above.
+                unsafe { libc::_exit(0) }
+            }
+            child => child,
+        };
+        let seen = File::open(&path).unwrap();
+        let reaches = |at: usize| {
+            let start = Instant::now();
+            let mut byte = [0];
+            while seen.read_at(&mut byte, at as u64).is_err() || byte != *b"n" {
+                assert!(start.elapsed() < Duration::from_secs(30), "byte {at} is still the old one");
+                thread::yield_now();
+            }
+        };
+        reaches(0);
+        // SAFETY: the process that was made above.
+        unsafe { libc::kill(child, libc::SIGKILL) };
+        reaches(LENGTH - 1);
+        // SAFETY: likewise.
+        unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::{fs::File, ops::ControlFlow, path::Path, time::Instant};
 
 use anyhow::bail;
-use kds_host::{Context, Image, Library, Model, ModelInfo, Status};
+use kds_host::{Context, Image, Job, Library, Model, ModelInfo, Status};
 
 use crate::{
     colour::{self, ForModel},
@@ -105,14 +105,34 @@ impl<'a> Session<'a> {
         Ok(Done { width, height, seconds: start.elapsed().as_secs_f64() })
     }
 
-    fn compute(&self, task: &Task, input: &Picture, bar: &PictureBar) -> anyhow::Result<(Picture, Option<Image>)> {
-        if let Some(mask) = &self.mask {
-            check_mask_size(mask, input)?;
-        }
+    /// Asks the library whether a picture of this size can be restored, and the formats whether they hold the result.
+    ///
+    /// # Errors
+    /// When it takes too much memory, or is too large for the format; the message names the file.
+    pub fn check_size(&self, task: &Task, width: u32, height: u32) -> anyhow::Result<()> {
+        let check = || -> anyhow::Result<()> {
+            let job = self.job()?;
+            let (output_width, output_height) = job.output_size(width, height)?;
+            task.kind.check_size(&task.output, output_width, output_height)?;
+            job.estimate(width, height)?;
+            Ok(())
+        };
+        check().map_err(|error| name_the_file(error, &task.input))
+    }
+
+    fn job(&self) -> anyhow::Result<Job> {
         let mut job = self.model.new_job()?;
         for (name, value) in &self.options.settings {
             job.set(name, value)?;
         }
+        Ok(job)
+    }
+
+    fn compute(&self, task: &Task, input: &Picture, bar: &PictureBar) -> anyhow::Result<(Picture, Option<Image>)> {
+        if let Some(mask) = &self.mask {
+            check_mask_size(mask, input)?;
+        }
+        let mut job = self.job()?;
         let (width, height) = job.output_size(input.image.width(), input.image.height())?;
         let kind = task.kind;
         kind.check_size(&task.output, width, height)?;

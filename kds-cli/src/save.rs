@@ -10,7 +10,7 @@ use anyhow::Context;
 
 use crate::{
     file_kind::FileKind,
-    mark::{Marked, Role},
+    mark::{self, Marked, Role},
     partial::Partial,
     picture::Picture,
     place::{folder_of, resolve},
@@ -45,7 +45,7 @@ pub fn write(
 ) -> anyhow::Result<Vec<String>> {
     let (picture, notes) = encoders::adapt(picture, kind)?;
     let mut marked = Marked::new(file, kind, role);
-    encoders::encode(&picture, kind, quality, &mut marked)?;
+    encoders::encode(&picture, kind, quality, &mark::blank(role), &mut marked)?;
     marked.finish()?;
     Ok(notes)
 }

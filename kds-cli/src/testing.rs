@@ -16,6 +16,7 @@ pub fn restore_options() -> Restore {
         dtype: None,
         library: Library { registry: None, threads: 0, log_level: kds_host::LogLevel::Warn },
         settings: Vec::new(),
+        page: None,
         mask: None,
         confidence: None,
         compare: None,

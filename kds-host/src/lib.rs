@@ -28,15 +28,14 @@
 //! # Pixel policy of the hosts
 //! - Pixels go to the library as they are: grey stays grey, 16 bits stay 16 bits, alpha goes along. The library resizes
 //!   alpha itself and keeps the colour of transparent pixels from bleeding into the picture.
-//! - Samples are encoded (sRGB), not linear. A colour profile is not applied to the pixels but handed on with the result,
-//!   where it fits the channels: see [`icc`].
+//! - The models know sRGB, encoded, not linear. Pixels of another space are converted before and back after by the host, as
+//!   the `kds` command does with moxcms: this crate knows of no profiles.
 //! - A rotated photograph is turned upright before it is restored, since the models know upright photographs best.
 #![deny(unsafe_op_in_unsafe_fn)]
 
 mod addresses;
 mod context;
 mod error;
-pub mod icc;
 mod image;
 mod job;
 mod library;

@@ -101,6 +101,16 @@ fn broken_files_are_refused() {
 }
 
 #[test]
+fn memory_is_asked_for_before_a_large_picture_is_decoded() {
+    let folder = Folder::new();
+    // Decoding it would find that most of the pixels are not there.
+    folder.write("in.png", &with_size(&png(smooth(24, 20)), 4000, 4000));
+    folder.restore("in.png", "out.png", &[&QUICK[..], &["--memory", "64MiB"]].concat()).refused("large", "memory");
+    folder.write("in.png", &with_size(&png(smooth(24, 20)), 5000, 4000));
+    folder.restore("in.png", "out.webp", &QUICK).refused("too wide for the format", "at most 16384 pixels a side");
+}
+
+#[test]
 fn settings_out_of_range_are_refused() {
     // The setting, and a word that has to be in the message.
     let cases: &[(&[&str], &str)] = &[

@@ -98,6 +98,54 @@ fn everything_that_a_format_has_a_place_for_is_kept() {
 }
 
 #[test]
+fn strip_leaves_nothing_of_the_photograph() {
+    let folder = Folder::new();
+    let secrets = [
+        "-Make=Kamera Geheim",
+        "-GPSLatitude=48.1",
+        "-XMP-dc:Title=Titel Geheim",
+        "-IPTC:Caption-Abstract=Strand Geheim",
+        "-IFD0:XResolution=300",
+        "-IFD0:YResolution=300",
+        "-IFD0:ResolutionUnit=2",
+    ];
+    folder.write("in.jpg", &encoded(ImageFormat::Jpeg));
+    exiftool(&folder, "in.jpg", &[&secrets[..], &["-Comment=von Hand Geheim"]].concat());
+    let mut tiff = Cursor::new(Vec::new());
+    picture().write_to(&mut tiff, ImageFormat::Tiff).unwrap();
+    folder.write("in.tif", &tiff.into_inner());
+    exiftool(&folder, "in.tif", &secrets);
+    let text = (b"tEXt", b"parameters\0Katze Geheim".to_vec());
+    let packed = (b"iTXt", b"Author\0\0\0\0\0Zoe Geheim".to_vec());
+    folder.write("in.png", &with_chunks(&encoded(ImageFormat::Png), &[text, packed], &[]));
+    exiftool(&folder, "in.png", &secrets[..3]);
+    for input in ["in.jpg", "in.tif", "in.png"] {
+        for output in ["out.jpg", "out.png", "out.tif", "out.webp"] {
+            folder.restore(input, output, &[&QUICK[..], &["--strip"]].concat()).succeeded(output);
+            let all = Command::new("exiftool").args(["-a", "-G1", "-s"]).arg(folder.path(output)).output().unwrap();
+            let all = String::from_utf8_lossy(&all.stdout).into_owned();
+            let left = ["Geheim", "GPS", "[XMP", "[IPTC", "[ExifIFD", "Comment"];
+            assert!(
+                all.contains("ImageSize") && !left.iter().any(|word| all.contains(word)),
+                "{input} {output}: {all}"
+            );
+            let bytes = std::fs::read(folder.path(output)).unwrap();
+            assert!(!bytes.windows(6).any(|bytes| bytes == b"Geheim"), "{input} {output}");
+        }
+    }
+}
+
+#[test]
+fn the_photographers_comment_is_the_first() {
+    let folder = Folder::new();
+    folder.write("in.jpg", &encoded(ImageFormat::Jpeg));
+    exiftool(&folder, "in.jpg", &["-Comment=hand written"]);
+    folder.restore("in.jpg", "out.jpg", &QUICK).succeeded("JPEG");
+    assert_eq!(tags(&folder, "out.jpg", &["Comment"])["Comment"], "hand written");
+    assert_eq!(comments(&folder, "out.jpg").trim(), "hand written");
+}
+
+#[test]
 fn texts_of_png_are_kept() {
     let folder = Folder::new();
     let text = |text: &[u8]| (b"tEXt", text.to_vec());

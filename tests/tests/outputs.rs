@@ -8,7 +8,7 @@ use std::io::Cursor;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use common::{Folder, QUICK, Run};
@@ -138,6 +138,40 @@ fn a_picture_is_done_when_everything_asked_for_is_there() {
     edited.save(folder.path("out/a.png")).unwrap();
     assert_eq!(statuses(&with_maps), ["skipped", "skipped"]);
     assert_eq!(image::open(folder.path("out/a.png")).unwrap(), edited);
+}
+
+#[test]
+fn an_output_that_lost_its_end_is_made_again_and_one_that_was_edited_is_not() {
+    let names = ["a.png", "b.jpg", "c.webp", "d.tif"];
+    let folder = Folder::new();
+    for name in names {
+        folder.write(&format!("in/{name}"), &noise(16));
+    }
+    fs::create_dir(folder.path("out")).unwrap();
+    folder.restore("in", "out", &QUICK).succeeded("first");
+    let whole = names.map(|name| fs::read(folder.path(&format!("out/{name}"))).unwrap());
+    for lost in [30, 2000] {
+        for (name, whole) in names.iter().zip(&whole) {
+            folder.write(&format!("out/{name}"), &whole[..whole.len() - lost]);
+        }
+        folder.restore("in", "out", &QUICK).succeeded("again");
+        for (name, whole) in names.iter().zip(&whole) {
+            assert_eq!(&fs::read(folder.path(&format!("out/{name}"))).unwrap(), whole, "{name} without {lost} bytes");
+        }
+    }
+    // Made longer, and shorter than kds wrote it.
+    for tags in [&["-Artist=somebody", "-XMP-dc:Title=A rather long title of a photograph"][..], &["-all="]] {
+        let mut command = Command::new("exiftool");
+        command.args(["-q", "-overwrite_original"]).args(tags);
+        let edited = command.args(names.map(|name| folder.path(&format!("out/{name}")))).output().unwrap();
+        assert!(edited.status.success(), "{edited:?}");
+        let edited = names.map(|name| fs::read(folder.path(&format!("out/{name}"))).unwrap());
+        folder.restore("in", "out", &QUICK).succeeded("edited");
+        for ((name, whole), edited) in names.iter().zip(&whole).zip(&edited) {
+            assert_ne!(edited, whole, "{name} {tags:?}");
+            assert_eq!(&fs::read(folder.path(&format!("out/{name}"))).unwrap(), edited, "{name} {tags:?}");
+        }
+    }
 }
 
 #[test]

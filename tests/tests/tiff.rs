@@ -7,7 +7,7 @@ use std::process::Command;
 
 use common::{Folder, QUICK};
 use image::{DynamicImage, GenericImageView, Rgba};
-use kds_cli::read::{MOST_BYTES, decode};
+use kds_cli::read::{MOST_BYTES, decode, decode_page};
 use kds_tests::tiff_file::{Page, Value, tiff};
 
 const WIDTH: u32 = 48;
@@ -263,6 +263,12 @@ fn pages_and_thumbnails() {
     let (image, notes) = read(&[rgb(), other.clone(), other.clone()]);
     assert_colours(&image, colour, "the first page");
     assert!(notes.len() == 1 && notes[0].contains("3 pages"), "{notes:?}");
+    let album = tiff(&[rgb(), other.clone(), rgb()], true, false);
+    let (chosen, notes) = decode_page(&album, MOST_BYTES, Some(2)).unwrap();
+    assert_colours(&chosen.image, |_, _| [1, 2, 3], "the second page");
+    assert!(notes.is_empty(), "{notes:?}");
+    let refused = decode_page(&album, MOST_BYTES, Some(4)).unwrap_err().to_string();
+    assert!(refused.contains("3 pages, and no page 4"), "{refused}");
     // A thumbnail first, and smaller copies, are no pages.
     let thumbnail = Page::new(4, 4, 1, GREY, vec![0; 16]).field(SUBFILE_TYPE, Value::Long(vec![1]));
     for pages in [vec![thumbnail.clone(), rgb()], vec![rgb(), thumbnail.clone()]] {
@@ -331,4 +337,25 @@ fn floating_point_is_kept_where_the_format_has_it() {
     let run = folder.restore("in.tif", "out.png", &QUICK);
     run.succeeded("PNG");
     assert!(run.errors.contains("cut to the range from 0 to 1"), "{run:?}");
+}
+
+#[test]
+fn floating_point_grey_is_kept_too() {
+    let folder = Folder::new();
+    let bright = data(|x, y| (f32::from(level(x, y)) / 50.0).to_le_bytes());
+    let page = page(1, GREY, bright).bits(32).field(SAMPLE_FORMAT, Value::Short(vec![3]));
+    folder.write("in.tif", &tiff(&[page], true, false));
+    for output in ["out.tif", "out.png", "out.exr"] {
+        let run = folder.restore("in.tif", output, &QUICK);
+        run.succeeded(output);
+        assert_eq!(run.errors.contains("cut to the range from 0 to 1"), output == "out.png", "{run:?}");
+        if output != "out.exr" {
+            let identified =
+                Command::new("identify").args(["-format", "%[channels]"]).arg(folder.path(output)).output();
+            assert_eq!(String::from_utf8(identified.unwrap().stdout).unwrap(), "gray", "{output}");
+        }
+    }
+    let (picture, _) = decode(&std::fs::read(folder.path("out.tif")).unwrap(), MOST_BYTES).unwrap();
+    let most = picture.image.to_rgb32f().iter().copied().fold(0.0, f32::max);
+    assert!(most > 4.0, "{most}");
 }

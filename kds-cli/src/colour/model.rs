@@ -108,7 +108,34 @@ impl<'a> ForModel<'a> {
             let filled = filled.map(|mask| colours(&mask.image));
             picture.image = compose(&picture.image, converter, [rest, hidden, filled.as_ref()], depth)?;
         }
+        if depth != Depth::F32 && picture.profile.is_none() && stands_for_grey(&self.original.image) {
+            picture.image = grey(picture.image);
+        }
         Ok(picture)
+    }
+}
+
+/// Floating-point grey has no layout of its own in memory: equal colours stand for it.
+fn stands_for_grey(image: &DynamicImage) -> bool {
+    match image {
+        DynamicImage::ImageRgb32F(buffer) => is_grey(buffer, 3),
+        DynamicImage::ImageRgba32F(buffer) => is_grey(buffer, 4),
+        _ => false,
+    }
+}
+
+/// Whether the colours of all pixels of so many channels are grey.
+pub fn is_grey(samples: &[f32], channels: usize) -> bool {
+    samples.chunks_exact(channels).all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2])
+}
+
+fn grey(image: DynamicImage) -> DynamicImage {
+    let wide = image.color().bytes_per_pixel() > image.color().channel_count();
+    match (wide, image.color().has_alpha()) {
+        (false, false) => image.into_luma8().into(),
+        (false, true) => image.into_luma_alpha8().into(),
+        (true, false) => image.into_luma16().into(),
+        (true, true) => image.into_luma_alpha16().into(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Colour profiles: which can be used, and profiles of spaces that files name in other ways.
 
 use anyhow::{anyhow, bail};
-use kds_host::{Channels, icc};
+use kds_host::Channels;
 use moxcms::{
     Chromaticity, CicpColorPrimaries, CicpProfile, ColorPrimaries, ColorProfile, MatrixCoefficients, ToneReprCurve,
     TransferCharacteristics,
@@ -20,7 +20,7 @@ const SRGB_GAMMA: f32 = 0.45455;
 /// The profile if it fits the channels and can be applied, and what a person should know otherwise.
 pub fn usable(profile: Option<Vec<u8>>, channels: Channels) -> (Option<Vec<u8>>, Option<String>) {
     let Some(profile) = profile else { return (None, None) };
-    if !icc::fits(&profile, channels) {
+    if !fits(&profile, channels) {
         return (None, Some("its colour profile is not for these channels and is left out".to_owned()));
     }
     match Converter::of(&profile) {
@@ -32,6 +32,22 @@ pub fn usable(profile: Option<Vec<u8>>, channels: Channels) -> (Option<Vec<u8>>,
             (None, Some(note))
         }
     }
+}
+
+/// Whether a profile is of the colour space of these channels: grey or RGB, by the four letters at byte 16 (ICC.1:2022,
+/// section 7.2). What the letters do not tell, [`usable`] does.
+pub fn fits(profile: &[u8], channels: Channels) -> bool {
+    let expected: &[u8] = match channels {
+        Channels::Gray | Channels::GrayAlpha => b"GRAY",
+        Channels::Rgb | Channels::RgbAlpha => b"RGB ",
+    };
+    profile.get(16..20) == Some(expected)
+}
+
+/// The profile of RGB whose equal channels are the grey of this one; `None` where it is no simple one of grey.
+pub fn of_equal_channels(grey: &[u8]) -> Option<Vec<u8>> {
+    let curve = convert::parse(grey).ok()?.gray_trc?;
+    encode(&rgb(curve, SRGB_PRIMARIES).ok()?).ok()
 }
 
 /// A profile of linear light with the primaries of sRGB.
@@ -143,6 +159,16 @@ fn encode(profile: &ColorProfile) -> anyhow::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn profiles_fit_channels_of_their_space() {
+        let profile = |space: &[u8; 4]| [&[0; 16], space.as_slice(), &[0; 108]].concat();
+        assert!(fits(&profile(b"RGB "), Channels::RgbAlpha));
+        assert!(fits(&profile(b"GRAY"), Channels::Gray));
+        assert!(!fits(&profile(b"CMYK"), Channels::Rgb));
+        assert!(!fits(&profile(b"GRAY"), Channels::Rgb));
+        assert!(!fits(b"short", Channels::Rgb));
+    }
 
     #[test]
     fn srgb_needs_no_profile_however_it_is_said() {

@@ -12,7 +12,7 @@ use image::{
 };
 
 use super::degradation::Degradation;
-use crate::{options::Evaluate, read};
+use crate::{colour, options::Evaluate, read};
 
 /// A picture to restore. It is read when its turn comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,8 +86,9 @@ fn pictures(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// The picture in sRGB, as the model sees it and as metrics are defined.
 fn read(path: &Path) -> anyhow::Result<RgbImage> {
-    Ok(read::read(path)?.0.image.into_rgb8())
+    Ok(colour::in_srgb(&read::read(path)?.0)?.into_rgb8())
 }
 
 fn cut(image: &RgbImage, width: u32, height: u32) -> RgbImage {

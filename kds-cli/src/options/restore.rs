@@ -32,6 +32,8 @@ pub struct Restore {
     pub library: Library,
     /// The job's parameters that were named, checked one by one.
     pub settings: Vec<(&'static str, String)>,
+    /// The page of files of several, from 1.
+    pub page: Option<usize>,
     /// Where to restore, for models that fill holes.
     pub mask: Option<PathBuf>,
     /// Where the confidence map goes: a file, or a folder for several pictures.
@@ -73,8 +75,8 @@ pub fn command() -> Command {
     let command = Command::new("restore")
         .about("Restores photographs")
         .long_about(
-            "Restores photographs: PNG, JPEG, WebP or TIFF.\n\n\
-             One picture goes to the file OUT, whose name ends in png, jpg, jpeg, webp, tif or tiff. Several pictures, or \
+            "Restores photographs: PNG, JPEG, WebP, TIFF, OpenEXR, GIF, BMP, Radiance HDR, QOI or PNM.\n\n\
+             One picture goes to the file OUT, whose name ends in png, jpg, jpeg, webp, tif, tiff or exr. Several pictures, or \
              the pictures of a folder, go to the folder OUT under their own names; those of which everything that is asked \
              for is there already are skipped. Several folders get a folder each below OUT. '-' is standard input or \
              standard output. Colour profile and EXIF data go along, and photographs are turned upright.\n\n\
@@ -94,6 +96,10 @@ pub fn command() -> Command {
         .arg(
             Arg::new("model").long("model").value_name("ID").default_value(DEFAULT_MODEL)
                 .help("The model; 'kds models' lists them"),
+        )
+        .arg(
+            Arg::new("page").long("page").value_name("N").value_parser(value_parser!(u16).range(1..))
+                .help("The page of TIFF files that have several, from 1 [default: the first, with a warning]"),
         )
         .arg(
             Arg::new("mask").long("mask").value_name("FILE").value_parser(path())
@@ -128,7 +134,7 @@ pub fn command() -> Command {
         )
         .arg(
             Arg::new("strip").long("strip").action(ArgAction::SetTrue)
-                .help("Leaves out what the file says of the photograph (EXIF data with camera and place); the colour profile stays"),
+                .help("Leaves out what the file says of the photograph (EXIF with camera and place, XMP, IPTC, comments and texts); colour profile and resolution stay"),
         )
         .arg(
             Arg::new("quiet").short('q').long("quiet").action(ArgAction::SetTrue)
@@ -200,6 +206,7 @@ pub fn read(matches: &ArgMatches) -> Restore {
         dtype: text("dtype"),
         library: library(matches),
         settings: job.filter_map(|parameter| text(parameter.name).map(|value| (parameter.name, value))).collect(),
+        page: matches.get_one::<u16>("page").map(|page| usize::from(*page)),
         mask: path("mask"),
         confidence: path("confidence"),
         compare: path("compare"),

@@ -11,13 +11,23 @@ mod png;
 mod tiff;
 mod webp;
 
-use std::{io::ErrorKind, path::Path};
+use std::{
+    io::{Cursor, ErrorKind},
+    path::Path,
+};
 
 use anyhow::{Context, anyhow, bail};
 use image::{DynamicImage, ImageError, error::LimitErrorKind, metadata::Orientation};
 use kds_host::Depth;
 
-use crate::{colour, load::load, mark, metadata::Metadata, picture::Picture, shown};
+use crate::{
+    colour,
+    load::load,
+    mark,
+    metadata::{MOST_BYTES as METADATA, Metadata},
+    picture::Picture,
+    shown,
+};
 use format::Format;
 pub use limits::{Limits, MOST_BYTES};
 
@@ -26,9 +36,60 @@ pub use limits::{Limits, MOST_BYTES};
 /// # Errors
 /// When the file is not there, not a picture, broken or too large; the message names the file.
 pub fn read(path: &Path) -> anyhow::Result<(Picture, Vec<String>)> {
-    let name = shown::path(path);
-    let (picture, notes) = load(path).and_then(|file| decode(&file, MOST_BYTES)).with_context(|| name.clone())?;
-    Ok((picture, notes.into_iter().map(|note| format!("{name}: {note}")).collect()))
+    File::open(path)?.decode(None)
+}
+
+/// A picture's file in memory, not decoded yet.
+pub struct File {
+    name: String,
+    bytes: Vec<u8>,
+}
+
+impl File {
+    /// Reads the bytes.
+    ///
+    /// # Errors
+    /// When there is nothing to read; the message names the file.
+    pub fn open(path: &Path) -> anyhow::Result<Self> {
+        let name = shown::path(path);
+        Ok(Self { bytes: load(path).with_context(|| name.clone())?, name })
+    }
+
+    /// Width and height that the file claims; `None` where only decoding it tells.
+    ///
+    /// # Errors
+    /// When they are more than is read; the message names the file.
+    pub fn size(&self) -> anyhow::Result<Option<(u32, u32)>> {
+        let claimed = guard::guarded(|| claimed_size(&self.bytes)).ok().flatten();
+        let limits = Limits { most_bytes: MOST_BYTES };
+        if let Some((width, height)) = claimed {
+            limits.check(width, height, 1).with_context(|| self.name.clone())?;
+        }
+        Ok(claimed)
+    }
+
+    /// The picture; `page`, from 1, of a file of several.
+    ///
+    /// # Errors
+    /// When it is not a picture, broken or too large, or has no such page; the message names the file.
+    pub fn decode(&self, page: Option<usize>) -> anyhow::Result<(Picture, Vec<String>)> {
+        let decoded = decode_page(&self.bytes, MOST_BYTES, page).with_context(|| self.name.clone());
+        let (picture, notes) = decoded?;
+        Ok((picture, notes.into_iter().map(|note| format!("{}: {note}", self.name)).collect()))
+    }
+}
+
+fn claimed_size(file: &[u8]) -> anyhow::Result<Option<(u32, u32)>> {
+    match Format::of(file)? {
+        // Its decoder unpacks the metadata first.
+        Format::Png => Ok(png::size(file)),
+        Format::Tiff => tiff::size(file).map(Some),
+        _ => {
+            let mut reader = image::ImageReader::new(Cursor::new(file)).with_guessed_format()?;
+            reader.limits(Limits { most_bytes: METADATA as u64 }.for_image());
+            Ok(Some(reader.into_dimensions()?))
+        }
+    }
 }
 
 /// Reads a picture from the bytes of its file, and what a person should know about it.
@@ -36,19 +97,32 @@ pub fn read(path: &Path) -> anyhow::Result<(Picture, Vec<String>)> {
 /// # Errors
 /// When the bytes are not a picture, broken, or take more than `most_bytes` once decoded.
 pub fn decode(file: &[u8], most_bytes: u64) -> anyhow::Result<(Picture, Vec<String>)> {
+    decode_page(file, most_bytes, None)
+}
+
+/// The same of a page, from 1, of a file of several.
+///
+/// # Errors
+/// Those of [`decode`], and when there is no such page.
+pub fn decode_page(file: &[u8], most_bytes: u64, page: Option<usize>) -> anyhow::Result<(Picture, Vec<String>)> {
     if file.is_empty() {
         bail!("is empty (0 bytes); replace it by a complete copy");
     }
     let format = Format::of(file)?;
     let limits = Limits { most_bytes };
-    guard::guarded(|| finish(decode_as(format, file, limits)?))
+    guard::guarded(|| finish(decode_as(format, file, limits, page)?))
 }
 
-fn decode_as(format: Format, file: &[u8], limits: Limits) -> anyhow::Result<Decoded> {
+fn decode_as(format: Format, file: &[u8], limits: Limits, page: Option<usize>) -> anyhow::Result<Decoded> {
+    if let Some(page) = page.filter(|page| *page != 1)
+        && format != Format::Tiff
+    {
+        bail!("has no page {page}: only TIFF files have several; leave --page out");
+    }
     match format {
         Format::Png => png::decode(file, limits),
         Format::Jpeg => jpeg::decode(file, limits),
-        Format::Tiff => tiff::decode(file, limits),
+        Format::Tiff => tiff::decode(file, limits, page),
         Format::WebP => webp::decode(file, limits),
         Format::Exr => exr::decode(file, limits),
         Format::Other(format) => others::decode(file, format, limits),

@@ -17,6 +17,13 @@ const SIGNATURE: usize = 8;
 /// Grey, for rows that are not there.
 const MISSING: u8 = 0x80;
 
+/// Width and height that the header claims.
+pub fn size(file: &[u8]) -> Option<(u32, u32)> {
+    let side = |at: usize| file.get(at..)?.first_chunk().map(|bytes| u32::from_be_bytes(*bytes));
+    // Behind the length and the name of the first chunk.
+    side(SIGNATURE + 8).zip(side(SIGNATURE + 12))
+}
+
 /// Reads a PNG file.
 ///
 /// # Errors

@@ -9,7 +9,7 @@ mod webp;
 use std::io::{Seek, Write};
 
 use image::DynamicImage;
-use kds_host::{Channels, Depth, icc};
+use kds_host::{Channels, Depth};
 
 use crate::{colour, file_kind::FileKind, metadata::exif, picture::Picture};
 
@@ -30,7 +30,7 @@ pub fn adapt(picture: &Picture, kind: FileKind) -> anyhow::Result<(Picture, Vec<
     }
     // A WebP file is always RGB.
     let stored = if kind == FileKind::WebP { Channels::Rgb } else { picture.format().channels };
-    if picture.profile.as_ref().is_some_and(|profile| !icc::fits(profile, stored)) {
+    if picture.profile.as_ref().is_some_and(|profile| !colour::fits(profile, stored)) {
         picture.image = colour::in_srgb(&picture).map_or(picture.image, |image| with_depth(image, depth));
         picture.profile = None;
         notes
@@ -42,17 +42,23 @@ pub fn adapt(picture: &Picture, kind: FileKind) -> anyhow::Result<(Picture, Vec<
     Ok((picture, notes))
 }
 
-/// Writes a picture that fits the format.
+/// Writes a picture that fits the format; the mark goes to the beginning where a format has room for it in its structures.
 ///
 /// # Errors
 /// When it cannot be written.
-pub fn encode(picture: &Picture, kind: FileKind, quality: u8, file: &mut (impl Write + Seek)) -> anyhow::Result<()> {
+pub fn encode(
+    picture: &Picture,
+    kind: FileKind,
+    quality: u8,
+    mark: &str,
+    file: &mut (impl Write + Seek),
+) -> anyhow::Result<()> {
     match kind {
         FileKind::Png => png::write(picture, file),
         FileKind::Jpeg => jpeg::write(picture, quality, file),
         FileKind::WebP => webp::write(picture, file),
-        FileKind::Tiff => tiff::write(picture, file),
-        FileKind::Exr => exr::write(picture, file),
+        FileKind::Tiff => tiff::write(picture, mark, file),
+        FileKind::Exr => exr::write(picture, mark, file),
     }
 }
 

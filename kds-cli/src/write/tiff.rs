@@ -15,6 +15,7 @@ use tiff::{
 };
 
 use crate::{
+    colour::is_grey,
     metadata::{
         Metadata,
         exif::{fields_for_tiff, rational},
@@ -29,21 +30,29 @@ const IPTC: Tag = Tag::Unknown(33723);
 /// The offsets of a plain TIFF file have 32 bits. From here on the file is a BigTIFF, before compression helps.
 const BIG: u64 = 4_000_000_000;
 
-/// Writes a picture of 8 or 16 bits, or of colours in floating point.
-pub fn write(picture: &Picture, file: impl Write + Seek) -> anyhow::Result<()> {
+/// Writes a picture of 8 or 16 bits or in floating point, with the mark right behind the header.
+pub fn write(picture: &Picture, mark: &str, file: impl Write + Seek) -> anyhow::Result<()> {
     let compression = Compression::Deflate(DeflateLevel::Balanced);
     if picture.image.as_bytes().len() as u64 > BIG {
-        write_as(picture, TiffEncoder::<_, TiffKindBig>::new_generic(file)?.with_compression(compression))
+        write_as(picture, mark, TiffEncoder::<_, TiffKindBig>::new_generic(file)?.with_compression(compression))
     } else {
-        write_as(picture, TiffEncoder::<_, TiffKindStandard>::new_generic(file)?.with_compression(compression))
+        write_as(picture, mark, TiffEncoder::<_, TiffKindStandard>::new_generic(file)?.with_compression(compression))
     }
 }
 
-fn write_as<W: Write + Seek, K: TiffKind>(picture: &Picture, encoder: TiffEncoder<W, K>) -> anyhow::Result<()>
+fn write_as<W: Write + Seek, K: TiffKind>(
+    picture: &Picture,
+    mark: &str,
+    mut encoder: TiffEncoder<W, K>,
+) -> anyhow::Result<()>
 where
     K::OffsetType: TiffValue,
 {
-    use colortype::{Gray8, Gray16, RGB8, RGB16, RGB32Float};
+    // A value of a directory that nothing refers to.
+    let mut room = encoder.extra_directory()?;
+    room.write_entry_bytes(Type::ASCII, mark.as_bytes())?;
+    room.finish_with_offsets()?;
+    use colortype::{Gray8, Gray16, Gray32Float, RGB8, RGB16, RGB32Float};
     match &picture.image {
         DynamicImage::ImageLuma8(buffer) => write_pixels::<_, _, Gray8>(picture, encoder, buffer, false),
         DynamicImage::ImageLumaA8(buffer) => write_pixels::<_, _, Gray8>(picture, encoder, buffer, true),
@@ -53,6 +62,14 @@ where
         DynamicImage::ImageLumaA16(buffer) => write_pixels::<_, _, Gray16>(picture, encoder, buffer, true),
         DynamicImage::ImageRgb16(buffer) => write_pixels::<_, _, RGB16>(picture, encoder, buffer, false),
         DynamicImage::ImageRgba16(buffer) => write_pixels::<_, _, RGB16>(picture, encoder, buffer, true),
+        DynamicImage::ImageRgb32F(buffer) if picture.profile.is_none() && is_grey(buffer, 3) => {
+            let grey: Vec<f32> = buffer.pixels().map(|pixel| pixel.0[0]).collect();
+            write_pixels::<_, _, Gray32Float>(picture, encoder, &grey, false)
+        }
+        DynamicImage::ImageRgba32F(buffer) if picture.profile.is_none() && is_grey(buffer, 4) => {
+            let grey: Vec<f32> = buffer.pixels().flat_map(|pixel| [pixel.0[0], pixel.0[3]]).collect();
+            write_pixels::<_, _, Gray32Float>(picture, encoder, &grey, true)
+        }
         DynamicImage::ImageRgb32F(buffer) => write_pixels::<_, _, RGB32Float>(picture, encoder, buffer, false),
         DynamicImage::ImageRgba32F(buffer) => write_pixels::<_, _, RGB32Float>(picture, encoder, buffer, true),
         _ => bail!("pixels of an unknown kind are not written as TIFF; please report this"),

@@ -150,9 +150,10 @@ impl<'a> Layout<'a> {
         })
     }
 
-    /// Bytes of a pixel once it is unpacked.
+    /// Bytes of a pixel once it is unpacked. Floating-point samples have 32 bits then, and grey has three of them.
     pub fn bytes_per_pixel(&self) -> usize {
-        self.samples * usize::from(self.bits).div_ceil(8)
+        let bytes = usize::from(self.bits).div_ceil(8);
+        if self.kind == Kind::Float { self.samples.max(3) * bytes.max(4) } else { self.samples * bytes }
     }
 
     /// Planes, and chunks of each.

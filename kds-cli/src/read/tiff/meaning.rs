@@ -91,8 +91,8 @@ pub fn image(tiff: &Tiff, page: &Directory, layout: &Layout) -> anyhow::Result<D
     let mut profile = super::profile(page);
     let size = (layout.width, layout.height);
     let image = match meaning {
-        WHITE_IS_ZERO => grey(all.inverted(kept), with_alpha, size, &mut notes),
-        BLACK_IS_ZERO => grey(all, with_alpha, size, &mut notes),
+        WHITE_IS_ZERO => grey(all.inverted(kept), with_alpha, size),
+        BLACK_IS_ZERO => grey(all, with_alpha, size),
         RGB => rgb(all, with_alpha, size),
         PALETTE => rgb(of_palette(&all, page, layout.bits)?, false, size),
         YCBCR => rgb(of_ycbcr(all, kept, page), with_alpha, size),
@@ -110,6 +110,9 @@ pub fn image(tiff: &Tiff, page: &Directory, layout: &Layout) -> anyhow::Result<D
     let mut image = image.ok_or_else(|| broken(&"it has fewer samples than pixels"))?;
     if with_alpha && extra == Extra::Associated {
         divide_by_alpha(&mut image);
+    }
+    if layout.kind == Kind::Float && matches!(meaning, WHITE_IS_ZERO | BLACK_IS_ZERO) {
+        profile = profile.map(|profile| colour::of_equal_channels(&profile).unwrap_or(profile));
     }
     let mut decoded = Decoded { profile, ..Decoded::plain(image) };
     notes.into_iter().for_each(|note| decoded.warn(note));
@@ -133,17 +136,20 @@ fn buffer<P: image::Pixel>(
     ImageBuffer::from_raw(width, height, samples)
 }
 
-fn grey(samples: Samples, alpha: bool, size: (u32, u32), notes: &mut Vec<String>) -> Option<DynamicImage> {
-    use DynamicImage::{ImageLuma8, ImageLuma16, ImageLumaA8, ImageLumaA16};
+fn grey(samples: Samples, alpha: bool, size: (u32, u32)) -> Option<DynamicImage> {
+    use DynamicImage::{ImageLuma8, ImageLuma16, ImageLumaA8, ImageLumaA16, ImageRgb32F, ImageRgba32F};
     match (samples, alpha) {
         (Samples::U8(samples), false) => buffer(samples, size).map(ImageLuma8),
         (Samples::U8(samples), true) => buffer(samples, size).map(ImageLumaA8),
         (Samples::U16(samples), false) => buffer(samples, size).map(ImageLuma16),
         (Samples::U16(samples), true) => buffer(samples, size).map(ImageLumaA16),
-        (Samples::F32(samples), alpha) => {
-            notes.push("its floating-point grey is cut to the range from 0 to 1 and to 16 bits".to_owned());
-            let samples = samples.into_iter().map(u16::from_unit).collect();
-            if alpha { buffer(samples, size).map(ImageLumaA16) } else { buffer(samples, size).map(ImageLuma16) }
+        // There is no floating-point grey in memory: equal colours stand for it, and stay equal.
+        (Samples::F32(samples), false) => {
+            buffer(samples.into_iter().flat_map(|grey| [grey; 3]).collect(), size).map(ImageRgb32F)
+        }
+        (Samples::F32(samples), true) => {
+            let pixels = samples.as_chunks().0.iter().flat_map(|[grey, alpha]| [*grey, *grey, *grey, *alpha]);
+            buffer(pixels.collect(), size).map(ImageRgba32F)
         }
     }
 }

@@ -35,21 +35,34 @@ const DNG_VERSION: u16 = 50706;
 /// Values of the photometric interpretation that only raw files have: colours under a filter array, and linear.
 const RAW: [u64; 2] = [32803, 34892];
 
-/// Reads the first full picture of a TIFF file.
+/// Width and height that the picture claims.
 ///
 /// # Errors
-/// For a file that is broken, too large, raw, or of a kind that is not read.
-pub fn decode(file: &[u8], limits: Limits) -> anyhow::Result<Decoded> {
+/// For a file that is broken or raw.
+pub fn size(file: &[u8]) -> anyhow::Result<(u32, u32)> {
+    let tiff = Tiff::of(file)?;
+    let directories = tiff.directories()?;
+    layout::size(directories.iter().find(|directory| is_full(directory)).unwrap_or(&directories[0]))
+}
+
+/// Reads a full picture of a TIFF file: that of the page, from 1, else the first.
+///
+/// # Errors
+/// For a file that is broken, too large, raw, or of a kind that is not read, and when there is no such page.
+pub fn decode(file: &[u8], limits: Limits, number: Option<usize>) -> anyhow::Result<Decoded> {
     let tiff = Tiff::of(file)?;
     let directories = tiff.directories()?;
     refuse_raw(&tiff, &directories)?;
     let pages: Vec<&Directory> = directories.iter().filter(|directory| is_full(directory)).collect();
     let inner = sub_directories(&tiff, &directories[0]).find(is_full);
-    let page = match (pages.first(), &inner) {
-        (Some(page), _) => page,
+    let page = match (number.unwrap_or(1), pages.get(number.unwrap_or(1).saturating_sub(1)), &inner) {
+        (_, Some(page), _) => page,
         // The first is a thumbnail of what lies below it.
-        (None, Some(inner)) => inner,
-        (None, None) => &directories[0],
+        (1, None, Some(inner)) => inner,
+        (1, None, None) => &directories[0],
+        (number, None, _) => {
+            bail!("has {} page{}, and no page {number}", pages.len().max(1), if pages.len() > 1 { "s" } else { "" })
+        }
     };
     // Before its parts are counted: a page that is too large has too many.
     let (width, height) = layout::size(page)?;
@@ -57,9 +70,9 @@ pub fn decode(file: &[u8], limits: Limits) -> anyhow::Result<Decoded> {
     let layout = Layout::of(page, file)?;
     limits.check(layout.width, layout.height, layout.bytes_per_pixel())?;
     let mut decoded = meaning::image(&tiff, page, &layout)?;
-    if pages.len() > 1 {
+    if pages.len() > 1 && number.is_none() {
         decoded.warn(format!(
-            "holds {} pages, and only the first is restored; take them apart with 'tiffsplit'",
+            "holds {} pages, and only the first is restored; choose another with --page, or take them apart with 'tiffsplit'",
             pages.len()
         ));
     }
