@@ -1,10 +1,11 @@
 //! The mark by which kds knows the files that it wrote, so that a later run may replace them: what the file is, and how
 //! long. A file that was edited since has another length or no mark, and belongs to whoever edited it.
 //!
-//! Every file carries it at its beginning, so that a file that lost its end is still known: PNG files as the text `Software`,
-//! JPEG files as a segment of applications (a comment would come before the photographer's), WebP files as a chunk of their own,
-//! TIFF files as bytes that nothing refers to, OpenEXR files as the attribute `software`. The last three carry it at their end
-//! too, where PNG and JPEG have end marks of their own.
+//! It stands at the beginning, so that a file that lost its end is still known: in PNG files as the text `Software`, in JPEG
+//! files as a segment of applications (a comment would come before the photographer's), in TIFF files as bytes that nothing
+//! refers to, in OpenEXR files as the attribute `software`. The last two have it at their end too, where PNG and JPEG have end marks
+//! of their own. WebP files have it as their last chunk only: before the pixels, a chunk that tools do not know makes them
+//! write broken files. But a WebP file tells its length itself.
 
 use std::{
     fs::File,
@@ -95,17 +96,14 @@ const JPEG_SEGMENT: [u8; 2] = [0xff, 0xe9];
 const WEBP_CHUNK: &[u8; 4] = b"kds ";
 /// Signature and IHDR.
 const PNG_HEADER: usize = 33;
-/// RIFF's header and the chunk VP8X, which stands before all others.
-const WEBP_HEADER: usize = 12 + 18;
 /// The mark lies within so many bytes.
 const HEAD: u64 = 4096;
 
-/// Length of what stands before the mark, once enough of the file's beginning is known; `None` where the encoder leaves
-/// room for it.
+/// Length of what stands before the mark, once enough of the file's beginning is known; `None` where it is not put between what
+/// the encoder writes.
 fn lead(kind: FileKind, start: &[u8]) -> Option<usize> {
     match kind {
         FileKind::Png => Some(PNG_HEADER),
-        FileKind::WebP => Some(WEBP_HEADER),
         // The start of the image, and APP0, which readers look for right after it.
         FileKind::Jpeg => Some(match start {
             [_, _, 0xff, 0xe0, high, low, ..] => 4 + usize::from(u16::from_be_bytes([*high, *low])),
@@ -143,8 +141,10 @@ impl<'a> Marked<'a> {
             return Err(io::Error::other("the encoder wrote less than the head of a file"));
         }
         let end = self.file.seek(SeekFrom::End(0))?;
-        if lead(self.kind, &[]).is_none() {
-            self.at = self.blank()?;
+        match self.kind {
+            FileKind::Tiff | FileKind::Exr => self.at = self.blank()?,
+            FileKind::WebP => self.at = end,
+            FileKind::Png | FileKind::Jpeg => {}
         }
         let added = if has_end_mark(self.kind) { framed(self.kind, self.role, 0).0.len() } else { 0 };
         let length = end + added as u64;
@@ -213,6 +213,8 @@ pub enum Standing {
     Earlier,
     /// An earlier output of the same role, cut short.
     Damaged,
+    /// Cut short, and nothing tells of whom.
+    Cut,
     /// Anything else: of another role or program, or edited since.
     Foreign,
 }
@@ -241,7 +243,7 @@ pub fn standing(path: &Path, role: Role) -> io::Result<Standing> {
     file.seek(SeekFrom::Start(length.saturating_sub(LONGEST as u64)))?;
     file.read_to_end(&mut end)?;
     let kind = kind(&start);
-    Ok(match find(kind, &start) {
+    Ok(match find(kind, &start, &end) {
         Some((found, told)) if found == role && told == length => {
             if ends(kind, found, told, &end) {
                 Standing::Earlier
@@ -250,9 +252,10 @@ pub fn standing(path: &Path, role: Role) -> io::Result<Standing> {
             }
         }
         // An editor that made the file shorter finished it all the same.
-        Some((found, told)) if found == role && length < told && lacks_its_end(kind, &start, &end, path, length) => {
+        Some((found, told)) if found == role && length < told && lacks_its_end(kind, &end, path, length) => {
             Standing::Damaged
         }
+        None if kind == FileKind::WebP && claims_more(&start, length) => Standing::Cut,
         _ => Standing::Foreign,
     })
 }
@@ -273,21 +276,22 @@ fn kind(start: &[u8]) -> FileKind {
     }
 }
 
-/// The mark at a file's beginning: its role, and the length that it tells.
-fn find(kind: FileKind, start: &[u8]) -> Option<(Role, u64)> {
+/// The mark: its role, and the length that it tells.
+fn find(kind: FileKind, start: &[u8], end: &[u8]) -> Option<(Role, u64)> {
     Role::ALL.into_iter().find_map(|role| {
-        let (_, within) = framed(kind, role, 0);
+        let (mark, within) = framed(kind, role, 0);
         let length = text(role, 0).len();
-        let at = match (lead(kind, start), kind) {
-            (Some(lead), _) => lead + within,
-            (None, FileKind::Tiff) => tiff_header(start),
-            (None, _) => start.windows(START.len()).position(|window| window == START.as_bytes())?,
+        let (bytes, at) = match kind {
+            FileKind::Png | FileKind::Jpeg => (start, lead(kind, start)? + within),
+            FileKind::Tiff => (start, tiff_header(start)),
+            FileKind::Exr => (start, start.windows(START.len()).position(|window| window == START.as_bytes())?),
+            FileKind::WebP => (end, end.len().checked_sub(mark.len())? + within),
         };
-        parse(start.get(at..at + length)?).filter(|(found, _)| *found == role)
+        parse(bytes.get(at..at + length)?).filter(|(found, _)| *found == role)
     })
 }
 
-/// Whether the mark stands at the end as well.
+/// Whether the mark stands at the end.
 fn has_end_mark(kind: FileKind) -> bool {
     matches!(kind, FileKind::WebP | FileKind::Tiff | FileKind::Exr)
 }
@@ -302,19 +306,22 @@ fn ends(kind: FileKind, role: Role, length: u64, end: &[u8]) -> bool {
 }
 
 /// Whether a file that is shorter than its mark tells was cut, and not finished by somebody else.
-fn lacks_its_end(kind: FileKind, start: &[u8], end: &[u8], path: &Path, length: u64) -> bool {
+fn lacks_its_end(kind: FileKind, end: &[u8], path: &Path, length: u64) -> bool {
     match kind {
         FileKind::Png | FileKind::Jpeg => !ends(kind, Role::Restored, length, end),
-        // Tools rewrite the container, and its length with it.
-        FileKind::WebP => {
-            let told = start.get(4..8).and_then(|bytes| bytes.first_chunk()).map(|bytes| u32::from_le_bytes(*bytes));
-            told.is_none_or(|told| u64::from(told) + 8 > length)
-        }
+        // It has no mark any more.
+        FileKind::WebP => false,
         // Nothing refers to the mark, so that no tool that rewrites the file keeps it.
         FileKind::Tiff => true,
         // Tools hand attributes on.
         FileKind::Exr => read::read(path).is_err(),
     }
+}
+
+/// Whether a WebP file tells that it is longer than it is.
+fn claims_more(start: &[u8], length: u64) -> bool {
+    let told = start.get(4..8).and_then(|bytes| bytes.first_chunk()).map(|bytes| u32::from_le_bytes(*bytes));
+    told.is_some_and(|told| u64::from(told) + 8 > length)
 }
 
 /// Where the header of a TIFF or BigTIFF file ends.
@@ -369,7 +376,7 @@ mod tests {
 
     #[test]
     fn what_a_tool_finished_is_not_ours_though_it_is_shorter() {
-        // WebP without its last chunk, as a tool leaves it that removes what it does not know; likewise OpenEXR.
+        // Without the last chunk or bytes, as a tool leaves it that removes what it does not know.
         for name in ["x.webp", "x.exr"] {
             let (_folder, path) = written(name);
             let bytes = fs::read(&path).unwrap();
@@ -392,11 +399,12 @@ mod tests {
             let bytes = fs::read(&path).unwrap();
             for part in [bytes.len() * 3 / 4, bytes.len() - 20] {
                 fs::write(&path, &bytes[..part]).unwrap();
-                assert_eq!(standing(&path, Role::Restored).unwrap(), Standing::Damaged, "{name} {part}");
+                let expected = if name == "x.webp" { Standing::Cut } else { Standing::Damaged };
+                assert_eq!(standing(&path, Role::Restored).unwrap(), expected, "{name} {part}");
             }
             // The length stays when a disk loses its last blocks.
             fs::write(&path, [&bytes[..bytes.len() - 20], &[0; 20]].concat()).unwrap();
-            assert_eq!(standing(&path, Role::Restored).unwrap(), Standing::Damaged, "{name}");
+            assert_ne!(standing(&path, Role::Restored).unwrap(), Standing::Earlier, "{name}");
         }
     }
 

@@ -87,10 +87,14 @@ pub fn decide(task: &Task, policy: Policy) -> anyhow::Result<Decision> {
     if whole && policy.skip {
         return Ok(Decision::Skip(format!("{output}: exists, skipped; give --overwrite to restore it again")));
     }
-    let Some(foreign) = places.iter().find(|place| place.standing == Standing::Foreign) else {
+    let theirs = |place: &&Place| matches!(place.standing, Standing::Foreign | Standing::Cut);
+    let Some(foreign) = places.iter().find(theirs) else {
         return Ok(Decision::Restore(places));
     };
     let name = shown::path(&foreign.name);
+    if foreign.standing == Standing::Cut {
+        bail!("{name}: exists, and is cut short; remove it, or give --overwrite to replace it");
+    }
     // A restored picture that was edited since stands for itself; its maps cannot be made any more.
     let rest = places.iter().all(|place| place.role == Role::Restored || place.standing == Standing::Earlier);
     if policy.skip && foreign.role == Role::Restored && rest {
