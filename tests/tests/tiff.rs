@@ -342,7 +342,7 @@ fn floating_point_is_kept_where_the_format_has_it() {
 #[test]
 fn floating_point_grey_is_kept_too() {
     let folder = Folder::new();
-    let bright = data(|x, y| (f32::from(level(x, y)) / 50.0).to_le_bytes());
+    let bright = data(|x, y| (f32::from(colour(x, y)[0]) / 50.0).to_le_bytes());
     let page = page(1, GREY, bright).bits(32).field(SAMPLE_FORMAT, Value::Short(vec![3]));
     folder.write("in.tif", &tiff(&[page], true, false));
     for output in ["out.tif", "out.png", "out.exr"] {
