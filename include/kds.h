@@ -217,6 +217,14 @@ typedef struct kds_model_info {
     uint32_t needs_mask;
     /// 0.
     uint32_t reserved;
+    /// Grey levels of 255 that a confidence of 0 stands for; confidence falls linearly with the expected absolute error. 0
+    /// for a model that is not calibrated, whose confidence only falls with the spread of the particles. Since 1.1.
+    double error_range;
+    /// Of a calibrated model, for two particles or more: where the confidence is at least this, 0 to 1, ... Since 1.1.
+    double trusted_confidence;
+    /// ... the worst error of a picture, as the mean over 9 x 9 pixels, is in the mean over pictures at most so many grey
+    /// levels of 255; 0 where no threshold is known. Since 1.1.
+    double trusted_error;
 } kds_model_info;
 
 /// One device. Strings live as long as the context.
@@ -537,7 +545,7 @@ int32_t kds_job_estimate(const struct kds_job *job,
 /// format. `mask` is for models that need one, else NULL: gray, of the input's size; white is what to fill, black keeps its
 /// pixels exactly as they are, and between the two the result is blended in.
 /// `confidence` is NULL or a gray image of the output's size: white where the particles agree, black where they differ
-/// as much as photographs do.
+/// as much as photographs do; of a calibrated model it means an expected error (`error_range` of `kds_model_info`).
 ///
 /// The input is read before anything is written, so input and output may overlap; `output` and `confidence` may not
 /// overlap each other. They are written only on success. `progress` may be NULL.
