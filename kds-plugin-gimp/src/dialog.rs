@@ -396,11 +396,26 @@ mod tests {
 
     #[test]
     fn costs_are_told_in_round_numbers() {
-        let words = in_words(Some(0.3), 1_234_000_000, 0);
-        assert_eq!(words, "Takes about a second.\nNeeds about 1.2 GB of memory.");
-        let words = in_words(Some(600.0), 900_000_000, 8_000_000_000);
-        assert_eq!(words, "Takes about 10 minutes.\nNeeds about 0.9 GB of memory, of 8.0 GB that are free.");
-        assert!(in_words(Some(7200.0), 0, 0).contains("2.0 hours"));
-        assert!(in_words(None, 0, 0).contains("Measuring"));
+        let place = |free, free_on_device| Place { device: "cpu".to_owned(), free, free_on_device };
+        let needs = |memory, device_memory| Estimate {
+            tile_width: 64,
+            tile_height: 64,
+            batch: 1,
+            tiles: 1,
+            memory,
+            evaluations: 8,
+            host_memory: memory,
+            device_memory,
+        };
+        let words = in_words(Some(0.3), &needs(1_234_000_000, 0), &place(0, 0));
+        assert_eq!(words, "Takes about a second.\nNeeds about 1.2 GB of memory.\nComputes on cpu.");
+        let words = in_words(Some(600.0), &needs(900_000_000, 2_000_000_000), &place(8_000_000_000, 4_000_000_000));
+        assert_eq!(
+            words,
+            "Takes about 10 minutes.\nNeeds about 0.9 GB of memory, of 8.0 GB that are free; about 2.0 GB of the device, of \
+             4.0 GB that are free.\nComputes on cpu."
+        );
+        assert!(in_words(Some(7200.0), &needs(0, 0), &place(0, 0)).contains("2.0 hours"));
+        assert!(in_words(None, &needs(0, 0), &place(0, 0)).contains("Measuring"));
     }
 }
