@@ -61,7 +61,7 @@ fn show(model: &ModelInfo) -> String {
         ("source", &model.source),
         ("confidence", &confidence::meaning(model.calibration)),
     ];
-    pairs.iter().map(|(key, value)| format!("{:<10}{value}\n", format!("{key}:"))).collect()
+    pairs.iter().map(|(key, value)| format!("{:<12}{value}\n", format!("{key}:"))).collect()
 }
 
 /// The table of these models.
