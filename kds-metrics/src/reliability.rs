@@ -260,7 +260,7 @@ mod tests {
         assert_eq!(groups.iter().map(|group| group.error).collect::<Vec<_>>(), [10.0, 4.0, 20.0]);
         assert!((groups[1].doubt - 0.2).abs() < 1e-6 && (groups[1].share - 1.0 / 3.0).abs() < 1e-9);
         let rising: Vec<f64> = isotonic(&groups).iter().map(|group| group.error).collect();
-        assert_eq!(rising, [7.0, 7.0, 20.0]);
+        assert!(rising.iter().zip([7.0, 7.0, 20.0]).all(|(found, mean)| (found - mean).abs() < 1e-9), "{rising:?}");
     }
 
     #[test]
