@@ -172,7 +172,8 @@ fn an_output_that_lost_its_end_is_made_again_and_one_that_was_edited_is_not() {
         let edited = names.map(|name| fs::read(folder.path(&format!("out/{name}"))).unwrap());
         folder.restore("in", "out", &QUICK).succeeded("edited");
         for ((name, whole), edited) in names.iter().zip(&whole).zip(&edited) {
-            assert_ne!(edited, whole, "{name} {tags:?}");
+            // Without what was added, a WebP file is what it was.
+            assert!(edited != whole || *name == "c.webp", "{name} {tags:?}");
             assert_eq!(width(&folder.path(&format!("out/{name}"))), 64, "{name} {tags:?}");
             assert_eq!(&fs::read(folder.path(&format!("out/{name}"))).unwrap(), edited, "{name} {tags:?}");
         }
