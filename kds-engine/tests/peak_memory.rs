@@ -40,8 +40,9 @@ fn main() -> ExitCode {
     for (model, _) in MODELS {
         for (index, (width, height)) in SIZES.into_iter().enumerate() {
             for (turn, particles) in PARTICLES.into_iter().enumerate() {
-                // Every model with and without either.
+                // Every model with and without either. One particle has no map where no first network predicts.
                 let (alpha, map) = ((index + turn) % 2 == 0, index != 1);
+                let map = map && (particles > 1 || ![LDM_SR, SD_INPAINT].contains(&model));
                 let row = [model.to_owned()]
                     .into_iter()
                     .chain([width, height, particles].map(|number| number.to_string()))
