@@ -136,7 +136,7 @@ pub struct Resolved {
     pub memory: MemoryBudget,
     /// Memory of the device that it may take, where the device has its own.
     pub device_memory: MemoryBudget,
-    /// What makes a map of confidence one of expected errors.
+    /// Calibration of the confidence map; without it the map holds the spread.
     pub calibration: Option<Calibration>,
 }
 

@@ -242,11 +242,11 @@ pub struct ModelInfo {
     pub scale: u32,
     /// Whether a job needs a mask.
     pub needs_mask: bool,
-    /// What its confidence means in errors, where it is calibrated.
+    /// Calibration of its confidence map.
     pub calibration: Option<Calibration>,
 }
 
-/// What the confidence of a calibrated model means, in grey levels of 255.
+/// Calibration of a confidence map, in grey levels of 255.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Calibration {
     /// Expected absolute error where the confidence is 0; none is expected where it is 1.

@@ -124,7 +124,7 @@ fn stands_for_grey(image: &DynamicImage) -> bool {
     }
 }
 
-/// Whether the colours of all pixels of so many channels are grey.
+/// True where red, green and blue are equal in every pixel of so many channels.
 pub fn is_grey(samples: &[f32], channels: usize) -> bool {
     samples.chunks_exact(channels).all(|pixel| pixel[0] == pixel[1] && pixel[1] == pixel[2])
 }

@@ -34,7 +34,7 @@ pub fn usable(profile: Option<Vec<u8>>, channels: Channels) -> (Option<Vec<u8>>,
     }
 }
 
-/// Whether a profile is of the colour space of these channels: grey or RGB, by the four letters at byte 16 (ICC.1:2022,
+/// Compares the colour space of a profile with these channels: grey or RGB, by the four letters at byte 16 (ICC.1:2022,
 /// section 7.2). What the letters do not tell, [`usable`] does.
 pub fn fits(profile: &[u8], channels: Channels) -> bool {
     let expected: &[u8] = match channels {

@@ -13,7 +13,7 @@ const ERROR_RANGE: f64 = 51.0;
 /// Points of a curve rise by at least this, grey levels, so that each doubt has a confidence of its own.
 const LEAST_RISE: f64 = 0.01;
 
-/// What the map is worth.
+/// Reliability of the confidence map.
 #[derive(Debug, Serialize)]
 pub struct Confidence {
     /// All pictures together.
@@ -27,7 +27,7 @@ pub struct Confidence {
 }
 
 impl Confidence {
-    /// That of an evaluation; nothing where no map was judged.
+    /// Reliability over the pictures of an evaluation; nothing where `--confidence` was not asked for.
     pub fn of(summary: &Summary, calibration: Option<Calibration>, worst_error: f64) -> Option<Self> {
         let pictures: Vec<Reliability> =
             summary.pictures.iter().filter_map(|picture| picture.reliability.clone()).collect();

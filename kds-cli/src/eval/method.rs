@@ -147,7 +147,7 @@ pub struct Work<'a> {
     pub methods: &'a [Method],
     /// Seeds over which stability is measured; fewer than 2 measure none.
     pub seeds: u64,
-    /// Whether the confidence map is judged.
+    /// Measures the reliability of the confidence map.
     pub confidence: bool,
 }
 

@@ -29,7 +29,7 @@ pub struct Restorer<'a> {
     pub seed: u64,
     /// The model and what it computes with, in words.
     pub description: String,
-    /// What the model's confidence means, where it is calibrated.
+    /// Calibration of the model's confidence map.
     pub calibration: Option<Calibration>,
 }
 
@@ -105,7 +105,7 @@ impl<'a> Restorer<'a> {
     /// With the parameters of the evaluation, and the doubt of each pixel, 0 to 1: what its confidence lacks.
     ///
     /// # Errors
-    /// Those of [`Self::restore`], and of a model that has no map with these parameters.
+    /// Errors of [`Self::restore`], and a model without a confidence map for these parameters.
     pub fn restore_with_doubts(&self, pair: &Pair, bar: &PictureBar) -> anyhow::Result<(Run, Vec<f32>)> {
         self.run(pair, &[], true, bar)
     }

@@ -24,7 +24,7 @@ pub struct Summary {
     pub comparisons: Vec<Comparison>,
     /// G-STD and L-STD, where several seeds were asked for.
     pub stability: Option<StabilityMeans>,
-    /// What the confidence map is worth, where it is judged.
+    /// Reliability of the confidence map, with `--confidence`.
     pub confidence: Option<Confidence>,
     /// Picture by picture.
     pub pictures: Vec<Outcomes>,

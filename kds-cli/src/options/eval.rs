@@ -48,7 +48,7 @@ pub struct Evaluate {
     pub seeds: u64,
     /// A parameter that takes several values, an evaluation for each.
     pub vary: Option<Variation>,
-    /// Whether the confidence map is judged.
+    /// Measures the reliability of the confidence map.
     pub confidence: bool,
     /// Grey levels that the worst error in the mask of a conformal threshold has at most, in the mean over pictures.
     pub worst_error: f64,

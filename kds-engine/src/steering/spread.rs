@@ -17,6 +17,7 @@ pub fn spread(x0: &Tensor) -> Result<Tensor> {
         Ok(x0.f_sub(&mean)?.f_square()?.f_mean_dim([0, 1].as_slice(), false, Kind::Float)?.f_sqrt()?)
     })
 }
+
 /// Root mean square difference of one particle from a prediction, over the channels and a window of 3 x 3: `x0` and
 /// `predicted` [1, C, H, W] in f32 give [H, W], in units of the latents.
 ///

@@ -115,7 +115,7 @@ pub fn stability(summary: &Summary) -> Option<Cells> {
     Some(cells)
 }
 
-/// What the confidence map is worth, in sentences.
+/// Reliability of the confidence map, in sentences.
 pub fn about_confidence(confidence: &Confidence) -> String {
     let Confidence { reliability, trusted, table, .. } = confidence;
     let mean = |curve: &[f64]| curve.iter().sum::<f64>() / curve.len().max(1) as f64;
