@@ -9,10 +9,8 @@
 //! 2502.09664, use it for super-resolution): among the pixels above it the worst error of a picture, in the mean over
 //! pictures, stays below a stated level.
 
+use kds_parameters::{ERROR_RANGE, expected_error};
 use serde::Deserialize;
-
-/// Grey levels of 255 that a confidence of 0 stands for: an 8-bit map loses 5 of its levels for each level of error.
-pub const ERROR_RANGE: f64 = 51.0;
 
 /// The table `[model.confidence]` of a registry.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -37,12 +35,9 @@ pub struct Curve(Vec<[f64; 2]>);
 pub struct Trusted {
     /// 0 to 1.
     pub confidence: f64,
-    /// Grey levels of 255, as the mean over a window of [`WINDOW`] pixels.
+    /// Grey levels of 255, as the mean over a window of [`kds_parameters::ERROR_WINDOW`] pixels.
     pub error: f64,
 }
-
-/// Side of the windows over which the errors of [`Trusted`] are means: a single pixel is no fault that anybody sees.
-pub const WINDOW: usize = 9;
 
 impl TryFrom<Vec<[f64; 2]>> for Curve {
     type Error = String;
@@ -61,19 +56,6 @@ impl TryFrom<Vec<[f64; 2]>> for Curve {
     }
 }
 
-impl Curve {
-    /// The expected error of a doubt.
-    fn error(&self, doubt: f64) -> f64 {
-        let Self(points) = self;
-        let next = points.partition_point(|point| point[0] <= doubt);
-        match (next.checked_sub(1).map(|last| points[last]), points.get(next)) {
-            (Some([from, low]), Some([to, high])) => low + (high - low) * (doubt - from) / (to - from),
-            (Some([_, error]), None) => error,
-            (None, first) => first.map_or(0.0, |[_, error]| *error),
-        }
-    }
-}
-
 impl Calibration {
     /// The curve for so many particles.
     pub fn curve(&self, particles: usize) -> Option<&Curve> {
@@ -84,7 +66,7 @@ impl Calibration {
 /// The confidence of a doubt: by the curve of a calibrated model, 1 - error / [`ERROR_RANGE`], else 1 - doubt.
 pub fn confidence(doubt: f32, curve: Option<&Curve>) -> f32 {
     let doubt = f64::from(doubt);
-    let lost = curve.map_or(doubt, |curve| curve.error(doubt) / ERROR_RANGE);
+    let lost = curve.map_or(doubt, |Curve(points)| expected_error(points, doubt) / ERROR_RANGE);
     (1.0 - lost).clamp(0.0, 1.0) as f32
 }
 

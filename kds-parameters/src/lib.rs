@@ -2,9 +2,11 @@
 //! host build their options, ranges and help texts from it. It depends on nothing, so that a host may read it at its
 //! start without loading libtorch.
 
+mod confidence;
 mod preset;
 mod value;
 
+pub use confidence::{ERROR_RANGE, ERROR_WINDOW, expected_error};
 pub use preset::{PRESETS, Preset};
 pub use value::{Bandwidth, InvalidParameter, MemoryBudget, Value, parse_bytes, plain};
 

@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char, c_void};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use kds_engine::calibration::{ERROR_RANGE, Trusted};
+use kds_engine::calibration::Trusted;
 use kds_engine::device::{self, DeviceInfo};
 use kds_engine::registry::{ModelEntry, Registry, Task};
 use kds_engine::threads;
@@ -425,7 +425,7 @@ impl ModelText {
             task: text(entry.task.name()),
             backbone: text(entry.backbone.name()),
             source: text(&entry.source()),
-            error_range: if entry.calibration.is_some() { ERROR_RANGE } else { 0.0 },
+            error_range: if entry.calibration.is_some() { kds_parameters::ERROR_RANGE } else { 0.0 },
             trusted: entry.calibration.as_ref().and_then(|calibration| calibration.trusted),
         }
     }

@@ -104,7 +104,9 @@ pub unsafe extern "C" fn kds_job_new(
         guard(error, || {
             let loaded = object(model, "model")?.loaded.clone();
             let job = kds_job {
-                settings: Mutex::new(Settings::new(&loaded.defaults).with_calibration(loaded.calibration.clone())),
+                settings: Mutex::new(
+                    Settings::new(&loaded.entry.defaults).with_calibration(loaded.entry.calibration.clone()),
+                ),
                 loaded,
                 answers: Mutex::default(),
                 running: AtomicBool::new(false),
@@ -324,7 +326,7 @@ impl kds_job {
     fn estimate(&self, width: usize, height: usize) -> Result<kds_estimate, Failure> {
         let settings = lock(&self.settings).resolve()?;
         let backbone = &*self.loaded.backbone;
-        let request = Request::of_size(width, height, self.loaded.task == Task::Inpainting);
+        let request = Request::of_size(width, height, self.loaded.entry.task == Task::Inpainting);
         threads::use_threads(self.loaded.threads)?;
         let free = memory::free(backbone.spec().device);
         let plan = self.loaded.log.within(|| Plan::new(backbone, &settings, request, (width, height), free))?;
@@ -355,7 +357,7 @@ impl kds_job {
     ) -> Result<(), Failure> {
         let settings = lock(&self.settings).resolve()?;
         let scale = self.scale()? as usize;
-        let needs_mask = self.loaded.task == Task::Inpainting;
+        let needs_mask = self.loaded.entry.task == Task::Inpainting;
         if mask.is_null() == needs_mask {
             return Err(Failure::argument(match needs_mask {
                 true => "mask is NULL; this model fills holes: pass a gray image, white where to fill",

@@ -1,14 +1,12 @@
 //! Opened models.
 
-use std::collections::BTreeMap;
 use std::ffi::{CString, c_char};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use kds_engine::backbone::Backbone;
-use kds_engine::calibration::Calibration;
 use kds_engine::device;
-use kds_engine::registry::{ModelEntry, Task};
+use kds_engine::registry::ModelEntry;
 
 use crate::context::{ModelText, Shared, kds_context, kds_model_info};
 use crate::error::{Failure, kds_error};
@@ -24,12 +22,9 @@ pub struct kds_model {
 /// What jobs share with their model.
 pub(crate) struct Loaded {
     pub backbone: Box<dyn Backbone>,
-    pub defaults: BTreeMap<String, String>,
-    pub calibration: Option<Calibration>,
-    pub task: Task,
     pub threads: usize,
     pub log: Log,
-    entry: ModelEntry,
+    pub entry: ModelEntry,
     /// The same model in a wider format, once f16 has overflowed.
     wider: Mutex<Option<Arc<dyn Backbone>>>,
     text: ModelText,
@@ -49,9 +44,6 @@ impl Loaded {
         tracing::info!("model {} on {device} in {dtype}, loaded in {:.1} s", entry.id, start.elapsed().as_secs_f64());
         Ok(Self {
             backbone,
-            defaults: entry.defaults.clone(),
-            calibration: entry.calibration.clone(),
-            task: entry.task,
             threads: shared.threads,
             log: shared.log.clone(),
             entry: entry.clone(),

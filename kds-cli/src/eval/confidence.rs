@@ -2,14 +2,13 @@
 
 use kds_host::Calibration;
 use kds_metrics::{Group, Reliability, isotonic};
+use kds_parameters::{ERROR_RANGE, expected_error};
 use serde::Serialize;
 
 use super::summary::Summary;
 
 /// Shares of the pixels at which groups of rising doubt end; the doubtful tail is told in more detail.
 const GROUP_ENDS: [f64; 12] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0];
-/// Expected error that stands for a confidence of 0 in a calibrated map, grey levels.
-const ERROR_RANGE: f64 = 51.0;
 /// Points of a curve rise by at least this, grey levels, so that each doubt has a confidence of its own.
 const LEAST_RISE: f64 = 0.01;
 
@@ -60,7 +59,7 @@ fn table(reliability: &Reliability, groups: &[Group], particles: u64, worst_erro
     );
     if let Some(doubt) = reliability.threshold(worst_error).filter(|_| particles > 1) {
         // Rounded to the safe side.
-        let confidence = ((1.0 - error_of(&curve, doubt) / ERROR_RANGE) * 1e4).ceil() / 1e4;
+        let confidence = ((1.0 - expected_error(&curve, doubt) / ERROR_RANGE) * 1e4).ceil() / 1e4;
         if confidence > 0.0 {
             text.push_str(&format!("trusted = {{ confidence = {confidence}, error = {worst_error:?} }}\n"));
         }
@@ -78,25 +77,12 @@ fn curve(groups: &[Group]) -> Vec<[f64; 2]> {
     points
 }
 
-/// As the engine reads a curve: linear between the points, level beyond them.
-fn error_of(points: &[[f64; 2]], doubt: f64) -> f64 {
-    let after = points.iter().position(|[at, _]| *at > doubt);
-    match (after, points) {
-        (Some(0), [[_, error], ..]) | (None, [.., [_, error]]) => *error,
-        (Some(next), _) => {
-            let ([from, low], [to, high]) = (points[next - 1], points[next]);
-            low + (high - low) * (doubt - from) / (to - from)
-        }
-        (None, []) => 0.0,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_curve_rises_and_is_read_as_the_engine_does() {
+    fn a_curve_rises_between_its_points() {
         let group = |doubt, error| Group { share: 0.25, doubt, error };
         let points = curve(&[group(0.1, 4.0), group(0.2, 2.0), group(0.4, 8.0), group(0.9, 30.0)]);
         assert_eq!(points.len(), 4);
@@ -104,7 +90,11 @@ mod tests {
         assert!((points[0][1] - 3.0).abs() < 1e-9 && (points[3][1] - 30.0).abs() < 1e-9, "{points:?}");
         let table = [(0.0, 3.0), (0.65, 19.0), (0.95, 30.0)];
         for (doubt, expected) in table {
-            assert!((error_of(&points, doubt) - expected).abs() < 1e-9, "{doubt}: {}", error_of(&points, doubt));
+            assert!(
+                (expected_error(&points, doubt) - expected).abs() < 1e-9,
+                "{doubt}: {}",
+                expected_error(&points, doubt)
+            );
         }
     }
 }

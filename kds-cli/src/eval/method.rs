@@ -2,6 +2,7 @@
 
 use image::RgbImage;
 use kds_metrics::Reliability;
+use kds_parameters::ERROR_WINDOW;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -12,10 +13,6 @@ use super::{
     store::{Cost, Run, Store},
 };
 use crate::progress::PictureBar;
-
-/// Side of the windows over which errors are means where the confidence map is judged, as the C interface says of
-/// `trusted_error`.
-const ERROR_WINDOW: usize = 9;
 
 /// A way to restore a picture, of N particles where it takes any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -66,6 +66,15 @@ impl Store {
         Ok(store)
     }
 
+    /// A folder that holds evaluations, for what compares them.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn beside(folder: &Path) -> anyhow::Result<Self> {
+        fs::create_dir_all(folder).with_context(|| format!("the folder {} cannot be made", folder.display()))?;
+        Ok(Self { folder: folder.to_owned() })
+    }
+
     /// A file of the evaluation.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)

@@ -1,12 +1,13 @@
 //! One parameter at several values: an evaluation for each, and how the metrics go with it.
 
-use std::{path::Path, str::FromStr};
+use std::str::FromStr;
 
 use kds_parameters::Scope;
 
 use super::{
     metric::{Metric, score},
     report::{markdown, plots},
+    store::Store,
     summary::Summary,
 };
 use crate::{options::Evaluate, output};
@@ -54,7 +55,7 @@ pub fn run(options: &Evaluate, variation: &Variation) -> anyhow::Result<bool> {
         all_whole &= whole;
         summaries.push((value.as_str(), summary));
     }
-    let report = write(&options.output, variation, &summaries)?;
+    let report = write(&Store::beside(&options.output)?, variation, &summaries)?;
     output::print(&report)?;
     Ok(all_whole)
 }
@@ -65,7 +66,7 @@ fn folder(name: &str, value: &str) -> String {
     format!("{name}-{}", value.chars().map(plain).collect::<String>())
 }
 
-fn write(folder: &Path, variation: &Variation, summaries: &[(&str, Summary)]) -> anyhow::Result<String> {
+fn write(store: &Store, variation: &Variation, summaries: &[(&str, Summary)]) -> anyhow::Result<String> {
     let Some((_, first)) = summaries.first() else { return Ok(String::new()) };
     let count = first.pictures.len();
     let mut report = format!("# {} of {}\n\nMeans over {count} pictures.\n\n", variation.name, first.model);
@@ -82,10 +83,10 @@ fn write(folder: &Path, variation: &Variation, summaries: &[(&str, Summary)]) ->
         };
         let curves: Vec<_> = first.means.iter().filter_map(|mean| curve(mean.method, untold(&mean.title))).collect();
         let plot = plots::curves(variation.name, &values, metric, &curves)?;
-        std::fs::write(folder.join(format!("{}.svg", plot.name)), &plot.svg)?;
+        store.write_bytes(&format!("{}.svg", plot.name), plot.svg.as_bytes())?;
         report.push_str(&format!("\n![{}]({}.svg)\n", plot.title, plot.name));
     }
-    std::fs::write(folder.join("report.md"), &report)?;
+    store.write_bytes("report.md", report.as_bytes())?;
     Ok(report)
 }
 
