@@ -37,7 +37,7 @@ fn a_folder_is_added_shown_and_checked() {
     assert!(output.starts_with("my-photos-x1: added"), "{output}");
     assert!(own(&[]).1.contains("my-photos-x1") && own(&["list"]).1 == own(&[]).1);
     let (_, shown, _) = own(&["show", "my-photos-x1"]);
-    assert!(shown.contains("backbone: residual\n") && shown.contains(folder_text), "{shown}");
+    assert!(shown.contains("backbone:   residual\n") && shown.contains(folder_text), "{shown}");
     assert_eq!(
         own(&["check", "my-photos-x1"]),
         (0, "my-photos-x1: all files are as they should be\n".into(), "".into())
