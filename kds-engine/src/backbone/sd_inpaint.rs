@@ -15,7 +15,7 @@ use super::files::{DIFFUSERS_WEIGHTS, both};
 use super::{Backbone, Condition, ModelFiles, Prompt, Shared, Spec, Text, TextEncoder};
 use crate::Result;
 use crate::footprint::Footprints;
-use crate::nn::{AutoencoderKl, AutoencoderKlConfig, Loading, UNet2dCondition, UNet2dConditionConfig};
+use crate::nn::{AutoencoderKl, AutoencoderKlConfig, Extras, Loading, UNet2dCondition, UNet2dConditionConfig};
 use crate::schedule::SchedulerConfig;
 
 /// The backbone `sd-inpaint`: a folder with `unet/`, `vae/`, `text_encoder/`, `tokenizer/` and `scheduler/`.
@@ -46,19 +46,20 @@ impl SdInpaint {
         let autoencoder = &vae_config.autoencoder;
         let latent_channels = autoencoder.latent_channels;
         let expected = (2 * latent_channels + 1, latent_channels);
-        if (unet_config.in_channels, unet_config.out_channels) != expected {
+        let encoder = &unet_config.encoder;
+        if (encoder.in_channels, unet_config.out_channels) != expected {
             let (inputs, outputs) = expected;
             let reason = format!(
                 "in_channels {} is not that of an inpainting model: latents of {latent_channels} channels need in_channels \
                  {inputs} and out_channels {outputs}",
-                unet_config.in_channels
+                encoder.in_channels
             );
             return Err(files.error("unet/config.json", reason));
         }
         if (autoencoder.in_channels, autoencoder.out_channels) != (3, 3) {
             return Err(files.error("vae/config.json", "in_channels and out_channels must be 3".to_owned()));
         }
-        if unet_config.text_channels() != Some(text_encoder.channels()) {
+        if encoder.text_channels() != Some(text_encoder.channels()) {
             let reason =
                 format!("cross_attention_dim is not the hidden_size {} of the text encoder", text_encoder.channels());
             return Err(files.error("unet/config.json", reason));
@@ -71,7 +72,7 @@ impl SdInpaint {
             takes_prompt: true,
             latent_channels: latent_channels.unsigned_abs() as usize,
             downscale,
-            multiple: downscale * unet_config.multiple(),
+            multiple: downscale * encoder.multiple(),
             // What it was trained on; on larger ones it repeats itself.
             largest_side: 512,
             overlap: 64,
@@ -140,7 +141,11 @@ impl Backbone for SdInpaint {
         let inputs = input.f_repeat([texts, 1, 1, 1])?;
         let tokens = text.tokens.f_unsqueeze(1)?.f_expand([texts, particles, length, channels], false)?;
         let tokens = tokens.f_reshape([texts * particles, length, channels])?;
-        let output = self.unet.0.forward(&inputs, timestep, &tokens)?.f_to_kind(Kind::Float)?;
+        let output = self
+            .unet
+            .0
+            .forward(&inputs, timestep, Extras { text: Some(&tokens), ..Extras::default() })?
+            .f_to_kind(Kind::Float)?;
         if texts == 1 {
             return Ok(output.f_contiguous()?);
         }

@@ -122,9 +122,9 @@ impl Encoder {
     pub fn forward(&self, picture: &Tensor) -> Result<Tensor> {
         let mut h = self.conv_in.forward_first(picture)?;
         for block in &self.down_blocks {
-            h = block.forward(h, Inputs::NONE, |_| ())?;
+            h = block.forward(h, Inputs::default(), |_| ())?;
         }
-        h = self.mid_block.forward(&h, Inputs::NONE)?;
+        h = self.mid_block.forward(&h, Inputs::default())?;
         self.conv_out.forward(&self.conv_norm_out.forward(&h)?.f_silu_()?)
     }
 }
@@ -165,9 +165,9 @@ impl Decoder {
     /// `N x latent_channels x H' x W'` to `N x out_channels x H x W`.
     pub fn forward(&self, latents: &Tensor) -> Result<Tensor> {
         let mut h = self.conv_in.forward_first(latents)?;
-        h = self.mid_block.forward(&h, Inputs::NONE)?;
+        h = self.mid_block.forward(&h, Inputs::default())?;
         for block in &self.up_blocks {
-            h = block.forward(h, Inputs::NONE, &mut Vec::new())?;
+            h = block.forward(h, Inputs::default(), &mut Vec::new())?;
         }
         self.conv_out.forward(&self.conv_norm_out.forward(&h)?.f_silu_()?)
     }

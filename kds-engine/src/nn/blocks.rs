@@ -20,42 +20,52 @@ pub enum Mixing {
         /// Groups of the normalisation before it; `None` means no normalisation.
         groups: Option<i64>,
     },
-    /// A transformer that also sees a context: `CrossAttnDownBlock2D`, `CrossAttnUpBlock2D`.
-    CrossAttention(TransformerShape),
+    /// A transformer that also sees the text: `CrossAttnDownBlock2D`, `CrossAttnUpBlock2D`.
+    CrossAttention {
+        /// Sizes of the transformer.
+        shape: TransformerShape,
+        /// Channels of the image context that a second transformer after the first sees (SeeSR's `image_attentions`);
+        /// `None` means there is no second transformer.
+        image_channels: Option<i64>,
+    },
 }
 
-/// What enters every layer beside the feature map.
-#[derive(Clone, Copy)]
+/// What enters every layer beside the feature map. Autoencoders see nothing else: the default.
+#[derive(Clone, Copy, Default)]
 pub struct Inputs<'a> {
     /// SiLU of the timestep embedding, `1 x embedding`.
     pub embedding: Option<&'a Tensor>,
     /// The text, `N x S x cross_attention_dim`.
     pub context: Option<&'a Tensor>,
-}
-
-impl Inputs<'_> {
-    /// Autoencoders see nothing else.
-    pub const NONE: Self = Self { embedding: None, context: None };
+    /// Embeddings of an image, `N x S x image_channels`.
+    pub image_context: Option<&'a Tensor>,
 }
 
 enum Mixer {
     None,
     SelfAttention(ImageAttention),
-    CrossAttention(Transformer2d),
+    CrossAttention { text: Transformer2d, image: Option<Transformer2d> },
 }
 
 impl Mixer {
-    /// The `index`th of the scope's `attentions`.
-    fn new(scope: &Scope, index: usize, channels: i64, mixing: Mixing, shape: ResnetShape) -> Result<Self> {
-        let scope = scope.child(format_args!("attentions.{index}"));
+    /// The `index`th of the scope's `attentions`, and of its `image_attentions`.
+    fn new(parent: &Scope, index: usize, channels: i64, mixing: Mixing, shape: ResnetShape) -> Result<Self> {
+        let scope = parent.child(format_args!("attentions.{index}"));
         Ok(match mixing {
             Mixing::None => Self::None,
             Mixing::SelfAttention { head_dim, groups } => {
                 let (eps, factor) = (shape.eps, shape.output_scale_factor);
                 Self::SelfAttention(ImageAttention::new(&scope, channels, head_dim, groups, eps, factor)?)
             }
-            Mixing::CrossAttention(transformer) => {
-                Self::CrossAttention(Transformer2d::new(&scope, channels, transformer)?)
+            Mixing::CrossAttention { shape, image_channels } => {
+                let image = |cross_attention_dim| {
+                    let scope = parent.child(format_args!("image_attentions.{index}"));
+                    Transformer2d::new(&scope, channels, TransformerShape { cross_attention_dim, ..shape })
+                };
+                Self::CrossAttention {
+                    text: Transformer2d::new(&scope, channels, shape)?,
+                    image: image_channels.map(image).transpose()?,
+                }
             }
         })
     }
@@ -64,7 +74,13 @@ impl Mixer {
         match self {
             Self::None => Ok(x),
             Self::SelfAttention(attention) => attention.forward(&x),
-            Self::CrossAttention(transformer) => transformer.forward(&x, inputs.context),
+            Self::CrossAttention { text, image } => {
+                let x = text.forward(&x, inputs.context)?;
+                match image {
+                    Some(image) => image.forward(&x, inputs.image_context),
+                    None => Ok(x),
+                }
+            }
         }
     }
 }

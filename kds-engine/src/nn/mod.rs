@@ -6,6 +6,7 @@ mod autoencoder_kl;
 mod blocks;
 mod clip_text;
 mod config;
+mod controlnet;
 mod edsr;
 mod layers;
 mod predictor;
@@ -24,15 +25,18 @@ pub use autoencoder_kl::{AutoencoderKl, AutoencoderKlConfig, Posterior};
 pub use blocks::{DownBlock, Inputs, MidBlock, Mixing, UpBlock};
 pub use clip_text::{ClipActivation, ClipTextConfig, ClipTextModel};
 pub use config::{NetworkConfig, OnlyPositional, OnlySilu, PerLevel, Unsupported};
+pub use controlnet::{ChannelOrder, ControlNet, ControlNetConfig};
 pub use edsr::{Edsr, EdsrConfig};
 pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear};
 pub use predictor::{Predictor, PredictorConfig};
 pub use resnet::{ResnetBlock, ResnetShape, TimeScaleShift};
 pub use time_embedding::TimeEmbedding;
 pub use transformer::{BasicTransformerBlock, Transformer2d, TransformerShape};
+pub use unet::{Extras, Residuals};
 pub use unet2d::{DownBlockType, UNet2d, UNet2dConfig, UpBlockType};
 pub use unet2d_condition::{
-    CrossDownBlockType, CrossMidBlockType, CrossUpBlockType, UNet2dCondition, UNet2dConditionConfig,
+    ConditionedEncoderConfig, CrossDownBlockType, CrossMidBlockType, CrossUpBlockType, UNet2dCondition,
+    UNet2dConditionConfig,
 };
 pub use vq_model::{OnlyGroup, VqModel, VqModelConfig};
 pub use weights::{Loading, Scope, Weights};

@@ -5,7 +5,7 @@ use tch::Tensor;
 
 use super::blocks::Mixing;
 use super::config::{self, NetworkConfig, OnlyPositional, OnlySilu, Unsupported};
-use super::unet::{Level, UNet, UNetShape};
+use super::unet::{Extras, Level, UNet, UNetShape};
 use super::{Scope, TimeScaleShift};
 use crate::Result;
 
@@ -160,6 +160,6 @@ impl UNet2d {
     /// `x`: `N x in_channels x H x W`, H and W multiples of [`UNet2dConfig::multiple`], in the kind and on the device of
     /// the weights; one `timestep` for the whole batch. Returns `N x out_channels x H x W` in the same kind.
     pub fn forward(&self, x: &Tensor, timestep: f64) -> Result<Tensor> {
-        self.0.forward(x, timestep, None)
+        self.0.forward(x, timestep, Extras::default())
     }
 }

@@ -7,7 +7,7 @@ use tch::Tensor;
 use super::blocks::Mixing;
 use super::config::{self, NetworkConfig, OnlyPositional, OnlySilu, PerLevel, Unsupported};
 use super::transformer::TransformerShape;
-use super::unet::{Level, UNet, UNetShape};
+use super::unet::{Extras, Level, UNet, UNetShape};
 use super::{Scope, TimeScaleShift};
 use crate::Result;
 
@@ -15,13 +15,23 @@ use crate::Result;
 /// are refused; all others are ignored.
 #[derive(Debug, Clone, Deserialize)]
 pub struct UNet2dConditionConfig {
-    /// Channels of the input.
-    pub in_channels: i64,
+    /// Its way down and middle.
+    #[serde(flatten)]
+    pub encoder: ConditionedEncoderConfig,
     /// Channels of the output.
     pub out_channels: i64,
+    /// Kind of each block on the way up.
+    pub up_block_types: Vec<CrossUpBlockType>,
+}
+
+/// The keys that a U-Net which sees a text and its control branch have in common.
+#[derive(Debug, Clone, Deserialize)]
+pub struct ConditionedEncoderConfig {
+    /// Channels of the input.
+    pub in_channels: i64,
     /// Channels of each resolution, finest first.
     pub block_out_channels: Vec<i64>,
-    /// Residual blocks at each resolution on the way down; one more on the way up.
+    /// Residual blocks at each resolution on the way down; a U-Net has one more on the way up.
     #[serde(default = "two")]
     pub layers_per_block: PerLevel<usize>,
     /// Kind of each block on the way down.
@@ -29,8 +39,6 @@ pub struct UNet2dConditionConfig {
     /// Kind of the block in the middle.
     #[serde(default)]
     pub mid_block_type: CrossMidBlockType,
-    /// Kind of each block on the way up.
-    pub up_block_types: Vec<CrossUpBlockType>,
     /// Groups of every group normalisation.
     #[serde(default = "config::groups")]
     pub norm_num_groups: i64,
@@ -74,6 +82,12 @@ pub struct UNet2dConditionConfig {
     /// How the timestep becomes channels: by sines and cosines only.
     #[serde(default)]
     pub time_embedding_type: OnlyPositional,
+    /// Whether a second transformer, which sees embeddings of an image, follows each that sees the text (SeeSR).
+    #[serde(default)]
+    pub use_image_cross_attention: bool,
+    /// Channels of these embeddings.
+    #[serde(default = "image_channels")]
+    pub image_cross_attention_dim: i64,
     /// Two attentions to a context: not offered.
     #[serde(default)]
     pub dual_cross_attention: bool,
@@ -135,11 +149,15 @@ fn eight() -> PerLevel<i64> {
 fn widest_text() -> PerLevel<i64> {
     PerLevel::Same(1280)
 }
+/// Channels of the embeddings of RAM, which SeeSR's code has as a constant.
+fn image_channels() -> i64 {
+    512
+}
 fn no() -> PerLevel<bool> {
     PerLevel::Same(false)
 }
 
-impl UNet2dConditionConfig {
+impl ConditionedEncoderConfig {
     /// Height and width of the input must be multiples of this.
     pub fn multiple(&self) -> usize {
         config::halvings(self.block_out_channels.len())
@@ -151,12 +169,24 @@ impl UNet2dConditionConfig {
         all.first().copied().filter(|first| all.iter().all(|other| other == first))
     }
 
-    /// The checked shape, or why this configuration cannot be built.
-    fn shape(&self) -> std::result::Result<UNetShape, String> {
+    /// Channels of the image context, where the network sees one.
+    pub fn image_channels(&self) -> Option<i64> {
+        self.use_image_cross_attention.then_some(self.image_cross_attention_dim)
+    }
+
+    /// The checked shape, or why this configuration cannot be built. `up_block_types` are those of a U-Net; a control
+    /// branch has none.
+    pub(crate) fn shape(
+        &self,
+        out_channels: i64,
+        up_block_types: Option<&[CrossUpBlockType]>,
+    ) -> std::result::Result<UNetShape, String> {
         let channels = &self.block_out_channels;
         let count = channels.len();
-        config::check_levels(channels, &[self.down_block_types.len(), self.up_block_types.len()])?;
-        config::check_channels(channels.iter().chain([&self.in_channels, &self.out_channels]))?;
+        let lengths: Vec<usize> =
+            [self.down_block_types.len()].into_iter().chain(up_block_types.map(<[_]>::len)).collect();
+        config::check_levels(channels, &lengths)?;
+        config::check_channels(channels.iter().chain([&self.in_channels, &out_channels]))?;
         config::check_padding(self.downsample_padding)?;
         config::check_groups(self.norm_num_groups, channels)?;
         let only_cross = self.only_cross_attention.expand("only_cross_attention", count)?;
@@ -165,22 +195,25 @@ impl UNet2dConditionConfig {
         }
         let layers = self.layers_per_block.expand("layers_per_block", count)?;
         let transformers = self.transformers(count)?;
+        let image_channels = self.image_channels();
+        config::check_channels(image_channels.iter())?;
         let cross = |wanted: bool, index: usize| match wanted {
-            true => Mixing::CrossAttention(transformers[index]),
+            true => Mixing::CrossAttention { shape: transformers[index], image_channels },
             false => Mixing::None,
         };
         let level = |index: usize| {
             config::check_layers("layers_per_block", layers[index])?;
+            let up = up_block_types.map(|types| types[count - 1 - index]);
             Ok(Level {
                 channels: channels[index],
                 layers: layers[index],
                 down: cross(self.down_block_types[index] == CrossDownBlockType::CrossAttnDownBlock2D, index),
-                up: cross(self.up_block_types[count - 1 - index] == CrossUpBlockType::CrossAttnUpBlock2D, index),
+                up: cross(up == Some(CrossUpBlockType::CrossAttnUpBlock2D), index),
             })
         };
         Ok(UNetShape {
             in_channels: self.in_channels,
-            out_channels: self.out_channels,
+            out_channels,
             levels: (0..count).map(level).collect::<std::result::Result<_, String>>()?,
             middle: cross(self.mid_block_type == CrossMidBlockType::UNetMidBlock2DCrossAttn, count - 1),
             mid_block_scale_factor: self.mid_block_scale_factor,
@@ -215,6 +248,12 @@ impl UNet2dConditionConfig {
     }
 }
 
+impl UNet2dConditionConfig {
+    fn shape(&self) -> std::result::Result<UNetShape, String> {
+        self.encoder.shape(self.out_channels, Some(&self.up_block_types))
+    }
+}
+
 impl NetworkConfig for UNet2dConditionConfig {
     fn check(&self) -> std::result::Result<(), String> {
         self.shape().map(drop)
@@ -230,10 +269,10 @@ impl UNet2dCondition {
         UNet::new(scope, &config.shape().map_err(|reason| scope.error(reason))?).map(Self)
     }
 
-    /// `x`: `N x in_channels x H x W`, H and W multiples of [`UNet2dConditionConfig::multiple`]; `text`: `N x S x
-    /// cross_attention_dim`; both in the kind and on the device of the weights; one `timestep` for the whole batch.
-    /// Returns `N x out_channels x H x W` in the same kind.
-    pub fn forward(&self, x: &Tensor, timestep: f64, text: &Tensor) -> Result<Tensor> {
-        self.0.forward(x, timestep, Some(text))
+    /// `x`: `N x in_channels x H x W`, H and W multiples of [`ConditionedEncoderConfig::multiple`]; all tensors in the kind
+    /// and on the device of the weights; one `timestep` for the whole batch. Returns `N x out_channels x H x W` in the
+    /// same kind.
+    pub fn forward(&self, x: &Tensor, timestep: f64, extras: Extras) -> Result<Tensor> {
+        self.0.forward(x, timestep, extras)
     }
 }

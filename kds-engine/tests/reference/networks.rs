@@ -52,7 +52,7 @@ impl Case {
         };
         let scale_shift = self.config["shift"] == "scale_shift";
         match self.config["block"].as_str().or(self.config["mixing"].as_str()).unwrap() {
-            word if word.to_lowercase().contains("cross") => Mixing::CrossAttention(shape),
+            word if word.to_lowercase().contains("cross") => Mixing::CrossAttention { shape, image_channels: None },
             word if word.to_lowercase().contains("att") => Mixing::SelfAttention {
                 head_dim: Some(4),
                 groups: (self.kind != "mid" || !scale_shift).then_some(GROUPS),
@@ -71,7 +71,7 @@ impl Case {
         let get = |name: &str| find(name).unwrap_or_else(|| panic!("{}: no {name}", self.name));
         let embedding = find("embedding").map(|embedding| embedding.f_silu().unwrap());
         let context = find("context");
-        let inputs = Inputs { embedding: embedding.as_ref(), context: context.as_ref() };
+        let inputs = Inputs { embedding: embedding.as_ref(), context: context.as_ref(), image_context: None };
         let last = self.config["last"] == true;
         let result = match self.kind.as_str() {
             "resnet" => {
@@ -131,7 +131,7 @@ impl Case {
             "unet2d" => UNet2d::new(scope, &self.config()).unwrap().forward(&get("x"), 437.0),
             "unet2d_condition" => {
                 let network = UNet2dCondition::new(scope, &self.config()).unwrap();
-                network.forward(&get("x"), 437.0, &get("context"))
+                network.forward(&get("x"), 437.0, Extras { text: context.as_ref(), ..Extras::default() })
             }
             "vq_encode" => VqModel::new(scope, &self.config()).unwrap().encode(&get("x")),
             "vq_decode" => VqModel::new(scope, &self.config()).unwrap().decode(&get("x")),

@@ -1,0 +1,41 @@
+"""The authors' own modules of DiffBIR and SeeSR, from checkouts of their repositories:
+
+    git clone https://github.com/XPixelGroup/DiffBIR    at 3f8b5304245ba0ffd6f1995e51c27c3c72d7618f
+    git clone https://github.com/cswry/SeeSR            at 8edecc71c4f3efa01cd26078f2e8dffd1ce80a6a
+
+SeeSR's were written for diffusers 0.21; what has moved since is given its old names here.
+"""
+
+import importlib
+import sys
+import types
+
+import diffusers
+
+
+def diffbir(folder):
+    sys.path.insert(0, folder)
+    return types.SimpleNamespace(
+        cldm=importlib.import_module("diffbir.model.cldm"),
+        diffusion=importlib.import_module("diffbir.model.gaussian_diffusion"),
+    )
+
+
+def seesr(folder):
+    from diffusers.models.transformers import dual_transformer_2d, transformer_2d
+    from diffusers.models import attention, downsampling, embeddings, normalization, resnet, upsampling
+
+    diffusers.loaders.FromOriginalControlnetMixin = diffusers.loaders.FromOriginalModelMixin
+    sys.modules["diffusers.models.dual_transformer_2d"] = dual_transformer_2d
+    sys.modules["diffusers.models.transformer_2d"] = transformer_2d
+    for module in (downsampling, upsampling):
+        for name in vars(module):
+            if name.endswith("2D") and not hasattr(resnet, name):
+                setattr(resnet, name, getattr(module, name))
+    attention.AdaGroupNorm = normalization.AdaGroupNorm
+    embeddings.PositionNet = embeddings.GLIGENTextBoundingboxProjection
+    sys.path.insert(0, folder)
+    return types.SimpleNamespace(
+        unet=importlib.import_module("models.unet_2d_condition"),
+        controlnet=importlib.import_module("models.controlnet"),
+    )
