@@ -5,7 +5,7 @@ use tch::{Device, Tensor};
 use crate::device::Answer;
 use crate::noise::{self, Window};
 use crate::sampler::Trajectory;
-use crate::schedule::{Level, NoiseSchedule, Prediction};
+use crate::schedule::{Level, NoiseSchedule};
 use crate::steering::Steering;
 use crate::{Error, Result};
 
@@ -13,8 +13,6 @@ use crate::{Error, Result};
 pub struct Sampling<'a> {
     /// The noise schedule that the network was trained with.
     pub schedule: &'a NoiseSchedule,
-    /// What the network predicts.
-    pub prediction: Prediction,
     /// The path from noise to the picture.
     pub trajectory: Trajectory,
     /// What pulls the particles together.
@@ -25,6 +23,8 @@ pub struct Sampling<'a> {
     pub channels: usize,
     /// Which part of the picture's latent grid is sampled.
     pub window: Window,
+    /// Latents at which the trajectory begins once they are noised, `1 x C x h' x w'`; `None`: it begins in pure noise.
+    pub start: Option<Tensor>,
     /// Seed of all noise.
     pub seed: u64,
     /// Where to compute.
@@ -33,22 +33,24 @@ pub struct Sampling<'a> {
 
 /// Samples an ensemble: `particles x channels x height x width`, f32, of finished latents.
 ///
-/// `predict(x, level)` is the network's output for all particles at that noise level; `done(n)` is told after each of
+/// `denoise(x, level)` is x0 of all particles as the network sees it at that noise level; `done(n)` is told after each of
 /// the [`Trajectory::evaluations`] and may stop the run by an error.
 pub fn sample(
     mut sampling: Sampling,
-    mut predict: impl FnMut(&Tensor, &Level) -> Result<Tensor>,
+    mut denoise: impl FnMut(&Tensor, &Level) -> Result<Tensor>,
     mut done: impl FnMut(usize) -> Result<()>,
 ) -> Result<Tensor> {
     let Sampling { seed, particles, channels, window, device, .. } = sampling;
     let noise = |step: u32| noise::normal(seed, step, particles, channels, window, device);
     let levels = sampling.trajectory.evaluations().to_vec();
-    let mut x = sampling.trajectory.initial(&noise(0)?)?;
+    let mut x = match (&sampling.start, levels.first()) {
+        (Some(start), Some(first)) => start.f_mul_scalar(first.alpha)?.f_add(&noise(0)?.f_mul_scalar(first.sigma)?)?,
+        _ => sampling.trajectory.initial(&noise(0)?)?,
+    };
     let check = |sum: &Answer, step| if sum.get()?.is_finite() { Ok(()) } else { Err(Error::NotFinite { step }) };
     let mut before: Option<Answer> = None;
     for (index, level) in levels.iter().enumerate() {
-        let output = predict(&x, level)?;
-        let mut x0 = sampling.prediction.x0(&output, &x, level)?;
+        let mut x0 = denoise(&x, level)?;
         // One number that is not finite makes the sum not finite. A GPU's sum is read when the next step is queued.
         let sum = Answer::ask(&x0.f_sum(tch::Kind::Double)?)?;
         if sum.known().is_some_and(|sum| !sum.is_finite()) {
@@ -83,12 +85,12 @@ mod tests {
         let steering = Steering { bandwidth: Bandwidth::Fixed(1e6), strength: 1.0, from, to, ..Steering::default() };
         let sampling = Sampling {
             schedule: &schedule,
-            prediction: Prediction::X0,
             trajectory: sampler.trajectory(&schedule, Spacing::Trailing, steps).unwrap(),
             steering: &steering,
             particles: 2,
             channels: 1,
             window: Window { x: 0, y: 0, width: 1, height: 1 },
+            start: None,
             seed: 0,
             device: Device::Cpu,
         };
@@ -96,6 +98,35 @@ mod tests {
         // The last step goes to the clean picture, which is x0 itself.
         let found = sample(sampling, |_, _| Ok(own.shallow_clone()), |_| Ok(())).unwrap();
         found.f_sub(&own).unwrap().f_abs().unwrap().f_max().unwrap().f_double_value(&[]).unwrap() > 0.5
+    }
+
+    #[test]
+    fn a_start_is_noised_to_the_first_level() {
+        let schedule = NoiseSchedule::new(BetaSchedule::SquaredCosCapV2, 1000).unwrap();
+        let window = Window { x: 3, y: 1, width: 2, height: 2 };
+        let start = Tensor::from_slice(&[0.5f32, -1.0, 2.0, 0.25]).view([1, 1, 2, 2]);
+        let trajectory = Sampler::Ddim { eta: 0.0 }.trajectory(&schedule, Spacing::Leading { offset: 0 }, 4).unwrap();
+        let first = trajectory.evaluations()[0];
+        let sampling = Sampling {
+            schedule: &schedule,
+            trajectory,
+            steering: &Steering { strength: 0.0, ..Steering::default() },
+            particles: 3,
+            channels: 1,
+            window,
+            start: Some(start.shallow_clone()),
+            seed: 7,
+            device: Device::Cpu,
+        };
+        let mut seen: Option<Tensor> = None;
+        let denoise = |x: &Tensor, _: &Level| {
+            seen.get_or_insert_with(|| x.copy());
+            Ok(x.zeros_like())
+        };
+        let _ = sample(sampling, denoise, |_| Ok(())).unwrap();
+        let noise = noise::normal(7, 0, 3, 1, window, Device::Cpu).unwrap();
+        let expected = start * first.alpha + noise * first.sigma;
+        assert!((seen.unwrap() - expected).abs().max().double_value(&[]) < 1e-6);
     }
 
     /// The papers steer while t / T is at least `to`; the 50 steps visit t = 1000, 980, … 20 of T = 1000.
@@ -123,12 +154,12 @@ mod tests {
                 Steering { bandwidth: Bandwidth::Fixed(1e6), strength: 1.0, from: 1.0, to: 0.0, ..Steering::default() };
             let sampling = Sampling {
                 schedule: &schedule,
-                prediction: Prediction::X0,
                 trajectory: sampler.trajectory(&schedule, Spacing::Trailing, 4).unwrap(),
                 steering: &steering,
                 particles: 2,
                 channels: 1,
                 window: Window { x: 0, y: 0, width: 1, height: 1 },
+                start: None,
                 seed: 0,
                 device: Device::Cpu,
             };

@@ -17,13 +17,13 @@ use crate::{Error, Result, device};
 /// Bytes that the stages of a model take on its device, by the area of a tile in input pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Footprint {
-    /// At the peak of [`Backbone::condition`], what is kept of it included.
-    pub condition: Line,
-    /// Of a [`crate::backbone::Condition`].
+    /// At the peak of [`Backbone::open`], the opened tile included.
+    pub open: Line,
+    /// Of an opened tile.
     pub kept: Line,
-    /// At the peak of [`Backbone::predict`] for one particle, its result included.
+    /// At the peak of [`crate::backbone::Session::predict`] for one particle, its result included.
     pub predict: Line,
-    /// At the peak of [`Backbone::decode`], its result included.
+    /// At the peak of [`crate::backbone::Session::decode`], its result included.
     pub decode: Line,
 }
 
@@ -94,15 +94,15 @@ impl Footprint {
         let sides = sides(spec);
         // What the model keeps of an earlier prompt is let go before anything is counted.
         let [image, hole, _] = inputs(spec, sides[0])?;
-        let _ = backbone.condition(&image, spec.fills_holes.then_some(&hole), prompt)?;
+        drop(backbone.open(&image, spec.fills_holes.then_some(&hole), prompt)?);
         for side in sides {
             let taken = measure_tile(backbone, prompt, side)?;
             points.iter_mut().zip(taken).for_each(|(points, bytes)| points.push((side * side, bytes)));
         }
-        let [condition, kept, predict, decode] = points.map(|points| Line::through(&points));
+        let [open, kept, predict, decode] = points.map(|points| Line::through(&points));
         // Third-party models may take memory that libtorch does not see, and say so.
         let least = spec.activation_bytes;
-        Ok(Self { condition, kept, predict: predict.at_least(least), decode: decode.at_least(least) })
+        Ok(Self { open, kept, predict: predict.at_least(least), decode: decode.at_least(least) })
     }
 }
 
@@ -125,11 +125,12 @@ fn measure_tile(backbone: &dyn Backbone, prompt: &Prompt, side: usize) -> Result
     let spec = backbone.spec();
     let [image, hole, latents] = inputs(spec, side)?;
     let hole = spec.fills_holes.then_some(hole);
-    let (condition, conditioning) = measured(spec.device, || backbone.condition(&image, hole.as_ref(), prompt))?;
-    let timestep = (spec.schedule.train_timesteps().max(1) - 1) as f64;
-    let (_, predicting) = measured(spec.device, || backbone.predict(&latents, timestep, &condition))?;
-    let (_, decoding) = measured(spec.device, || backbone.decode(&latents, &condition))?;
-    Ok([conditioning.peak, conditioning.kept, predicting.peak, decoding.peak])
+    let (session, opening) = measured(spec.device, || backbone.open(&image, hole.as_ref(), prompt))?;
+    let level = spec.schedule.level((spec.schedule.train_timesteps().max(1) - 1) as f64)?;
+    let denoise = || session.guide(spec.prediction.x0(&session.predict(&latents, &level)?, &latents, &level)?, &level);
+    let (_, predicting) = measured(spec.device, denoise)?;
+    let (_, decoding) = measured(spec.device, || session.decode(&latents))?;
+    Ok([opening.peak, opening.kept, predicting.peak, decoding.peak])
 }
 
 /// Bytes that an ensemble takes beside the network, per pixel of the latents.
@@ -187,22 +188,22 @@ fn measure_steps_of(
     let steps = settings.steps.min(4);
     let sampling = Sampling {
         schedule: &spec.schedule,
-        prediction,
         trajectory: settings.sampler.trajectory(&spec.schedule, settings.spacing, steps)?,
         steering,
         particles: settings.particles,
         channels: spec.latent_channels,
         window,
+        start: None,
         seed: 0,
         device: spec.device,
     };
     let watch = Watch::begin(spec.device)?;
     let mut beside_network = 0;
-    let network = |x: &Tensor, _: &Level| {
+    let denoise = |x: &Tensor, level: &Level| {
         beside_network = watch.read().kept.max(beside_network);
-        Ok(x.f_zeros_like()?)
+        prediction.x0(&x.f_zeros_like()?, x, level)
     };
-    let finished = tch::no_grad(|| sample(sampling, network, |_| Ok(())))?;
+    let finished = tch::no_grad(|| sample(sampling, denoise, |_| Ok(())))?;
     drop(finished);
     let per_pixel = |bytes: u64| bytes as f64 / (side * side) as f64;
     Ok((per_pixel(watch.read().peak), per_pixel(beside_network)))

@@ -2,7 +2,7 @@
 
 use tch::{Device, Tensor};
 
-use crate::restore::{Picture, Source};
+use crate::picture::{Picture, Source};
 use crate::tiling::Tile;
 use crate::values::Values;
 use crate::{Error, Result, alpha, grey, holes, memory};

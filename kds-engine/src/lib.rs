@@ -16,6 +16,7 @@ mod known;
 pub mod memory;
 pub mod nn;
 pub mod noise;
+pub mod picture;
 pub mod plan;
 pub mod registry;
 pub mod restore;

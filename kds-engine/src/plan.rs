@@ -233,7 +233,7 @@ impl Cost {
         let pixels = area as f64;
         let latents = (self.latents * pixels) as u64;
         let cells = pixels / self.cell;
-        let Footprint { condition, kept, predict, decode } = &self.footprint;
+        let Footprint { open, kept, predict, decode } = &self.footprint;
         let kept = kept.bytes(area, 1);
         // A tile goes to the network as three numbers per pixel.
         let input = (area * 3 * FLOAT) as u64;
@@ -248,7 +248,7 @@ impl Cost {
         // passes of the filter.
         let (beside, fused) = if self.fuses { (picture, 6 * picture) } else { (0, 0) };
         let decoding = latents + (beside + decode.bytes(area, 1)).max(decoded).max(fused);
-        let on_device = input + condition.bytes(area, 1).max(kept + sampling.max(decoding));
+        let on_device = input + open.bytes(area, 1).max(kept + sampling.max(decoding));
         // Noise is drawn on the host, in a vector of its own.
         let (noise, kept_latents) = (latents, latents / 2);
         let waits = (waiting as u64).saturating_mul(kept + kept_latents);

@@ -3,8 +3,9 @@
 mod reference;
 
 use kds_engine::backbone::Backbone;
+use kds_engine::picture::{Picture, Source};
 use kds_engine::registry::{ModelEntry, Registry};
-use kds_engine::restore::{Picture, Restored, Source, restore};
+use kds_engine::restore::{Restored, restore};
 use kds_engine::settings::Settings;
 use reference::Folder;
 use reference::model::case;

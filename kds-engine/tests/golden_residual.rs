@@ -40,10 +40,10 @@ impl Golden {
     fn check_backbone(&self, image: &Tensor, mask: Option<&Tensor>) {
         let model =
             Residual::load(&ModelFiles::Folder(self.folder.clone()), Loading::new(Device::Cpu, Kind::Float)).unwrap();
-        let condition = model.condition(image, mask, &Prompt::default()).unwrap();
-        let timestep = self.tensor("timestep").double_value(&[0]);
-        self.check("predicted", &model.predict(&self.tensor("x"), timestep, &condition).unwrap());
-        self.check("decoded", &model.decode(&self.tensor("latents"), &condition).unwrap());
+        let session = model.open(image, mask, &Prompt::default()).unwrap();
+        let level = model.spec().schedule.level(self.tensor("timestep").double_value(&[0])).unwrap();
+        self.check("predicted", &session.predict(&self.tensor("x"), &level).unwrap());
+        self.check("decoded", &session.decode(&self.tensor("latents")).unwrap());
     }
 }
 

@@ -2,15 +2,16 @@
 
 use std::sync::{Arc, Mutex};
 
-use kds_engine::backbone::{Backbone, Condition, Prompt, Spec};
+use kds_engine::backbone::{Backbone, Prompt, Session, Spec};
 use kds_engine::footprint::Footprints;
-use kds_engine::restore::{Picture, Restored, restore};
-use kds_engine::schedule::{NoiseSchedule, Prediction};
+use kds_engine::picture::Picture;
+use kds_engine::restore::{Restored, restore};
+use kds_engine::schedule::{Level, NoiseSchedule, Prediction};
 use kds_engine::settings::{Resolved, Settings};
 use kds_engine::{Error, Result};
 use tch::{Device, Kind, TchError, Tensor};
 
-const STAGES: [&str; 3] = ["condition", "predict", "decode"];
+const STAGES: [&str; 3] = ["open", "predict", "decode"];
 
 /// A stage, the particles, height and width of its tile.
 type Call = (&'static str, usize, usize, usize);
@@ -30,6 +31,7 @@ impl Pixels {
             scale: 1,
             fills_holes: false,
             takes_prompt: false,
+            estimates: false,
             latent_channels: 3,
             downscale: 1,
             multiple,
@@ -74,19 +76,30 @@ impl Backbone for Pixels {
         &self.spec
     }
 
-    fn condition(&self, image: &Tensor, _mask: Option<&Tensor>, _prompt: &Prompt) -> Result<Condition> {
+    fn open<'a>(&'a self, image: &Tensor, _mask: Option<&Tensor>, _prompt: &Prompt) -> Result<Box<dyn Session + 'a>> {
         self.call(STAGES[0], image)?;
-        Ok(Condition::new(image, image.shallow_clone()))
+        Ok(Box::new(PixelsSession { model: self, image: image.shallow_clone() }))
+    }
+}
+
+struct PixelsSession<'a> {
+    model: &'a Pixels,
+    image: Tensor,
+}
+
+impl Session for PixelsSession<'_> {
+    fn predict(&self, x: &Tensor, _level: &Level) -> Result<Tensor> {
+        self.model.call(STAGES[1], x)?;
+        Ok(x.f_mul_scalar(0.2)?.f_add(&self.image)?)
     }
 
-    fn predict(&self, x: &Tensor, _timestep: f64, condition: &Condition) -> Result<Tensor> {
-        self.call(STAGES[1], x)?;
-        Ok(x.f_mul_scalar(0.2)?.f_add(&condition.network_input)?)
-    }
-
-    fn decode(&self, latents: &Tensor, _condition: &Condition) -> Result<Tensor> {
-        self.call(STAGES[2], latents)?;
+    fn decode(&self, latents: &Tensor) -> Result<Tensor> {
+        self.model.call(STAGES[2], latents)?;
         Ok(latents.shallow_clone())
+    }
+
+    fn tensors(&mut self) -> Vec<&mut Tensor> {
+        vec![&mut self.image]
     }
 }
 
@@ -124,7 +137,7 @@ fn the_batch_is_lowered_first_and_then_the_tiles_and_the_result_is_the_same() {
         let free = Pixels::new(8, |_, _| false);
         let expected = run(&free, &settings).unwrap();
         let calls = free.take_calls();
-        let tiles = calls.iter().filter(|(stage, ..)| *stage == "condition").count();
+        let tiles = calls.iter().filter(|(stage, ..)| *stage == "open").count();
         assert!(tiles >= 4, "{tiles} tiles show nothing");
 
         // No more than two particles of a whole tile: the batch is halved, the tiles stay.
@@ -138,7 +151,7 @@ fn the_batch_is_lowered_first_and_then_the_tiles_and_the_result_is_the_same() {
         let batches: Vec<usize> = calls.iter().filter(|(stage, ..)| *stage == "predict").map(|call| call.1).collect();
         assert_eq!(batches[0], 4);
         assert!(batches[1..].iter().all(|batch| *batch == 2), "{batches:?}");
-        assert_eq!(calls.iter().filter(|(stage, ..)| *stage == "condition").count(), tiles + 1);
+        assert_eq!(calls.iter().filter(|(stage, ..)| *stage == "open").count(), tiles + 1);
 
         // Not even one particle of a whole tile: the tiles are cut.
         let least = Pixels::new(8, more_than(whole / 2));
@@ -161,11 +174,11 @@ fn finished_tiles_are_kept() {
         let model = Pixels::new(8, move |call, _| call == failing);
         same(&run(&model, &settings).unwrap(), &expected);
         let again = model.take_calls();
-        let conditioned = |calls: &[Call]| calls.iter().filter(|call| call.0 == "condition").count();
-        let (before, failed) = (conditioned(&calls[..failing]), calls[failing - 1].0);
+        let opened = |calls: &[Call]| calls.iter().filter(|call| call.0 == "open").count();
+        let (before, failed) = (opened(&calls[..failing]), calls[failing - 1].0);
         // A tile that is decoded in parts is looked at once more in each of them.
-        let most = if failed == "decode" { conditioned(&calls) + 9 } else { conditioned(&calls) + 1 };
-        assert!(conditioned(&again) <= most, "call {failing}, {failed}: {before} {again:?}");
+        let most = if failed == "decode" { opened(&calls) + 9 } else { opened(&calls) + 1 };
+        assert!(opened(&again) <= most, "call {failing}, {failed}: {before} {again:?}");
     }
 }
 
@@ -192,22 +205,28 @@ fn other_errors_end_the_run_at_once() {
         fn spec(&self) -> &Spec {
             self.0.spec()
         }
-        fn condition(&self, image: &Tensor, mask: Option<&Tensor>, prompt: &Prompt) -> Result<Condition> {
-            self.0.condition(image, mask, prompt)
+        fn open<'a>(&'a self, image: &Tensor, mask: Option<&Tensor>, prompt: &Prompt) -> Result<Box<dyn Session + 'a>> {
+            Ok(Box::new(BrokenSession(self.0.open(image, mask, prompt)?)))
         }
-        fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {
+    }
+    struct BrokenSession<'a>(Box<dyn Session + 'a>);
+    impl Session for BrokenSession<'_> {
+        fn predict(&self, x: &Tensor, level: &Level) -> Result<Tensor> {
             if x.f_abs()?.f_max()?.f_double_value(&[])? > 0.0 {
                 return Err(Error::from(TchError::Torch("The size of tensor a (3) must match".to_owned())));
             }
-            self.0.predict(x, timestep, condition)
+            self.0.predict(x, level)
         }
-        fn decode(&self, latents: &Tensor, condition: &Condition) -> Result<Tensor> {
-            self.0.decode(latents, condition)
+        fn decode(&self, latents: &Tensor) -> Result<Tensor> {
+            self.0.decode(latents)
+        }
+        fn tensors(&mut self) -> Vec<&mut Tensor> {
+            self.0.tensors()
         }
     }
     let model = Broken(Pixels::new(8, |_, _| false));
     let error = restore(&model, &settings(&[]), (&picture()).into(), false, &mut |_| Ok(())).unwrap_err();
     assert!(error.to_string().contains("must match"), "{error}");
     let calls = model.0.take_calls();
-    assert!(matches!(calls[..], [("condition", ..)]), "{calls:?}");
+    assert!(matches!(calls[..], [("open", ..)]), "{calls:?}");
 }

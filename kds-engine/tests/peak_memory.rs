@@ -8,9 +8,10 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use kds_engine::backbone::Backbone;
+use kds_engine::picture::{Picture, Source};
 use kds_engine::plan::{Plan, Request};
 use kds_engine::registry::Registry;
-use kds_engine::restore::{Picture, Prepared, Source};
+use kds_engine::restore::Prepared;
 use kds_engine::settings::{Resolved, Settings};
 use kds_engine::{memory, threads};
 use reference::Folder;

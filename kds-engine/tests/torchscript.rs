@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use kds_engine::backbone::{Backbone, Prompt, TorchScript};
 use kds_engine::nn::Loading;
-use kds_engine::restore::{Picture, restore};
+use kds_engine::picture::Picture;
+use kds_engine::restore::restore;
 use kds_engine::settings::Resolved;
 use reference::{Golden, relative};
 use tch::{Device, Kind};
@@ -31,11 +32,11 @@ fn an_exported_pipeline_agrees_with_diffusers_at_other_sizes_than_it_was_traced_
     assert_eq!((model.spec().scale, model.spec().latent_channels, model.spec().multiple), (2, 3, 2));
     for size in ["wide", "batch"] {
         let get = |name: &str| golden.tensor(&format!("{size}/{name}"));
-        let condition = model.condition(&get("image"), None, &Prompt::default()).unwrap();
-        let timestep = get("timestep").double_value(&[0]);
-        let error = relative(&model.predict(&get("x"), timestep, &condition).unwrap(), &get("predicted"));
+        let session = model.open(&get("image"), None, &Prompt::default()).unwrap();
+        let level = model.spec().schedule.level(get("timestep").double_value(&[0])).unwrap();
+        let error = relative(&session.predict(&get("x"), &level).unwrap(), &get("predicted"));
         assert!(error < TOLERANCE, "{size}: the prediction is off by {error:e}");
-        let error = relative(&model.decode(&get("latents"), &condition).unwrap(), &get("decoded"));
+        let error = relative(&session.decode(&get("latents")).unwrap(), &get("decoded"));
         assert!(error < TOLERANCE, "{size}: the picture is off by {error:e}");
     }
 }

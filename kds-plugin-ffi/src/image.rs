@@ -5,7 +5,7 @@ use std::ffi::c_void;
 use half::f16;
 use kds_engine::alpha::Enlarged;
 use kds_engine::memory;
-use kds_engine::restore::Picture;
+use kds_engine::picture::Picture;
 
 use crate::error::{Failure, KDS_INVALID_IMAGE};
 use crate::structs::{self, Sized32};

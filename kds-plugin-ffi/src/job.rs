@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kds_engine::alpha::Enlarged;
+use kds_engine::picture::Source;
 use kds_engine::plan::{Plan, Request};
 use kds_engine::registry::Task;
-use kds_engine::restore::{Prepared, Progress, Source};
+use kds_engine::restore::{Prepared, Progress};
 use kds_engine::settings::Settings;
 use kds_engine::{Error, memory, threads};
 

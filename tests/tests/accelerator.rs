@@ -85,14 +85,14 @@ fn every_block_and_network_agrees_with_the_reference() {
 /// What a backbone makes of a picture, a state and latents, on a device.
 fn passes(backbone: &dyn Backbone, picture: &Tensor) -> Vec<Tensor> {
     let spec = backbone.spec();
-    let condition = backbone.condition(&picture.to_device(spec.device), None, &Prompt::default()).unwrap();
+    let session = backbone.open(&picture.to_device(spec.device), None, &Prompt::default()).unwrap();
     let (_, _, height, width) = picture.size4().unwrap();
     let side = |pixels: i64| pixels / spec.downscale as i64;
     let count = 2 * spec.latent_channels as i64 * side(height) * side(width);
     let state = Tensor::arange(count, (Kind::Float, Device::Cpu)).f_mul_scalar(0.37).unwrap().sin();
     let state = state.view([2, spec.latent_channels as i64, side(height), side(width)]).to_device(spec.device);
-    let predicted = backbone.predict(&state, 321.0, &condition).unwrap();
-    let decoded = backbone.decode(&state.narrow(0, 0, 1), &condition).unwrap();
+    let predicted = session.predict(&state, &spec.schedule.level(321.0).unwrap()).unwrap();
+    let decoded = session.decode(&state.narrow(0, 0, 1)).unwrap();
     [predicted, decoded].iter().map(|tensor| tensor.to_device(Device::Cpu)).collect()
 }
 
@@ -120,9 +120,9 @@ fn models_from_files_agree_with_the_cpu() {
         }
         // A file that was traced on the CPU has that device in it.
         let traced = TorchScript::load(&golden.join("torchscript.pt"), Loading::new(CUDA, Kind::Float)).unwrap();
-        let condition = traced.condition(&picture.to_device(CUDA), None, &Prompt::default()).unwrap();
+        let session = traced.open(&picture.to_device(CUDA), None, &Prompt::default()).unwrap();
         let state = Tensor::zeros([1, 3, 32, 48], (Kind::Float, CUDA));
-        let refused = traced.predict(&state, 321.0, &condition).unwrap_err().to_string();
+        let refused = session.predict(&state, &traced.spec().schedule.level(321.0).unwrap()).unwrap_err().to_string();
         assert!(refused.contains("use device 'cpu'"), "{refused}");
     };
     Machine::usual().run("models_from_files_agree_with_the_cpu", body).unwrap();
@@ -332,27 +332,27 @@ fn waits_of_a_loop(backbone: &dyn Backbone, sampler: &str, steering: Steering) -
     let spec = backbone.spec();
     let picture = Tensor::zeros([1, 3, 32, 32], (Kind::Float, spec.device));
     let mask = spec.fills_holes.then(|| Tensor::zeros([1, 1, 32, 32], (Kind::Float, spec.device)));
-    let condition = backbone.condition(&picture, mask.as_ref(), &Prompt::default()).unwrap();
+    let session = backbone.open(&picture, mask.as_ref(), &Prompt::default()).unwrap();
     let side = 32 / spec.downscale;
     let trajectory = Sampler::parse(sampler, 0.0).unwrap().trajectory(&spec.schedule, Spacing::Trailing, 4).unwrap();
     let sampling = Sampling {
         schedule: &spec.schedule,
-        prediction: spec.prediction,
         trajectory,
         steering: &steering,
         particles: 3,
         channels: spec.latent_channels,
         window: Window { x: 0, y: 0, width: side, height: side },
+        start: None,
         seed: 1,
         device: spec.device,
     };
     let mut waits = vec![accelerator::counts().unwrap().waits];
-    let predict = |x: &Tensor, level: &Level| backbone.predict(x, level.timestep, &condition);
+    let denoise = |x: &Tensor, level: &Level| spec.prediction.x0(&session.predict(x, level)?, x, level);
     let done = |_| {
         waits.push(accelerator::counts().unwrap().waits);
         Ok(())
     };
-    let _ensemble = sample(sampling, predict, done).unwrap();
+    let _ensemble = sample(sampling, denoise, done).unwrap();
     waits.windows(2).map(|pair| pair[1] - pair[0]).collect()
 }
 

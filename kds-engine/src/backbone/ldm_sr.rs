@@ -8,11 +8,11 @@
 use tch::{Kind, Tensor};
 
 use super::files::{DIFFUSERS_WEIGHTS, both};
-use super::{Backbone, Condition, ModelFiles, Prompt, SCALES, Shared, Spec};
+use super::{Backbone, ModelFiles, Prompt, SCALES, Session, Shared, Spec};
 use crate::Result;
 use crate::footprint::Footprints;
 use crate::nn::{Loading, UNet2d, UNet2dConfig, VqModel, VqModelConfig};
-use crate::schedule::SchedulerConfig;
+use crate::schedule::{Level, SchedulerConfig};
 
 /// The backbone `ldm-sr`: a folder with `unet/`, `vqvae/` and `scheduler/`.
 pub struct LdmSr {
@@ -52,6 +52,7 @@ impl LdmSr {
             scale,
             fills_holes: false,
             takes_prompt: false,
+            estimates: false,
             latent_channels: latent_channels.unsigned_abs() as usize,
             downscale: 1,
             multiple: unet_config.multiple(),
@@ -77,19 +78,31 @@ impl Backbone for LdmSr {
         &self.spec
     }
 
-    fn condition(&self, image: &Tensor, _mask: Option<&Tensor>, _prompt: &Prompt) -> Result<Condition> {
-        Ok(Condition::new(image, image.f_to_kind(self.spec.kind)?))
+    fn open<'a>(&'a self, image: &Tensor, _mask: Option<&Tensor>, _prompt: &Prompt) -> Result<Box<dyn Session + 'a>> {
+        Ok(Box::new(LdmSrSession { model: self, image: image.f_to_kind(self.spec.kind)? }))
     }
+}
 
-    fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {
+struct LdmSrSession<'a> {
+    model: &'a LdmSr,
+    /// The small picture, `1 x 3 x h x w`.
+    image: Tensor,
+}
+
+impl Session for LdmSrSession<'_> {
+    fn predict(&self, x: &Tensor, level: &Level) -> Result<Tensor> {
         let (particles, _, height, width) = x.size4()?;
-        let known = condition.network_input.f_expand([particles, 3, height, width], false)?;
-        let input = Tensor::f_cat(&[x.f_to_kind(self.spec.kind)?, known], 1)?;
-        let output = self.unet.0.forward(&input, timestep)?;
+        let known = self.image.f_expand([particles, 3, height, width], false)?;
+        let input = Tensor::f_cat(&[x.f_to_kind(self.model.spec.kind)?, known], 1)?;
+        let output = self.model.unet.0.forward(&input, level.timestep)?;
         Ok(output.f_to_kind(Kind::Float)?.f_contiguous()?)
     }
 
-    fn decode(&self, latents: &Tensor, _condition: &Condition) -> Result<Tensor> {
-        Ok(self.vqvae.0.decode(latents)?.f_contiguous()?)
+    fn decode(&self, latents: &Tensor) -> Result<Tensor> {
+        Ok(self.model.vqvae.0.decode(latents)?.f_contiguous()?)
+    }
+
+    fn tensors(&mut self) -> Vec<&mut Tensor> {
+        vec![&mut self.image]
     }
 }

@@ -1,14 +1,14 @@
-//! Models of others: shared libraries that implement `kds_plugin_api::backbone`.
+//! Third-party models: shared libraries that implement `kds_plugin_api::backbone`.
 
 use std::path::{Path, PathBuf};
 
 use kds_plugin_api::backbone::{self as api, OpenBackbone, OpenTile};
 use tch::{Device, Kind, Tensor};
 
-use super::told::checked;
-use super::{Backbone, Condition, Prompt, Spec};
+use super::spec::checked;
+use super::{Backbone, Prompt, Session, Spec};
 use crate::footprint::Footprints;
-use crate::schedule::{NoiseSchedule, Prediction};
+use crate::schedule::{Level, NoiseSchedule, Prediction};
 use crate::{Error, Result};
 
 /// The backbone `plugin`: a shared library, which is loaded for good.
@@ -45,10 +45,6 @@ impl Plugin {
     fn failed(&self, error: kds_plugin_api::Error) -> Error {
         Error::Model { path: self.library.clone(), reason: format!("{error}; ask the author of the library") }
     }
-
-    fn tile<'a>(&self, condition: &'a Condition) -> Result<&'a OpenTile> {
-        condition.tile.as_ref().ok_or_else(|| Error::Conflict("this condition is another model's".to_owned()))
-    }
 }
 
 fn spec_of(spec: api::Spec) -> std::result::Result<Spec, String> {
@@ -63,6 +59,7 @@ fn spec_of(spec: api::Spec) -> std::result::Result<Spec, String> {
         scale: spec.scale,
         fills_holes: spec.fills_holes,
         takes_prompt: false,
+        estimates: false,
         latent_channels: spec.latent_channels,
         downscale: spec.downscale,
         multiple: spec.multiple,
@@ -85,30 +82,42 @@ impl Backbone for Plugin {
         &self.spec
     }
 
-    fn condition(&self, image: &Tensor, mask: Option<&Tensor>, _prompt: &Prompt) -> Result<Condition> {
+    fn open<'a>(&'a self, image: &Tensor, mask: Option<&Tensor>, _prompt: &Prompt) -> Result<Box<dyn Session + 'a>> {
         let (picture, hole) = (Values::of(image)?, mask.map(Values::of).transpose()?);
         let tile = self.backbone.tile(picture.view(), hole.as_ref().map(Values::view));
         let tile = tile.map_err(|error| self.failed(error))?;
-        let mask = mask.map(Tensor::shallow_clone);
-        Ok(Condition { mask, tile: Some(tile), ..Condition::new(image, image.shallow_clone()) })
+        let side = |pixels: usize| pixels * self.spec.scale;
+        let [_, _, height, width] = picture.shape;
+        Ok(Box::new(PluginSession { plugin: self, tile, decoded: [1, 3, side(height), side(width)] }))
     }
+}
 
-    fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {
-        let tile = self.tile(condition)?;
+struct PluginSession<'a> {
+    plugin: &'a Plugin,
+    tile: OpenTile,
+    /// Shape of the decoded picture.
+    decoded: [usize; 4],
+}
+
+impl Session for PluginSession<'_> {
+    fn predict(&self, x: &Tensor, level: &Level) -> Result<Tensor> {
         let latents = Values::of(x)?;
-        // What it leaves unwritten is no number, so that it cannot pass for a prediction.
+        // Values that it leaves unwritten are no numbers, so that they cannot pass for a prediction.
         let mut output = Values::unknown(latents.shape)?;
-        tile.predict(latents.view(), timestep, output.view_mut()).map_err(|error| self.failed(error))?;
+        let done = self.tile.predict(latents.view(), level.timestep, output.view_mut());
+        done.map_err(|error| self.plugin.failed(error))?;
         output.tensor()
     }
 
-    fn decode(&self, latents: &Tensor, condition: &Condition) -> Result<Tensor> {
-        let tile = self.tile(condition)?;
-        let (latents, image) = (Values::of(latents)?, condition.image.size4()?);
-        let side = |pixels: i64| pixels as usize * self.spec.scale;
-        let mut output = Values::unknown([1, 3, side(image.2), side(image.3)])?;
-        tile.decode(latents.view(), output.view_mut()).map_err(|error| self.failed(error))?;
+    fn decode(&self, latents: &Tensor) -> Result<Tensor> {
+        let latents = Values::of(latents)?;
+        let mut output = Values::unknown(self.decoded)?;
+        self.tile.decode(latents.view(), output.view_mut()).map_err(|error| self.plugin.failed(error))?;
         output.tensor()
+    }
+
+    fn tensors(&mut self) -> Vec<&mut Tensor> {
+        Vec::new()
     }
 }
 

@@ -14,11 +14,11 @@ use serde::Deserialize;
 use tch::{Kind, Tensor};
 
 use super::files::{DIFFUSERS_WEIGHTS, both};
-use super::{Backbone, Condition, ModelFiles, Prompt, SCALES, Shared, Spec};
-use crate::Result;
+use super::{Backbone, ModelFiles, Prompt, SCALES, Session, Shared, Spec};
 use crate::footprint::Footprints;
 use crate::nn::{Edsr, EdsrConfig, Loading, Predictor, PredictorConfig, Scope, UNet2d, UNet2dConfig};
-use crate::schedule::SchedulerConfig;
+use crate::schedule::{Level, SchedulerConfig};
+use crate::{Error, Result};
 
 /// The backbone `residual`: a folder with `model_index.json`, `unet/`, `scheduler/`, and for a first network `predictor/`.
 pub struct Residual {
@@ -191,6 +191,7 @@ impl Residual {
             scale: index.scale,
             fills_holes: index.hole_std.is_some(),
             takes_prompt: false,
+            estimates: !matches!(first, First::None),
             latent_channels,
             downscale: index.downscale,
             multiple,
@@ -251,7 +252,7 @@ impl Backbone for Residual {
         &self.spec
     }
 
-    fn condition(&self, image: &Tensor, mask: Option<&Tensor>, _prompt: &Prompt) -> Result<Condition> {
+    fn open<'a>(&'a self, image: &Tensor, mask: Option<&Tensor>, _prompt: &Prompt) -> Result<Box<dyn Session + 'a>> {
         let hole = match mask {
             Some(mask) => mask.shallow_clone(),
             None => image.f_narrow(1, 0, 1)?.f_zeros_like()?,
@@ -272,46 +273,57 @@ impl Backbone for Residual {
             }
             First::None => {}
         }
-        let network_input = Tensor::f_cat(&known, 1)?;
-        Ok(Condition { mask: mask.map(Tensor::shallow_clone), ..Condition::new(&guess, network_input) })
+        let known = Tensor::f_cat(&known, 1)?;
+        Ok(Box::new(ResidualSession { model: self, guess, mask: mask.map(Tensor::shallow_clone), known }))
     }
+}
 
-    fn predicts(&self) -> bool {
-        !matches!(self.first, First::None)
-    }
+struct ResidualSession<'a> {
+    model: &'a Residual,
+    /// The photograph, restored by the first network at the same size, `1 x 3 x h x w`.
+    guess: Tensor,
+    /// `1 x 1 x h x w`.
+    mask: Option<Tensor>,
+    /// Conditioning inputs of the diffusion network, `1 x C x h' x w'`.
+    known: Tensor,
+}
 
-    fn predicted(&self, condition: &Condition) -> Result<Option<Tensor>> {
-        let known = &condition.network_input;
-        let channels = self.spec.latent_channels as i64;
-        match self.first {
-            First::None => Ok(None),
-            // The residual is that against its output.
-            First::Restores(_) => {
-                let (_, _, height, width) = known.size4()?;
-                Ok(Some(Tensor::f_zeros([1, channels, height, width], (Kind::Float, known.device()))?))
-            }
-            First::Enlarges(_) => Ok(Some(known.f_narrow(1, DETAILED_CHANNELS, channels)?)),
-        }
-    }
-
-    fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {
+impl Session for ResidualSession<'_> {
+    fn predict(&self, x: &Tensor, level: &Level) -> Result<Tensor> {
         let (particles, _, height, width) = x.size4()?;
-        let known = &condition.network_input;
-        let known = known.f_expand([particles, self.known_channels, height, width], false)?;
-        let input = Tensor::f_cat(&[x, &known], 1)?.f_to_kind(self.spec.kind)?;
-        let output = self.network.0.forward(&input, timestep)?;
+        let known = self.known.f_expand([particles, self.model.known_channels, height, width], false)?;
+        let input = Tensor::f_cat(&[x, &known], 1)?.f_to_kind(self.model.spec.kind)?;
+        let output = self.model.network.0.forward(&input, level.timestep)?;
         Ok(output.f_to_kind(Kind::Float)?.f_contiguous()?)
     }
 
-    fn decode(&self, latents: &Tensor, condition: &Condition) -> Result<Tensor> {
-        let residual = latents.f_pixel_shuffle(self.index.cell() as i64)?;
-        let outside = residual.f_mul_scalar(self.index.residual_std)?;
-        let residual = match (&condition.mask, self.index.hole_std) {
+    fn estimate(&self) -> Result<Tensor> {
+        let channels = self.model.spec.latent_channels as i64;
+        match self.model.first {
+            First::None => Err(Error::Conflict("this model has no first network".to_owned())),
+            // The residual is that against its output.
+            First::Restores(_) => {
+                let (_, _, height, width) = self.known.size4()?;
+                Ok(Tensor::f_zeros([1, channels, height, width], (Kind::Float, self.known.device()))?)
+            }
+            First::Enlarges(_) => Ok(self.known.f_narrow(1, DETAILED_CHANNELS, channels)?),
+        }
+    }
+
+    fn decode(&self, latents: &Tensor) -> Result<Tensor> {
+        let index = &self.model.index;
+        let residual = latents.f_pixel_shuffle(index.cell() as i64)?;
+        let outside = residual.f_mul_scalar(index.residual_std)?;
+        let residual = match (&self.mask, index.hole_std) {
             (Some(mask), Some(hole_std)) => {
                 residual.f_mul_scalar(hole_std)?.f_where_self(&mask.f_gt(0.0)?, &outside)?
             }
             _ => outside,
         };
-        Ok(self.guess(&condition.image)?.f_add(&residual)?)
+        Ok(self.model.guess(&self.guess)?.f_add(&residual)?)
+    }
+
+    fn tensors(&mut self) -> Vec<&mut Tensor> {
+        [&mut self.guess, &mut self.known].into_iter().chain(&mut self.mask).collect()
     }
 }

@@ -12,11 +12,11 @@ use std::sync::{Mutex, PoisonError};
 use tch::{Kind, Tensor};
 
 use super::files::{DIFFUSERS_WEIGHTS, both};
-use super::{Backbone, Condition, ModelFiles, Prompt, Shared, Spec, Text, TextEncoder};
+use super::{Backbone, ModelFiles, Prompt, Session, Shared, Spec, Text, TextEncoder};
 use crate::Result;
 use crate::footprint::Footprints;
 use crate::nn::{AutoencoderKl, AutoencoderKlConfig, Extras, Loading, UNet2dCondition, UNet2dConditionConfig};
-use crate::schedule::SchedulerConfig;
+use crate::schedule::{Level, SchedulerConfig};
 
 /// The backbone `sd-inpaint`: a folder with `unet/`, `vae/`, `text_encoder/`, `tokenizer/` and `scheduler/`.
 pub struct SdInpaint {
@@ -70,6 +70,7 @@ impl SdInpaint {
             scale: 1,
             fills_holes: true,
             takes_prompt: true,
+            estimates: false,
             latent_channels: latent_channels.unsigned_abs() as usize,
             downscale,
             multiple: downscale * encoder.multiple(),
@@ -117,7 +118,7 @@ impl Backbone for SdInpaint {
         &self.spec
     }
 
-    fn condition(&self, image: &Tensor, mask: Option<&Tensor>, prompt: &Prompt) -> Result<Condition> {
+    fn open<'a>(&'a self, image: &Tensor, mask: Option<&Tensor>, prompt: &Prompt) -> Result<Box<dyn Session + 'a>> {
         let (_, _, height, width) = image.size4()?;
         let none = || image.f_new_zeros([1, 1, height, width], (image.f_kind()?, image.device()));
         let mask = mask.map_or_else(none, |mask| Ok(mask.shallow_clone()))?;
@@ -125,35 +126,46 @@ impl Backbone for SdInpaint {
         let latents = self.vae.0.encode(&known)?.mean.f_mul_scalar(self.scaling_factor)?;
         let side = self.spec.downscale as i64;
         let mask = mask.f_max_pool2d([side, side], [side, side], [0, 0], [1, 1], false)?;
-        let network_input = Tensor::f_cat(&[mask, latents], 1)?.f_to_kind(self.spec.kind)?;
-        Ok(Condition { text: Some(self.text(prompt)?), ..Condition::new(image, network_input) })
+        let known = Tensor::f_cat(&[mask, latents], 1)?.f_to_kind(self.spec.kind)?;
+        Ok(Box::new(SdInpaintSession { model: self, known, text: self.text(prompt)? }))
     }
+}
 
-    fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {
+struct SdInpaintSession<'a> {
+    model: &'a SdInpaint,
+    /// The mask and the latents of the picture without its hole, `1 x (1 + C) x h' x w'`.
+    known: Tensor,
+    text: Text,
+}
+
+impl Session for SdInpaintSession<'_> {
+    fn predict(&self, x: &Tensor, level: &Level) -> Result<Tensor> {
         let (particles, _, height, width) = x.size4()?;
-        let known = condition.network_input.f_expand([particles, -1, height, width], false)?;
-        let input = Tensor::f_cat(&[x.f_to_kind(self.spec.kind)?, known], 1)?;
-        let Some(text) = &condition.text else {
-            return Err(crate::Error::Conflict("the tile's condition holds no text".to_owned()));
-        };
-        let (texts, length, channels) = text.tokens.size3()?;
+        let known = self.known.f_expand([particles, -1, height, width], false)?;
+        let input = Tensor::f_cat(&[x.f_to_kind(self.model.spec.kind)?, known], 1)?;
+        let (texts, length, channels) = self.text.tokens.size3()?;
         // The negative prompt with all particles, then the prompt with all particles, in one batch.
         let inputs = input.f_repeat([texts, 1, 1, 1])?;
-        let tokens = text.tokens.f_unsqueeze(1)?.f_expand([texts, particles, length, channels], false)?;
+        let tokens = self.text.tokens.f_unsqueeze(1)?.f_expand([texts, particles, length, channels], false)?;
         let tokens = tokens.f_reshape([texts * particles, length, channels])?;
         let output = self
+            .model
             .unet
             .0
-            .forward(&inputs, timestep, Extras { text: Some(&tokens), ..Extras::default() })?
+            .forward(&inputs, level.timestep, Extras { text: Some(&tokens), ..Extras::default() })?
             .f_to_kind(Kind::Float)?;
         if texts == 1 {
             return Ok(output.f_contiguous()?);
         }
         let (without, with) = (output.f_narrow(0, 0, particles)?, output.f_narrow(0, particles, particles)?);
-        Ok(without.f_add(&with.f_sub(&without)?.f_mul_scalar(text.guidance)?)?.f_contiguous()?)
+        Ok(without.f_add(&with.f_sub(&without)?.f_mul_scalar(self.text.guidance)?)?.f_contiguous()?)
     }
 
-    fn decode(&self, latents: &Tensor, _condition: &Condition) -> Result<Tensor> {
-        Ok(self.vae.0.decode(&latents.f_div_scalar(self.scaling_factor)?)?.f_contiguous()?)
+    fn decode(&self, latents: &Tensor) -> Result<Tensor> {
+        Ok(self.model.vae.0.decode(&latents.f_div_scalar(self.model.scaling_factor)?)?.f_contiguous()?)
+    }
+
+    fn tensors(&mut self) -> Vec<&mut Tensor> {
+        vec![&mut self.known, &mut self.text.tokens]
     }
 }

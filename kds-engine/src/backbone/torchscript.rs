@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tch::{CModule, Device, IValue, Kind, Tensor};
 
-use super::told::checked;
-use super::{Backbone, Condition, Prompt, Shared, Spec};
+use super::spec::checked;
+use super::{Backbone, Prompt, Session, Shared, Spec};
 use crate::footprint::Footprints;
 use crate::nn::Loading;
-use crate::schedule::SchedulerConfig;
+use crate::schedule::{Level, SchedulerConfig};
 use crate::{Error, Result};
 
 /// The backbone `torchscript`: one file.
@@ -119,6 +119,7 @@ impl Description {
             scale: self.scale,
             fills_holes: self.fills_holes,
             takes_prompt: false,
+            estimates: false,
             latent_channels: self.latent_channels,
             downscale: self.downscale,
             multiple: self.multiple.unwrap_or(self.downscale),
@@ -142,20 +143,34 @@ impl Backbone for TorchScript {
         &self.spec
     }
 
-    fn condition(&self, image: &Tensor, mask: Option<&Tensor>, _prompt: &Prompt) -> Result<Condition> {
+    fn open<'a>(&'a self, image: &Tensor, mask: Option<&Tensor>, _prompt: &Prompt) -> Result<Box<dyn Session + 'a>> {
         let no_mask = image.f_narrow(1, 0, 1)?.f_zeros_like()?;
         let known = self.call("condition", &[image, mask.unwrap_or(&no_mask)], None)?;
-        Ok(Condition { mask: mask.map(Tensor::shallow_clone), ..Condition::new(image, known) })
-    }
-
-    fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {
-        let timestep = Tensor::f_full([0i64; 0], timestep, (Kind::Float, self.spec.device))?;
-        self.call("predict", &[x, &timestep, &condition.network_input], Some(&x.size()))
-    }
-
-    fn decode(&self, latents: &Tensor, condition: &Condition) -> Result<Tensor> {
-        let (_, _, height, width) = condition.image.size4()?;
+        let (_, _, height, width) = image.size4()?;
         let scale = self.spec.scale as i64;
-        self.call("decode", &[latents, &condition.network_input], Some(&[1, 3, scale * height, scale * width]))
+        Ok(Box::new(TorchScriptSession { model: self, known, decoded: [1, 3, scale * height, scale * width] }))
+    }
+}
+
+struct TorchScriptSession<'a> {
+    model: &'a TorchScript,
+    /// Result of the method `condition`.
+    known: Tensor,
+    /// Shape of the decoded picture.
+    decoded: [i64; 4],
+}
+
+impl Session for TorchScriptSession<'_> {
+    fn predict(&self, x: &Tensor, level: &Level) -> Result<Tensor> {
+        let timestep = Tensor::f_full([0i64; 0], level.timestep, (Kind::Float, self.model.spec.device))?;
+        self.model.call("predict", &[x, &timestep, &self.known], Some(&x.size()))
+    }
+
+    fn decode(&self, latents: &Tensor) -> Result<Tensor> {
+        self.model.call("decode", &[latents, &self.known], Some(&self.decoded))
+    }
+
+    fn tensors(&mut self) -> Vec<&mut Tensor> {
+        vec![&mut self.known]
     }
 }

@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 
 use tch::{Device, Kind, Tensor};
 
-use super::{Picture, Progress, Restored, Stage};
-use crate::backbone::{Backbone, Condition};
+use super::{Progress, Restored, Stage};
+use crate::backbone::{Backbone, Session, move_to};
 use crate::ensemble::{Sampling, sample};
 use crate::known::Known;
 use crate::noise::Window;
+use crate::picture::Picture;
 use crate::plan::Plan;
 use crate::settings::Resolved;
 use crate::steering::{Distances, Selection, difference, fuse, spread};
@@ -61,25 +62,25 @@ struct Run<'a> {
     /// The spread of the particles, where a map of confidence is wanted.
     doubt: Option<Vec<f32>>,
     distances: Distances,
-    waiting: VecDeque<Waiting>,
+    waiting: VecDeque<Waiting<'a>>,
 }
 
 /// A tile that is sampled, until one particle is chosen for all of them.
-struct Waiting {
+struct Waiting<'a> {
     tile: Tile,
     /// In the host's memory. A part of a tile that was cut has none.
-    condition: Option<Condition>,
+    session: Option<Box<dyn Session + 'a>>,
     /// In half precision, in the host's memory.
     ensemble: Tensor,
 }
 
 /// What becomes of a tile that is sampled.
-enum Sampled {
+enum Sampled<'a> {
     Decoded(Values),
-    Waits(Distances, Waiting),
+    Waits(Distances, Waiting<'a>),
 }
 
-impl Run<'_> {
+impl<'a> Run<'a> {
     fn run(mut self) -> Result<Restored> {
         let mut pending = VecDeque::from(self.plan.tiles.clone());
         while let Some(tile) = pending.pop_front() {
@@ -164,16 +165,14 @@ impl Run<'_> {
     fn sample(&mut self, tile: &Tile) -> Result<()> {
         let spec = self.backbone.spec();
         let (image, mask) = self.known.tile(tile, spec.device)?;
-        let condition = self.backbone.condition(&image, mask.as_ref(), &self.settings.prompt)?;
+        let backbone = self.backbone;
+        let mut session = backbone.open(&image, mask.as_ref(), &self.settings.prompt)?;
         drop((image, mask));
-        let ensemble = self.sample_ensemble(tile, &condition)?;
+        let ensemble = self.sample_ensemble(tile, &*session)?;
         let spread = match self.doubt {
             Some(_) => {
                 let doubt = match self.settings.particles {
-                    1 => match self.backbone.predicted(&condition)? {
-                        Some(predicted) => difference(&ensemble, &predicted)?,
-                        None => spread(&ensemble)?,
-                    },
+                    1 if spec.estimates => difference(&ensemble, &session.estimate()?)?,
                     _ => spread(&ensemble)?,
                 };
                 let doubt = doubt.f_div_scalar(spec.latent_std)?.f_unsqueeze(0)?.f_unsqueeze(0)?;
@@ -186,12 +185,12 @@ impl Run<'_> {
             let mut distances = self.distances.clone();
             distances.add(self.settings.selection, &ensemble, &rows, &columns)?;
             let ensemble = ensemble.f_to_kind(Kind::Half)?.f_to_device(Device::Cpu)?;
-            let condition = Some(condition.to_device(Device::Cpu)?);
-            Sampled::Waits(distances, Waiting { tile: tile.clone(), condition, ensemble })
+            move_to(&mut *session, Device::Cpu)?;
+            Sampled::Waits(distances, Waiting { tile: tile.clone(), session: Some(session), ensemble })
         } else {
             self.tell(Stage::Decode, self.done + self.plan.evaluations)?;
             let chosen = self.settings.selection.choose(&ensemble)?;
-            Sampled::Decoded(self.decode(&chosen, &ensemble, &condition)?)
+            Sampled::Decoded(self.decode(&chosen, &ensemble, &*session)?)
         };
         // Nothing can fail from here on.
         if let (Some(mut doubt), Some(spread)) = (self.doubt.take(), spread) {
@@ -208,7 +207,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn sample_ensemble(&mut self, tile: &Tile, condition: &Condition) -> Result<Tensor> {
+    fn sample_ensemble(&mut self, tile: &Tile, session: &dyn Session) -> Result<Tensor> {
         let (backbone, settings, batch) = (self.backbone, self.settings, self.batch);
         let spec = backbone.spec();
         let trajectory = settings.trajectory(spec)?;
@@ -218,7 +217,6 @@ impl Run<'_> {
         let step = std::cell::Cell::new(0);
         let sampling = Sampling {
             schedule: &spec.schedule,
-            prediction: spec.prediction,
             trajectory,
             steering: &settings.steering,
             particles: settings.particles,
@@ -229,6 +227,7 @@ impl Run<'_> {
                 width: tile.x.length / spec.downscale,
                 height: tile.y.length / spec.downscale,
             },
+            start: session.start()?,
             seed: settings.seed,
             device: spec.device,
         };
@@ -240,7 +239,8 @@ impl Run<'_> {
                     tell(step.get())?;
                     let count = batch.min(settings.particles - first);
                     let part = x.f_narrow(0, first as i64, count as i64)?;
-                    outputs.push(backbone.predict(&part, level.timestep, condition)?);
+                    let x0 = spec.prediction.x0(&session.predict(&part, level)?, &part, level)?;
+                    outputs.push(session.guide(x0, level)?);
                 }
                 if outputs.len() == 1 { Ok(outputs.swap_remove(0)) } else { Ok(Tensor::f_cat(&outputs, 0)?) }
             },
@@ -251,22 +251,25 @@ impl Run<'_> {
         )
     }
 
-    fn decode_waiting(&self, waiting: &mut Waiting) -> Result<Values> {
+    fn decode_waiting(&self, waiting: &mut Waiting<'a>) -> Result<Values> {
         let device = self.backbone.spec().device;
-        let condition = match waiting.condition.take() {
-            Some(condition) => condition.to_device(device)?,
+        let session = match waiting.session.take() {
+            Some(mut session) => {
+                move_to(&mut *session, device)?;
+                session
+            }
             None => {
                 let (image, mask) = self.known.tile(&waiting.tile, device)?;
-                self.backbone.condition(&image, mask.as_ref(), &self.settings.prompt)?
+                self.backbone.open(&image, mask.as_ref(), &self.settings.prompt)?
             }
         };
         let ensemble = waiting.ensemble.f_to_device(device)?.f_to_kind(Kind::Float)?;
         let chosen = self.settings.selection.pick(&ensemble, &self.distances)?;
-        self.decode(&chosen, &ensemble, &condition)
+        self.decode(&chosen, &ensemble, &*session)
     }
 
     /// After memory ran out where a tile was decoded: its parts, in its place.
-    fn cut_waiting(&mut self, waiting: Waiting, error: &Error) -> Result<()> {
+    fn cut_waiting(&mut self, waiting: Waiting<'a>, error: &Error) -> Result<()> {
         self.empty_caches();
         let spec = self.backbone.spec();
         let side = self.half(waiting.tile.side())?;
@@ -276,18 +279,18 @@ impl Run<'_> {
             let of = |start: usize| (start / spec.downscale) as i64;
             let rows = ensemble.f_narrow(2, of(tile.y.start - whole.y.start), of(tile.y.length))?;
             let ensemble = rows.f_narrow(3, of(tile.x.start - whole.x.start), of(tile.x.length))?;
-            self.waiting.push_front(Waiting { tile, condition: None, ensemble });
+            self.waiting.push_front(Waiting { tile, session: None, ensemble });
         }
         Ok(())
     }
 
     /// The picture of a chosen latent, its low frequencies fused with the mean of the ensemble, at the scale that was asked
     /// for.
-    fn decode(&self, chosen: &Tensor, ensemble: &Tensor, condition: &Condition) -> Result<Values> {
+    fn decode(&self, chosen: &Tensor, ensemble: &Tensor, session: &dyn Session) -> Result<Values> {
         let Resolved { fusion, selection, .. } = *self.settings;
-        let mut decoded = self.backbone.decode(chosen, condition)?;
+        let mut decoded = session.decode(chosen)?;
         if fusion > 0.0 && selection != Selection::Mean && ensemble.size()[0] > 1 {
-            let mean = self.backbone.decode(&Selection::Mean.choose(ensemble)?, condition)?;
+            let mean = session.decode(&Selection::Mean.choose(ensemble)?)?;
             decoded = fuse(&decoded, &mean, fusion)?;
         }
         let (model, scale) = (self.backbone.spec().scale as i64, self.plan.scale as i64);

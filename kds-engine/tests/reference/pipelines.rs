@@ -36,7 +36,7 @@ fn error(golden: &Golden, case: &Case, loading: Loading) -> (String, f64, f64) {
         guidance: case.guidance.unwrap_or(1.0),
     };
     let mask = golden.find(&format!("{}/mask", case.name)).map(|mask| mask.to_device(loading.device));
-    let condition = backbone.condition(&get("image"), mask.as_ref(), &prompt).unwrap();
+    let session = backbone.open(&get("image"), mask.as_ref(), &prompt).unwrap();
 
     let spec = backbone.spec();
     let sampler = Sampler::Ddim { eta: case.eta };
@@ -46,12 +46,11 @@ fn error(golden: &Golden, case: &Case, loading: Loading) -> (String, f64, f64) {
     let draw = |index: usize| noise.f_select(0, index as i64).unwrap();
     let mut x = trajectory.initial(&draw(0)).unwrap();
     for (index, level) in trajectory.evaluations().to_vec().iter().enumerate() {
-        let output = backbone.predict(&x, level.timestep, &condition).unwrap();
-        let x0 = spec.prediction.x0(&output, &x, level).unwrap();
+        let x0 = spec.prediction.x0(&session.predict(&x, level).unwrap(), &x, level).unwrap();
         let fresh: Option<Tensor> = trajectory.needs_noise(index).then(|| draw(index + 1));
         x = trajectory.advance(index, &x, &x0, fresh.as_ref()).unwrap();
     }
-    let picture = backbone.decode(&x, &condition).unwrap();
+    let picture = session.decode(&x).unwrap();
     let off = |found: &Tensor, name: &str| relative(&found.to_device(Device::Cpu), &expected(name));
     (case.name.clone(), off(&x, "latents"), off(&picture, "y"))
 }

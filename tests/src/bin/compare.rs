@@ -119,7 +119,7 @@ fn run(arguments: &Arguments, reference: &Path) -> Result<()> {
     let prompt =
         Prompt { positive: text("prompt"), negative: text("negative"), guidance: number(&description["guidance"])? };
     let mask = spec.fills_holes.then(|| get("mask")).transpose()?;
-    let condition = backbone.condition(get("image")?, mask, &prompt)?;
+    let session = backbone.open(get("image")?, mask, &prompt)?;
     let steering = Steering {
         bandwidth: Bandwidth::Fixed(number(&description["bandwidth"])?),
         strength: number(&description["strength"])?,
@@ -135,14 +135,14 @@ fn run(arguments: &Arguments, reference: &Path) -> Result<()> {
     let mut step = f64::INFINITY;
     for (index, level) in trajectory.evaluations().to_vec().iter().enumerate() {
         let start = Instant::now();
-        let output = backbone.predict(&x, level.timestep, &condition)?;
+        let output = session.predict(&x, level)?;
         let x0 = spec.prediction.x0(&output, &x, level)?;
         let x0 = steering.apply(&x0, spec.schedule.noise_level(level))?;
         x = trajectory.advance(index, &x, &x0, None)?;
         step = step.min(start.elapsed().as_secs_f64());
     }
     let start = Instant::now();
-    let picture = backbone.decode(&x.f_narrow(0, 0, 1)?, &condition)?;
+    let picture = session.decode(&x.f_narrow(0, 0, 1)?)?;
     let decode = start.elapsed().as_secs_f64();
 
     println!(

@@ -12,7 +12,8 @@ use kds_engine::nn::{
     AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, Loading, NetworkConfig, Scope, UNet2d,
     UNet2dCondition, UNet2dConditionConfig, UNet2dConfig, VqModel, VqModelConfig, Weights,
 };
-use kds_engine::restore::{Picture, Source, restore};
+use kds_engine::picture::{Picture, Source};
+use kds_engine::restore::restore;
 use kds_engine::settings::Resolved;
 use kds_engine::{device, threads};
 use kds_tests::restorer::{Options, Restorer};

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use kds_engine::backbone::{Backbone, ModelFiles, Residual};
 use kds_engine::nn::Loading;
-use kds_engine::restore::{Picture, restore};
+use kds_engine::picture::Picture;
+use kds_engine::restore::restore;
 use kds_engine::settings::Resolved;
 use kds_engine::threads;
 use tch::{Device, Kind};

@@ -4,7 +4,8 @@ use std::ptr::{null, null_mut};
 
 use kds::{kds_context, kds_context_new, kds_model, kds_model_open};
 use kds_engine::Result;
-use kds_engine::backbone::{Backbone, Condition, Prompt, Spec};
+use kds_engine::backbone::{Backbone, Prompt, Session, Spec};
+use kds_engine::schedule::Level;
 use kds_plugin_api::restorer::interface::ModelObject;
 use tch::Tensor;
 
@@ -58,16 +59,8 @@ impl Backbone for CannotEnd {
         self.0.spec()
     }
 
-    fn condition(&self, image: &Tensor, mask: Option<&Tensor>, prompt: &Prompt) -> Result<Condition> {
-        self.0.condition(image, mask, prompt)
-    }
-
-    fn predict(&self, x: &Tensor, timestep: f64, condition: &Condition) -> Result<Tensor> {
-        self.0.predict(x, timestep, condition)
-    }
-
-    fn decode(&self, latents: &Tensor, condition: &Condition) -> Result<Tensor> {
-        self.0.decode(latents, condition)
+    fn open<'a>(&'a self, image: &Tensor, mask: Option<&Tensor>, prompt: &Prompt) -> Result<Box<dyn Session + 'a>> {
+        self.0.open(image, mask, prompt)
     }
 }
 
@@ -80,19 +73,27 @@ impl Backbone for Failing {
         &self.spec
     }
 
-    fn condition(&self, image: &Tensor, _mask: Option<&Tensor>, _prompt: &Prompt) -> Result<Condition> {
-        Ok(Condition::new(image, image.shallow_clone()))
+    fn open<'a>(&'a self, _image: &Tensor, _mask: Option<&Tensor>, _prompt: &Prompt) -> Result<Box<dyn Session + 'a>> {
+        Ok(Box::new(FailingSession))
     }
+}
 
-    fn predict(&self, x: &Tensor, timestep: f64, _condition: &Condition) -> Result<Tensor> {
+struct FailingSession;
+
+impl Session for FailingSession {
+    fn predict(&self, x: &Tensor, level: &Level) -> Result<Tensor> {
         // The first step is at the end of the noise schedule.
-        if timestep < 900.0 {
+        if level.timestep < 900.0 {
             panic!("the network fell over");
         }
         Ok(x.shallow_clone())
     }
 
-    fn decode(&self, latents: &Tensor, _condition: &Condition) -> Result<Tensor> {
+    fn decode(&self, latents: &Tensor) -> Result<Tensor> {
         Ok(latents.shallow_clone())
+    }
+
+    fn tensors(&mut self) -> Vec<&mut Tensor> {
+        Vec::new()
     }
 }
