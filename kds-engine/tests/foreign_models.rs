@@ -105,13 +105,9 @@ fn weights_saved_by_torch_are_read_too() {
     entry.check().unwrap();
     let found = run(&*entry.load(Device::Cpu, Kind::Float).unwrap(), &entry, Source::from(&picture), &[]).unwrap();
     assert_eq!(found, expected);
-    let ordered = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/golden/ordered.bin");
-    for broken in [&b"PK\x03\x04"[..], b"", b"\x80\x02}q\x00.", &std::fs::read(ordered).unwrap()] {
+    for broken in [&b"PK\x03\x04"[..], b"", b"\x80\x02}q\x00."] {
         folder.write("vqvae/diffusion_pytorch_model.bin", broken);
         let error = entry.check().unwrap_err().to_string();
-        assert!(
-            error.contains("diffusion_pytorch_model.bin") && error.contains("convert it to safetensors"),
-            "{error}"
-        );
+        assert!(error.contains("diffusion_pytorch_model.bin"), "{error}");
     }
 }

@@ -90,7 +90,6 @@ def ldm_sr():
     # libtorch's reader takes a plain dictionary only, not the ordered one with metadata that a state_dict is.
     folder = Path(sys.argv[1]).parent
     torch.save(dict(vqvae.state_dict()), folder / "ldm_sr_vqvae.bin")
-    torch.save(torch.nn.Linear(3, 2).state_dict(), folder / "ordered.bin")
     for name, spacing, prediction, eta in (
         ("leading", "leading", "epsilon", 0.0),
         ("trailing_v", "trailing", "v_prediction", 1.0),

@@ -1,6 +1,7 @@
 //! The files of a model: a folder in diffusers' layout, or the ones compiled into the library.
 
 use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +9,8 @@ use memmap2::Mmap;
 use serde::de::DeserializeOwned;
 
 use super::sums::{self, Memory};
-use crate::nn::{Loading, NetworkConfig, Scope, Weights};
+use crate::nn::names::{Names, OwnNames};
+use crate::nn::{Loading, MappedFile, NetworkConfig, Scope, Weights};
 use crate::{Error, Result, memory};
 
 /// A file compiled into the library: relative path and content.
@@ -26,14 +28,24 @@ pub enum ModelFiles {
 /// The names under which diffusers stores the weights of a component, the preferred first.
 pub(crate) const DIFFUSERS_WEIGHTS: &[&str] = &[
     "diffusion_pytorch_model.safetensors",
+    "diffusion_pytorch_model.safetensors.index.json",
     "diffusion_pytorch_model.fp16.safetensors",
+    "diffusion_pytorch_model.safetensors.index.fp16.json",
     "diffusion_pytorch_model.bin",
+    "diffusion_pytorch_model.bin.index.json",
     "diffusion_pytorch_model.fp16.bin",
 ];
 
 /// The names under which transformers does.
-pub(crate) const TRANSFORMERS_WEIGHTS: &[&str] =
-    &["model.safetensors", "model.fp16.safetensors", "pytorch_model.bin", "pytorch_model.fp16.bin"];
+pub(crate) const TRANSFORMERS_WEIGHTS: &[&str] = &[
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "model.fp16.safetensors",
+    "model.safetensors.index.fp16.json",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+    "pytorch_model.fp16.bin",
+];
 
 /// Far beyond any configuration or vocabulary.
 const LARGEST_TEXT: u64 = 64 << 20;
@@ -131,29 +143,71 @@ impl ModelFiles {
             let reason = format!("there are no weights: looked for {}", names.join(", "));
             return Err(self.error(&format!("{component}/{first}"), reason));
         };
-        let path = self.path(&name);
+        self.open(&name, OwnNames, &[""], loading, build)
+    }
+
+    /// A network from one file, which may hold others too, or from the files that an index names: its tensors have these
+    /// `names` there, after the first of `prefixes` that there is. `build` must take all of them.
+    pub(crate) fn open<N>(
+        &self,
+        name: &str,
+        names: impl Names,
+        prefixes: &[&str],
+        loading: Loading,
+        build: impl FnOnce(&Scope) -> Result<N>,
+    ) -> Result<N> {
+        let path = self.path(name);
         let take = |weights: Weights| -> Result<N> {
+            let weights = weights.named(names, prefixes);
+            if !loading.check_only {
+                // They become tensors of about that size.
+                memory::check(weights.bytes())?;
+            }
             let network = build(&weights.root())?;
             weights.finish()?;
             Ok(network)
         };
-        match self {
-            Self::BuiltIn(_) => take(Weights::new(self.built_in(&name)?, &path, loading)?),
-            Self::Folder(_) if name.ends_with(".bin") => take(Weights::from_pickle(&path, loading)?),
-            Self::Folder(_) => {
-                let wrong = |error: std::io::Error| self.error(&name, format!("cannot be read: {error}"));
-                let file = File::open(&path).map_err(wrong)?;
-                // They become tensors of about that size.
-                let bytes = file.metadata().map_err(wrong)?.len();
-                memory::check(bytes)?;
-                // SAFETY: the bytes are only read, and copied into tensors before this returns. Whoever shortens the file
-                // meanwhile ends the process, as with every memory-mapped file.
-                let mapped = unsafe { Mmap::map(&file) }.map_err(|error| match error.kind() {
-                    std::io::ErrorKind::OutOfMemory => memory::refused(bytes),
-                    _ => wrong(error),
-                })?;
-                take(Weights::mapped(&mapped, &path, loading)?)
-            }
+        if let Self::BuiltIn(_) = self {
+            return take(Weights::new(self.built_in(name)?, &path, loading)?);
+        }
+        let files = if is_index(name) { self.shards(name)? } else { vec![name.to_owned()] };
+        let files = files.iter().map(|name| self.map(name)).collect::<Result<Vec<_>>>()?;
+        take(Weights::mapped(&files, &path, loading)?)
+    }
+
+    /// The files that an index names.
+    fn shards(&self, index: &str) -> Result<Vec<String>> {
+        #[derive(serde::Deserialize)]
+        struct Index {
+            /// File of each tensor.
+            weight_map: BTreeMap<String, String>,
+        }
+        let Index { weight_map } = self.read_json(index)?;
+        let names: BTreeSet<String> = weight_map.into_values().collect();
+        let folder = index.rfind('/').map_or("", |end| &index[..=end]);
+        let inside = |name: &String| !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\']);
+        match names.iter().find(|name| !inside(name)) {
+            Some(name) => Err(self.error(index, format!("'{name}' is not a file beside it"))),
+            None => Ok(names.into_iter().map(|name| format!("{folder}{name}")).collect()),
         }
     }
+
+    fn map(&self, name: &str) -> Result<MappedFile> {
+        let path = self.path(name);
+        let wrong = |error: std::io::Error| self.error(name, format!("cannot be read: {error}"));
+        let file = File::open(&path).map_err(wrong)?;
+        let bytes = file.metadata().map_err(wrong)?.len();
+        // SAFETY: the bytes are only read, and copied into tensors before the mapping ends. Whoever shortens the file
+        // meanwhile ends the process, as with every memory-mapped file.
+        let content = unsafe { Mmap::map(&file) }.map_err(|error| match error.kind() {
+            std::io::ErrorKind::OutOfMemory => memory::refused(bytes),
+            _ => wrong(error),
+        })?;
+        Ok(MappedFile { path, content })
+    }
+}
+
+/// Whether a file names others that hold the weights.
+fn is_index(name: &str) -> bool {
+    name.ends_with(".json")
 }

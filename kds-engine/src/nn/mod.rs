@@ -9,8 +9,11 @@ mod config;
 mod controlnet;
 mod edsr;
 mod layers;
+pub mod names;
+mod pickle;
 mod predictor;
 mod resnet;
+mod stored;
 mod time_embedding;
 mod transformer;
 mod unet;
@@ -39,4 +42,4 @@ pub use unet2d_condition::{
     UNet2dConditionConfig,
 };
 pub use vq_model::{OnlyGroup, VqModel, VqModelConfig};
-pub use weights::{Loading, Scope, Weights};
+pub use weights::{Loading, MappedFile, Scope, Weights};

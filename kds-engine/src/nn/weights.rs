@@ -1,13 +1,14 @@
-//! The tensors of a file of weights, looked up by name and checked for shape and number format.
+//! The tensors of files of weights, looked up by name and checked for shape and number format.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use memmap2::{Mmap, UncheckedAdvice};
-use safetensors::{Dtype, SafeTensors};
 use tch::{Device, Kind, Tensor};
 
+use super::names::{Form, Names, OwnNames, Place};
+use super::stored::{self, Stored};
 use crate::{Error, Result};
 
 /// What becomes of the tensors of a file.
@@ -39,60 +40,114 @@ impl Loading {
     }
 }
 
-/// The tensors of one file, converted to one kind on one device as they are taken.
-pub struct Weights<'a> {
-    tensors: Tensors<'a>,
-    /// Where the bytes are mapped from a file.
-    mapped: Option<&'a Mmap>,
-    path: PathBuf,
-    loading: Loading,
-    /// What was asked for, by name, with its shape.
-    taken: RefCell<BTreeMap<String, Vec<i64>>>,
-    /// What was found wrong so far, where it does not end the loading.
-    problems: RefCell<Vec<String>>,
+/// A memory-mapped file of weights.
+pub struct MappedFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its content, never written.
+    pub content: Mmap,
 }
 
-enum Tensors<'a> {
-    Safetensors(SafeTensors<'a>),
-    Pickle(BTreeMap<String, Tensor>),
+/// The tensors of a network, from one file or several, converted to one kind on one device as they are taken.
+pub struct Weights<'a> {
+    /// By their names in the file, with the mapping that they lie in.
+    tensors: BTreeMap<String, (Stored<'a>, Option<&'a Mmap>)>,
+    names: Box<dyn Names + 'a>,
+    /// What all names of this network begin with in the file.
+    prefix: String,
+    /// The file, or the index of the files.
+    path: PathBuf,
+    loading: Loading,
+    /// Shapes that were asked for, by the network's names; empty where a tensor is left out.
+    taken: RefCell<BTreeMap<String, Vec<i64>>>,
+    /// Names in the file that belong to the network.
+    known: RefCell<BTreeSet<String>>,
+    /// What was found wrong so far, where it does not end the loading.
+    problems: RefCell<Vec<String>>,
 }
 
 /// More problems than this say no more.
 const MOST_PROBLEMS: usize = 20;
 
 impl<'a> Weights<'a> {
-    /// Reads the header of the safetensors file `bytes`; `path` only names the file in errors.
+    /// Of a file in memory, safetensors or what `torch.save` wrote; `path` only names it in errors.
+    ///
+    /// # Errors
+    /// What is wrong with the file, with the tensor where it is one.
     pub fn new(bytes: &'a [u8], path: &Path, loading: Loading) -> Result<Self> {
-        let tensors = SafeTensors::deserialize(bytes).map_err(|error| Error::Model {
+        let mut weights = Self::empty(path, loading);
+        weights.add(bytes, None, path)?;
+        Ok(weights)
+    }
+
+    /// As [`Weights::new`], of memory-mapped files whose tensors are one network's. Pages are given back once they are
+    /// tensors: they would otherwise be in memory twice. `path` names what is missing in all of them.
+    ///
+    /// # Errors
+    /// As [`Weights::new`]; a tensor that two files have.
+    pub fn mapped(files: &'a [MappedFile], path: &Path, loading: Loading) -> Result<Self> {
+        let mut weights = Self::empty(path, loading);
+        for file in files {
+            weights.add(&file.content, Some(&file.content), &file.path)?;
+        }
+        Ok(weights)
+    }
+
+    fn empty(path: &Path, loading: Loading) -> Self {
+        Self {
+            tensors: BTreeMap::new(),
+            names: Box::new(OwnNames),
+            prefix: String::new(),
             path: path.to_owned(),
-            reason: format!("not a safetensors file, or not all of one: {error}; fetch it again"),
-        })?;
-        Ok(Self::of(Tensors::Safetensors(tensors), path, loading))
+            loading,
+            taken: RefCell::default(),
+            known: RefCell::default(),
+            problems: RefCell::default(),
+        }
     }
 
-    /// As [`Weights::new`], of a memory-mapped file, whose pages are given back once they are tensors: it would otherwise
-    /// be in memory twice.
-    pub fn mapped(file: &'a Mmap, path: &Path, loading: Loading) -> Result<Self> {
-        Ok(Self { mapped: Some(file), ..Self::new(file, path, loading)? })
+    fn add(&mut self, bytes: &'a [u8], mapped: Option<&'a Mmap>, path: &Path) -> Result<()> {
+        let error = |reason| Error::Model { path: path.to_owned(), reason };
+        for (name, stored) in stored::read(bytes).map_err(error)? {
+            if self.tensors.contains_key(&name) {
+                return Err(error(format!("tensor '{name}' is in another file of this model too")));
+            }
+            self.tensors.insert(name, (stored, mapped));
+        }
+        Ok(())
     }
 
-    /// Reads a plain dictionary of tensors saved by `torch.save`, by libtorch's own reader, which runs no code of the file.
-    /// It refuses the ordered dictionary that `state_dict()` gives: those files must be converted.
-    pub fn from_pickle(path: &Path, loading: Loading) -> Result<Weights<'static>> {
-        let tensors = Tensor::loadz_multi(path).map_err(|error| Error::Model {
-            path: path.to_owned(),
-            reason: format!(
-                "libtorch cannot read this pickle ({}); convert it to safetensors in Python: \
-                 save_file(torch.load(file), name) of safetensors.torch",
-                error.to_string().lines().next().unwrap_or_default()
-            ),
-        })?;
-        Ok(Weights::of(Tensors::Pickle(tensors.into_iter().collect()), path, loading))
+    /// The same for a network whose tensors have these names in the file, after the first of `prefixes` that any name
+    /// there begins with. Other tensors belong to other networks.
+    ///
+    /// Files of models that were trained on several GPUs have `module.` before all names.
+    #[must_use]
+    pub fn named(self, names: impl Names + 'a, prefixes: &[&str]) -> Self {
+        const PARALLEL: &str = "module.";
+        let all = self.tensors.keys().all(|name| name.starts_with(PARALLEL));
+        let common = if all && !self.tensors.is_empty() { PARALLEL } else { "" };
+        let begins = |prefix: &String| self.tensors.keys().any(|name| name.starts_with(prefix));
+        let mut prefixes = prefixes.iter().map(|prefix| format!("{common}{prefix}"));
+        let first = prefixes.clone().next().unwrap_or_else(|| common.to_owned());
+        let prefix = prefixes.find(begins).unwrap_or(first);
+        Self { names: Box::new(names), prefix, ..self }
     }
 
-    fn of<'b>(tensors: Tensors<'b>, path: &Path, loading: Loading) -> Weights<'b> {
-        let path = path.to_owned();
-        Weights { tensors, mapped: None, path, loading, taken: RefCell::default(), problems: RefCell::default() }
+    /// Bytes of the network's tensors in the file.
+    pub fn bytes(&self) -> u64 {
+        self.own().map(|(_, stored)| stored.bytes.len() as u64).sum()
+    }
+
+    /// The network's tensors, by their names in the file.
+    fn own(&self) -> impl Iterator<Item = (&str, &Stored<'a>)> {
+        let own = self.tensors.iter().filter(|(name, _)| name.starts_with(&self.prefix));
+        own.map(|(name, (stored, _))| (&name[..], stored))
+    }
+
+    /// Where the network's tensor `name` is.
+    fn place(&self, name: &str) -> Place {
+        let place = self.names.place(name);
+        Place { name: format!("{}{}", self.prefix, place.name), ..place }
     }
 
     /// The scope in which names have no prefix.
@@ -110,12 +165,10 @@ impl<'a> Weights<'a> {
     /// An error when the file holds tensors that no layer took: it belongs to another architecture. After a check, an
     /// error that tells everything that is wrong with the file.
     pub fn finish(&self) -> Result<()> {
-        let taken = self.taken.borrow();
-        let names: Vec<String> = match &self.tensors {
-            Tensors::Safetensors(tensors) => tensors.names().into_iter().map(str::to_owned).collect(),
-            Tensors::Pickle(tensors) => tensors.keys().cloned().collect(),
-        };
-        let extra: BTreeSet<_> = names.iter().filter(|name| !taken.contains_key(*name)).collect();
+        let known = self.known.borrow();
+        let ignored = |name: &str| self.names.ignores(name.strip_prefix(&self.prefix).unwrap_or(name));
+        let extra: Vec<&str> =
+            self.own().map(|(name, _)| name).filter(|name| !known.contains(*name) && !ignored(name)).collect();
         let mut problems = self.problems.borrow().clone();
         match (extra.first(), self.loading.check_only) {
             (None, _) => {}
@@ -139,17 +192,25 @@ impl<'a> Weights<'a> {
     }
 
     fn contains(&self, name: &str) -> bool {
-        match &self.tensors {
-            Tensors::Safetensors(tensors) => tensors.tensor(name).is_ok(),
-            Tensors::Pickle(tensors) => tensors.contains_key(name),
-        }
+        self.tensors.contains_key(&self.place(name).name)
     }
 
     fn take(&self, name: &str, shape: &[i64]) -> Result<Tensor> {
         self.taken.borrow_mut().insert(name.to_owned(), shape.to_vec());
-        match self.find(name, shape) {
+        let place = self.place(name);
+        self.known.borrow_mut().insert(place.name.clone());
+        match self.find(&place, shape) {
             Ok(_) if self.loading.check_only => placeholder(shape),
-            Ok(tensor) => Ok(tensor()?.f_to_kind(self.loading.kind)?.f_to_device(self.loading.device)?),
+            Ok((stored, kind, mapped)) => {
+                let tensor = match place.form {
+                    Form::Same => stored.tensor(kind)?,
+                    Form::Part(part, count) => stored.tensor(kind)?.f_chunk(count, 0)?.swap_remove(part as usize),
+                    Form::Kernel => stored.tensor(kind)?.f_reshape(shape)?,
+                };
+                let tensor = tensor.f_to_kind(self.loading.kind)?.f_to_device(self.loading.device)?;
+                self.give_back(stored.bytes, mapped);
+                Ok(tensor)
+            }
             Err(problem) if self.loading.check_only => {
                 self.problems.borrow_mut().push(problem);
                 placeholder(shape)
@@ -158,49 +219,30 @@ impl<'a> Weights<'a> {
         }
     }
 
-    /// How to get the tensor of this name, once its shape and number format are known to fit.
-    fn find(&self, name: &str, shape: &[i64]) -> std::result::Result<impl FnOnce() -> Result<Tensor>, String> {
-        let missing = || format!("tensor '{name}' is missing");
-        let (found, stored, data) = match &self.tensors {
-            Tensors::Safetensors(tensors) => {
-                let view = tensors.tensor(name).map_err(|_| missing())?;
-                let stored = match view.dtype() {
-                    Dtype::F16 => Kind::Half,
-                    Dtype::BF16 => Kind::BFloat16,
-                    Dtype::F32 => Kind::Float,
-                    Dtype::F64 => Kind::Double,
-                    other => return Err(format!("tensor '{name}' has dtype {other:?}, a float is needed")),
-                };
-                let found: Vec<i64> = view.shape().iter().map(|side| *side as i64).collect();
-                (found, stored, Ok(view))
-            }
-            Tensors::Pickle(tensors) => {
-                let tensor = tensors.get(name).ok_or_else(missing)?;
-                let stored = tensor.f_kind().map_err(|error| error.to_string())?;
-                if !matches!(stored, Kind::Half | Kind::BFloat16 | Kind::Float | Kind::Double) {
-                    return Err(format!("tensor '{name}' has dtype {stored:?}, a float is needed"));
-                }
-                (tensor.size(), stored, Err(tensor))
-            }
+    /// The tensor in this place, its number format and its mapping, once both fit.
+    fn find(&self, place: &Place, shape: &[i64]) -> std::result::Result<(&Stored<'a>, Kind, Option<&'a Mmap>), String> {
+        let name = &place.name;
+        let (stored, mapped) = self.tensors.get(name).ok_or_else(|| format!("tensor '{name}' is missing"))?;
+        let kind = match &stored.kind {
+            Ok(kind) => *kind,
+            Err(other) => return Err(format!("tensor '{name}' has dtype {other}, a float is needed")),
         };
-        if found != shape {
-            return Err(format!("tensor '{name}' has shape {found:?}, the architecture needs {shape:?}"));
+        let mut needed = shape.to_vec();
+        match (place.form, needed.first_mut()) {
+            (Form::Part(_, count), Some(first)) => *first *= count,
+            (Form::Kernel, _) if stored.shape.len() == shape.len() + 2 => needed.extend([1, 1]),
+            _ => {}
         }
-        Ok(move || match data {
-            Ok(view) => {
-                let tensor = Tensor::f_from_data_size(view.data(), &found, stored)?;
-                self.give_back(view.data());
-                Ok(tensor)
-            }
-            Err(tensor) => Ok(tensor.f_detach()?),
-        })
+        let found = &stored.shape;
+        if *found != needed {
+            return Err(format!("tensor '{name}' has shape {found:?}, the architecture needs {needed:?}"));
+        }
+        Ok((stored, kind, *mapped))
     }
-}
 
-impl Weights<'_> {
-    /// Tells the system that these bytes of the file need not stay in memory.
-    fn give_back(&self, bytes: &[u8]) {
-        let Some(file) = self.mapped else { return };
+    /// Tells the system that these bytes of a file need not stay in memory.
+    fn give_back(&self, bytes: &[u8], mapped: Option<&Mmap>) {
+        let Some(file) = mapped else { return };
         let offset = bytes.as_ptr() as usize - file.as_ptr() as usize;
         // SAFETY: a mapping of a file that is never written: pages that are asked for again are read from it again.
         let advised = unsafe { file.unchecked_advise_range(UncheckedAdvice::DontNeed, offset, bytes.len()) };
@@ -249,7 +291,9 @@ impl Scope<'_> {
 
     /// Leaves out a tensor that the file may have and no computation needs.
     pub fn ignore(&self, name: &str) {
-        self.weights.taken.borrow_mut().insert(format!("{}{name}", self.prefix), Vec::new());
+        let name = format!("{}{name}", self.prefix);
+        self.weights.known.borrow_mut().insert(self.weights.place(&name).name);
+        self.weights.taken.borrow_mut().insert(name, Vec::new());
     }
 
     /// Where and in what the network computes.

@@ -4,6 +4,7 @@
 pub mod model;
 pub mod networks;
 pub mod pipelines;
+pub mod torch_file;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
