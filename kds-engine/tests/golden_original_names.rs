@@ -5,7 +5,7 @@ mod reference;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use kds_engine::nn::names::{LdmUNet, LdmVae, OpenClipText};
+use kds_engine::nn::names::{LdmControlNet, LdmUNet, LdmVae, OpenClipText};
 use kds_engine::nn::*;
 use reference::{Described, Golden, relative, weights_as};
 use serde::Deserialize;
@@ -23,8 +23,12 @@ struct Case {
 const LOADING: Loading = Loading { device: Device::Cpu, kind: Kind::Float, check_only: false };
 
 /// The networks of a whole checkpoint, by their prefixes there.
-const PREFIXES: &[(&str, &str)] =
-    &[("unet", "model.diffusion_model."), ("vae", "first_stage_model."), ("clip", "cond_stage_model.model.")];
+const PREFIXES: &[(&str, &str)] = &[
+    ("unet", "model.diffusion_model."),
+    ("control", "control_model."),
+    ("vae", "first_stage_model."),
+    ("clip", "cond_stage_model.model."),
+];
 
 fn cases() -> (Golden, Vec<Case>) {
     let golden = Golden::read("original.safetensors");
@@ -55,17 +59,37 @@ impl Case {
         bytes: &[u8],
         prefixes: &[&str],
         loading: Loading,
-    ) -> kds_engine::Result<Vec<(&str, Tensor)>> {
+    ) -> kds_engine::Result<Vec<(String, Tensor)>> {
         let weights = Weights::new(bytes, Path::new("sd.ckpt"), loading)?;
         let get = |name: &str| golden.tensor(&format!("{}/{name}", self.name));
         let run = !loading.check_only;
+        let none = Vec::new();
+        let context = golden.find(&format!("{}/context", self.name));
+        let extras = Extras { text: context.as_ref(), ..Extras::default() };
         Ok(match self.kind.as_str() {
             "unet" => {
                 let config: UNet2dConditionConfig = self.config();
                 let weights = weights.named(LdmUNet::new(&config).unwrap(), prefixes);
                 let network = UNet2dCondition::new(&weights.root(), &config)?;
                 weights.finish()?;
-                if run { vec![("y", network.forward(&get("x"), 437.0, &get("context"))?)] } else { Vec::new() }
+                if run { vec![("y".to_owned(), network.forward(&get("x"), 437.0, extras)?)] } else { none }
+            }
+            "control" => {
+                // Controlled by a latent, which is concatenated.
+                let mut config = self.config.clone();
+                config["conditioning_channels"] = 4.into();
+                config["conditioning_embedding_out_channels"] = Value::Array(Vec::new());
+                let config: ControlNetConfig = serde_json::from_value(config).unwrap();
+                let weights = weights.named(LdmControlNet::new(&config).unwrap(), prefixes);
+                let network = ControlNet::new(&weights.root(), &config)?;
+                weights.finish()?;
+                if !run {
+                    return Ok(none);
+                }
+                let condition = network.condition(&get("hint"))?;
+                let Residuals { mut down, middle } = network.forward(&get("x"), 437.0, &condition, extras, 1.0)?;
+                down.push(middle);
+                down.into_iter().enumerate().map(|(index, residual)| (format!("y_{index}"), residual)).collect()
             }
             "vae" => {
                 let config: AutoencoderKlConfig = self.config();
@@ -73,8 +97,11 @@ impl Case {
                 let network = AutoencoderKl::new(&weights.root(), &config)?;
                 weights.finish()?;
                 match run {
-                    true => vec![("mean", network.encode(&get("x"))?.mean), ("y", network.decode(&get("latents"))?)],
-                    false => Vec::new(),
+                    true => vec![
+                        ("mean".to_owned(), network.encode(&get("x"))?.mean),
+                        ("y".to_owned(), network.decode(&get("latents"))?),
+                    ],
+                    false => none,
                 }
             }
             "clip" => {
@@ -82,14 +109,14 @@ impl Case {
                 let weights = weights.named(OpenClipText::new(&config), prefixes);
                 let network = ClipTextModel::new(&weights.root(), &config)?;
                 weights.finish()?;
-                if run { vec![("y", network.forward(&get("tokens"))?)] } else { Vec::new() }
+                if run { vec![("y".to_owned(), network.forward(&get("tokens"))?)] } else { none }
             }
             other => panic!("{other}"),
         })
     }
 
-    fn prefix(&self) -> Option<&'static str> {
-        PREFIXES.iter().find(|(kind, _)| *kind == self.kind).map(|(_, prefix)| *prefix)
+    fn prefix(&self) -> &'static str {
+        PREFIXES.iter().find(|(kind, _)| *kind == self.kind).unwrap().1
     }
 }
 
@@ -99,12 +126,12 @@ fn networks_of_original_checkpoints_compute_what_their_authors_do() {
     let (golden, cases) = cases();
     let mut kinds = BTreeSet::new();
     for case in &cases {
-        let Some(prefix) = case.prefix() else { continue };
+        let prefix = case.prefix();
         kinds.insert(&case.kind);
         // In a checkpoint of several networks, and alone.
         for prefix in [prefix, ""] {
             let file = case.file(prefix, |_| ());
-            for (name, found) in case.run(&golden, &file, &[case.prefix().unwrap(), ""], LOADING).unwrap() {
+            for (name, found) in case.run(&golden, &file, &[case.prefix(), ""], LOADING).unwrap() {
                 let error = relative(&found, &golden.tensor(&format!("{}/{name}", case.name)));
                 assert!(error <= 1e-4, "{}: {name}: {error:e}", case.name);
             }
@@ -118,7 +145,7 @@ fn networks_of_original_checkpoints_compute_what_their_authors_do() {
 fn what_is_wrong_is_said_in_the_names_of_the_file() {
     let (golden, cases) = cases();
     for case in &cases {
-        let Some(prefix) = case.prefix() else { continue };
+        let prefix = case.prefix();
         // The tensors that nothing reads.
         let needed = |tensor: &&Described| {
             !["text_projection", "logit_scale", "attn_mask"].contains(&&*tensor.0) && !tensor.0.contains("resblocks.2.")

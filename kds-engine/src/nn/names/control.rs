@@ -2,19 +2,19 @@
 //! 1x1 convolution for each of its outputs.
 
 use super::{LdmUNet, Names, Place, number};
-use crate::nn::UNet2dConditionConfig;
+use crate::nn::ControlNetConfig;
 
 /// The names of a control branch.
 #[derive(Debug, Clone)]
 pub struct LdmControlNet(LdmUNet);
 
 impl LdmControlNet {
-    /// Of a branch of the U-Net of this configuration.
+    /// Of the branch of this configuration.
     ///
     /// # Errors
     /// What is wrong with the configuration.
-    pub fn new(config: &UNet2dConditionConfig) -> Result<Self, String> {
-        LdmUNet::new(config).map(Self)
+    pub fn new(config: &ControlNetConfig) -> Result<Self, String> {
+        LdmUNet::of_encoder(&config.encoder).map(Self)
     }
 
     fn find(&self, name: &str) -> Option<String> {

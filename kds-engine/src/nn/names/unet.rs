@@ -5,7 +5,7 @@
 //! list of a residual block, a transformer where there is one, and on the way up the change of resolution.
 
 use super::{Names, Place, exchange, number};
-use crate::nn::{CrossUpBlockType, UNet2dConditionConfig};
+use crate::nn::{ConditionedEncoderConfig, CrossUpBlockType, UNet2dConditionConfig};
 
 /// The names of a U-Net.
 #[derive(Debug, Clone)]
@@ -40,9 +40,17 @@ impl LdmUNet {
     /// # Errors
     /// What is wrong with the configuration.
     pub fn new(config: &UNet2dConditionConfig) -> Result<Self, String> {
-        let layers = config.layers_per_block.expand("layers_per_block", config.block_out_channels.len())?;
         let attends = |kind: &CrossUpBlockType| *kind == CrossUpBlockType::CrossAttnUpBlock2D;
-        Ok(Self { layers, attention_up: config.up_block_types.iter().map(attends).collect() })
+        Ok(Self {
+            attention_up: config.up_block_types.iter().map(attends).collect(),
+            ..Self::of_encoder(&config.encoder)?
+        })
+    }
+
+    /// Of the way down and the middle alone.
+    pub(super) fn of_encoder(config: &ConditionedEncoderConfig) -> Result<Self, String> {
+        let layers = config.layers_per_block.expand("layers_per_block", config.block_out_channels.len())?;
+        Ok(Self { layers, attention_up: Vec::new() })
     }
 
     /// The name in the file, where the network has such a tensor.
