@@ -6,6 +6,7 @@
 pub mod alpha;
 pub mod backbone;
 pub mod calibration;
+pub mod colour_transfer;
 pub mod device;
 pub mod ensemble;
 pub mod error;

@@ -21,7 +21,8 @@ def describe(module: torch.nn.Module) -> list:
     """[name, shape, scale, offset] of every tensor; the value is `offset + scale * uniform(position in the list)`."""
     described = []
     for name, tensor in sorted(module.state_dict().items()):
-        if not tensor.is_floating_point():
+        # Masks are computed, not learned.
+        if not tensor.is_floating_point() or name.endswith("attn_mask"):
             continue
         if tensor.dim() > 1:  # keeps the variance of what passes, with a scale that is a power of two
             scale, offset = 2.0 ** round(math.log2(math.sqrt(12 / (tensor.numel() / tensor.shape[0])))), 0.0

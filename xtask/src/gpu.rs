@@ -15,6 +15,7 @@ const FILES: &[(&str, &str)] = &[
     ("tools/gpu/measure.py", "measure.py"),
     ("tools/gpu/bare/diffusers.py", "networks.py"),
     ("tests/golden/networks.safetensors", "golden/networks.safetensors"),
+    ("tests/golden/restoration.safetensors", "golden/restoration.safetensors"),
     ("tests/golden/pipelines.safetensors", "golden/pipelines.safetensors"),
     ("examples/images/kitten.png", "picture.png"),
 ];

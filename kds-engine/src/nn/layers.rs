@@ -6,10 +6,10 @@ use super::Scope;
 use super::weights::channels_last;
 use crate::Result;
 
-/// 2-D convolution with bias.
+/// 2-D convolution.
 pub struct Conv2d {
     weight: Tensor,
-    bias: Tensor,
+    bias: Option<Tensor>,
     stride: i64,
     padding: i64,
 }
@@ -17,14 +17,27 @@ pub struct Conv2d {
 impl Conv2d {
     /// Takes `weight` (`outputs x inputs x kernel x kernel`) and `bias` from the scope.
     pub fn new(scope: &Scope, inputs: i64, outputs: i64, kernel: i64, stride: i64, padding: i64) -> Result<Self> {
+        let bias = Some(scope.tensor("bias", &[outputs])?);
+        Ok(Self { bias, ..Self::without_bias(scope, inputs, outputs, kernel, stride, padding)? })
+    }
+
+    /// Takes `weight` (`outputs x inputs x kernel x kernel`) from the scope.
+    pub fn without_bias(
+        scope: &Scope,
+        inputs: i64,
+        outputs: i64,
+        kernel: i64,
+        stride: i64,
+        padding: i64,
+    ) -> Result<Self> {
         let weight = scope.kernel("weight", [outputs, inputs, kernel, kernel])?;
-        Ok(Self { weight, bias: scope.tensor("bias", &[outputs])?, stride, padding })
+        Ok(Self { weight, bias: None, stride, padding })
     }
 
     /// `N x inputs x H x W` to `N x outputs x H' x W'`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
-        Ok(x.f_conv2d(&self.weight, Some(&self.bias), stride, padding, [1, 1], 1)?)
+        Ok(x.f_conv2d(&self.weight, self.bias.as_ref(), stride, padding, [1, 1], 1)?)
     }
 
     /// As [`Conv2d::forward`], of a tensor in any memory order: the first layer of a network brings what follows into
@@ -32,6 +45,17 @@ impl Conv2d {
     pub fn forward_first(&self, x: &Tensor) -> Result<Tensor> {
         self.forward(&channels_last(x)?)
     }
+}
+
+/// `x` where it is positive, a fifth of it elsewhere.
+pub(crate) fn leaky_relu(x: &Tensor) -> Result<Tensor> {
+    Ok(x.f_maximum(&x.f_mul_scalar(0.2)?)?)
+}
+
+/// A feature map of twice the height and width: each pixel four times.
+pub(crate) fn doubled(x: &Tensor) -> Result<Tensor> {
+    let (_, _, height, width) = x.size4()?;
+    Ok(x.f_upsample_nearest2d([2 * height, 2 * width], None::<f64>, None::<f64>)?)
 }
 
 /// Affine map of the last axis.

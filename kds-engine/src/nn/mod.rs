@@ -1,4 +1,5 @@
-//! Building blocks of the networks, named as in the checkpoints of diffusers and transformers.
+//! Building blocks of the networks, named as in the checkpoints of diffusers and transformers, and networks named as in
+//! those of their authors.
 
 mod attention;
 mod autoencoder;
@@ -12,8 +13,14 @@ mod layers;
 pub mod names;
 mod pickle;
 mod predictor;
+mod ram;
 mod resnet;
 mod stored;
+mod rrdb;
+mod scunet;
+mod swin;
+mod swinir;
+mod tags;
 mod time_embedding;
 mod transformer;
 mod unet;
@@ -21,6 +28,7 @@ mod unet2d;
 mod unet2d_condition;
 mod vq_model;
 mod weights;
+mod windows;
 
 pub use attention::{Attention, ImageAttention};
 pub use autoencoder::{AutoencoderConfig, Decoder, DecoderBlockType, Encoder, EncoderBlockType};
@@ -32,7 +40,13 @@ pub use controlnet::{ChannelOrder, ControlNet, ControlNetConfig};
 pub use edsr::{Edsr, EdsrConfig};
 pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear};
 pub use predictor::{Predictor, PredictorConfig};
+pub use ram::{Ram, RamConfig};
 pub use resnet::{ResnetBlock, ResnetShape, TimeScaleShift};
+pub use rrdb::{Rrdb, RrdbConfig};
+pub use scunet::{ScuNet, ScuNetConfig};
+pub use swin::{Swin, SwinConfig};
+pub use swinir::{SwinIr, SwinIrConfig};
+pub use tags::TagList;
 pub use time_embedding::TimeEmbedding;
 pub use transformer::{BasicTransformerBlock, Transformer2d, TransformerShape};
 pub use unet::{Extras, Residuals};

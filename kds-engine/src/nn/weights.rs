@@ -296,6 +296,13 @@ impl Scope<'_> {
         self.weights.taken.borrow_mut().insert(name, Vec::new());
     }
 
+    /// Leaves out whatever the file has in this scope, of a network under its own names.
+    pub fn ignore_all(&self) {
+        let prefix = self.weights.place(&self.prefix).name;
+        let own = self.weights.own().map(|(name, _)| name).filter(|name| name.starts_with(&prefix));
+        self.weights.known.borrow_mut().extend(own.map(str::to_owned));
+    }
+
     /// Where and in what the network computes.
     pub(crate) fn loading(&self) -> Loading {
         self.weights.loading

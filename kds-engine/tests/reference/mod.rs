@@ -5,6 +5,7 @@ pub mod model;
 pub mod networks;
 pub mod pipelines;
 pub mod torch_file;
+pub mod restoration;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

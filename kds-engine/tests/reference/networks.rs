@@ -177,5 +177,6 @@ pub fn failures(device: Device, halves: &[Kind]) -> Vec<String> {
             }
         }
     }
+    failures.extend(super::restoration::failures(device, halves));
     failures
 }

@@ -1,0 +1,46 @@
+//! Colours of the input for the restored picture: diffusion shifts them, and a degraded picture has them right at large
+//! scales. Two corrections that restorers built on Stable Diffusion use (XPixelGroup/DiffBIR 3f8b530: `diffbir/utils/common.py`;
+//! cswry/SeeSR 8edecc7: `utils/wavelet_color_fix.py`).
+
+use tch::{Kind, Tensor};
+
+use crate::Result;
+
+/// The à-trous decomposition: so many passes of a binomial kernel, each twice as far apart as the one before.
+const LEVELS: u32 = 5;
+
+/// `picture` with the low frequencies of `colours`: both `N x C x H x W`, of one size, on one device, in f32. What is
+/// narrower than about 30 pixels stays.
+pub fn wavelet(picture: &Tensor, colours: &Tensor) -> Result<Tensor> {
+    // The sum of the high frequencies is the picture less its low ones, and the low ones of a difference are the difference
+    // of the low ones.
+    Ok(picture.f_add(&low_frequencies(&colours.f_sub(picture)?)?)?)
+}
+
+fn low_frequencies(x: &Tensor) -> Result<Tensor> {
+    let (_, channels, ..) = x.size4()?;
+    let kernel = Tensor::f_from_slice(&[1f32, 2.0, 1.0, 2.0, 4.0, 2.0, 1.0, 2.0, 1.0])?.f_div_scalar(16)?;
+    let kernel = kernel.f_to_device(x.device())?.f_view([1, 1, 3, 3])?.f_repeat([channels, 1, 1, 1])?;
+    let mut low = x.shallow_clone();
+    for level in 0..LEVELS {
+        let far = 1 << level;
+        let padded = low.f_replication_pad2d([far; 4])?;
+        low = padded.f_conv2d(&kernel, None::<&Tensor>, [1, 1], [0, 0], [far; 2], channels)?;
+    }
+    Ok(low)
+}
+
+/// Added to the variance of each channel.
+const EPS: f64 = 1e-5;
+
+/// `picture` with the mean and the standard deviation of each channel of `colours`: adaptive instance normalisation (Huang &
+/// Belongie, ICCV 2017). Both `N x C x H x W` with more than one pixel, of any sizes, on one device, in f32.
+pub fn adain(picture: &Tensor, colours: &Tensor) -> Result<Tensor> {
+    let moments = |x: &Tensor| {
+        let over: &[i64] = &[2, 3];
+        let deviation = x.f_var_correction(over, 1, true)?.f_add_scalar(EPS)?.f_sqrt()?;
+        Ok::<_, crate::Error>((x.f_mean_dim(over, true, None::<Kind>)?, deviation))
+    };
+    let ((mean, deviation), (new_mean, new_deviation)) = (moments(picture)?, moments(colours)?);
+    Ok(picture.f_sub(&mean)?.f_div(&deviation)?.f_mul(&new_deviation)?.f_add_(&new_mean)?)
+}
