@@ -18,16 +18,16 @@ pub fn wavelet(picture: &Tensor, colours: &Tensor) -> Result<Tensor> {
 }
 
 fn low_frequencies(x: &Tensor) -> Result<Tensor> {
-    let (_, channels, ..) = x.size4()?;
+    let (batch, channels, height, width) = x.size4()?;
     let kernel = Tensor::f_from_slice(&[1f32, 2.0, 1.0, 2.0, 4.0, 2.0, 1.0, 2.0, 1.0])?.f_div_scalar(16)?;
-    let kernel = kernel.f_to_device(x.device())?.f_view([1, 1, 3, 3])?.f_repeat([channels, 1, 1, 1])?;
-    let mut low = x.shallow_clone();
+    let kernel = kernel.f_to_device(x.device())?.f_view([1, 1, 3, 3])?;
+    let mut low = x.f_reshape([batch * channels, 1, height, width])?;
     for level in 0..LEVELS {
         let far = 1 << level;
         let padded = low.f_replication_pad2d([far; 4])?;
-        low = padded.f_conv2d(&kernel, None::<&Tensor>, [1, 1], [0, 0], [far; 2], channels)?;
+        low = padded.f_conv2d(&kernel, None::<&Tensor>, [1, 1], [0, 0], [far; 2], 1)?;
     }
-    Ok(low)
+    Ok(low.f_view([batch, channels, height, width])?)
 }
 
 /// Added to the variance of each channel.
