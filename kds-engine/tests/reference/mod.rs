@@ -4,8 +4,8 @@
 pub mod model;
 pub mod networks;
 pub mod pipelines;
-pub mod torch_file;
 pub mod restoration;
+pub mod torch_file;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
