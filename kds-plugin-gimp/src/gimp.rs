@@ -9,16 +9,40 @@ use crate::symbols::Library;
 
 /// What stands for an image or a layer: a number in GIMP 2.10, an object in GIMP 3.
 pub trait Handle: Copy + PartialEq {
+    /// The layers that are selected in the layers dialog: one in GIMP 2.10, an array that ends with null in GIMP 3.
+    type Layers: Copy;
     /// No image, no layer.
     const NONE: Self;
+    /// A layer, followed by [`Handle::NONE`], as layers that are selected.
+    fn layers(layer: &[Self; 2]) -> Self::Layers;
+    /// The memory of an array that libgimp gave, to be freed.
+    fn memory(layers: Self::Layers) -> *mut c_void;
 }
 
 impl Handle for i32 {
+    type Layers = Self;
     const NONE: Self = -1;
+
+    fn layers(layer: &[Self; 2]) -> Self {
+        layer[0]
+    }
+
+    fn memory(_: Self) -> *mut c_void {
+        std::ptr::null_mut()
+    }
 }
 
 impl Handle for *mut c_void {
+    type Layers = *const Self;
     const NONE: Self = std::ptr::null_mut();
+
+    fn layers(layer: &[Self; 2]) -> *const Self {
+        layer.as_ptr()
+    }
+
+    fn memory(layers: *const Self) -> *mut c_void {
+        layers.cast_mut().cast()
+    }
 }
 
 type Text = *const c_char;
@@ -26,17 +50,27 @@ type Flag = c_int;
 
 functions! {
     /// Functions of libgimp.
-    Functions<H> {
+    Functions<H: Handle> {
         gimp_image_get_width ["gimp_image_get_width", "gimp_image_width"] (H) -> c_int;
         gimp_image_get_height ["gimp_image_get_height", "gimp_image_height"] (H) -> c_int;
         gimp_image_get_precision(H) -> c_int;
+        gimp_image_get_base_type ["gimp_image_get_base_type", "gimp_image_base_type"] (H) -> c_int;
+        gimp_image_is_valid(H) -> Flag;
         gimp_image_new_with_precision(c_int, c_int, c_int, c_int) -> H;
         gimp_image_get_color_profile(H) -> *mut c_void;
         gimp_image_set_color_profile(H, *mut c_void) -> Flag;
         gimp_image_get_resolution(H, *mut c_double, *mut c_double) -> Flag;
         gimp_image_set_resolution(H, c_double, c_double) -> Flag;
         gimp_image_get_selection(H) -> H;
+        gimp_image_get_selected_layers ["gimp_image_get_selected_layers", "gimp_image_get_active_layer"] (H) -> H::Layers;
+        gimp_image_set_selected_layers ["gimp_image_set_selected_layers", "gimp_image_set_active_layer"]
+            (H, H::Layers) -> Flag;
+        gimp_image_select_rectangle(H, c_int, c_double, c_double, c_double, c_double) -> Flag;
+        gimp_image_select_item(H, c_int, H) -> Flag;
+        gimp_image_remove_channel(H, H) -> Flag;
         gimp_selection_is_empty(H) -> Flag;
+        gimp_selection_none(H) -> Flag;
+        gimp_selection_save(H) -> H;
         gimp_image_scale(H, c_int, c_int) -> Flag;
         gimp_image_insert_layer(H, H, H, c_int) -> Flag;
         gimp_image_get_item_position(H, H) -> c_int;
@@ -49,6 +83,8 @@ functions! {
         gimp_context_push() -> Flag;
         gimp_context_pop() -> Flag;
         gimp_context_set_interpolation(c_int) -> Flag;
+        gimp_context_set_feather(Flag) -> Flag;
+        gimp_item_is_valid(H) -> Flag;
         gimp_item_get_image(H) -> H;
         gimp_item_get_parent(H) -> H;
         gimp_item_get_name(H) -> *mut c_char;
@@ -93,7 +129,7 @@ pub enum Kind {
 }
 
 /// The libgimp that this process was started by. `H` stands for images, layers and all other items.
-pub struct Gimp<H> {
+pub struct Gimp<H: Handle> {
     functions: Functions<H>,
     gegl: Gegl,
 }
@@ -162,10 +198,37 @@ impl<H: Handle> Gimp<H> {
         unsafe { (self.functions.gimp_drawable_has_alpha)(layer) != 0 }
     }
 
-    /// Whether the person has locked its pixels.
+    /// Whether the person has locked its pixels, or those of a group that it is in.
     pub fn is_locked(&self, layer: H) -> bool {
+        let functions = &self.functions;
+        let mut item = layer;
+        while item != H::NONE {
+            // SAFETY: see above.
+            if unsafe { (functions.gimp_item_get_lock_content)(item) } != 0 {
+                return true;
+            }
+            // SAFETY: see above.
+            item = unsafe { (functions.gimp_item_get_parent)(item) };
+        }
+        false
+    }
+
+    /// Whether a layer is still in this image.
+    pub fn has_layer(&self, image: H, layer: H) -> bool {
         // SAFETY: see above.
-        unsafe { (self.functions.gimp_item_get_lock_content)(layer) != 0 }
+        unsafe { (self.functions.gimp_item_is_valid)(layer) != 0 && self.image_of(layer) == image }
+    }
+
+    /// Whether the image has not been closed.
+    pub fn has_image(&self, image: H) -> bool {
+        // SAFETY: see above.
+        unsafe { (self.functions.gimp_image_is_valid)(image) != 0 }
+    }
+
+    /// Whether the image, of grey pixels or of colours, can have layers of such.
+    pub fn takes_layers(&self, image: H, gray: bool) -> bool {
+        // SAFETY: see above.
+        unsafe { (self.functions.gimp_image_get_base_type)(image) == c_int::from(gray) }
     }
 
     /// All of it, in its own coordinates.
@@ -239,6 +302,79 @@ impl<H: Handle> Gimp<H> {
             (functions.gimp_drawable_update)(layer, part.x, part.y, part.width, part.height);
         }
         Ok(())
+    }
+
+    /// Lets `change` work with only a rectangle selected, in the coordinates of the image, and brings the selection and the
+    /// selected layers back.
+    ///
+    /// # Errors
+    /// Those of `change`.
+    pub fn with_selected<T>(
+        &self,
+        image: H,
+        part: Rectangle,
+        change: impl FnOnce() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        const REPLACE: c_int = 2;
+        let functions = &self.functions;
+        let [x, y, width, height] = [part.x, part.y, part.width, part.height].map(f64::from);
+        self.keeping_selected_layers(image, || {
+            // SAFETY: see above.
+            let saved = unsafe {
+                let saved = self.selection(image).map(|_| (functions.gimp_selection_save)(image));
+                (functions.gimp_context_push)();
+                (functions.gimp_context_set_feather)(0);
+                (functions.gimp_image_select_rectangle)(image, REPLACE, x, y, width, height);
+                (functions.gimp_context_pop)();
+                saved
+            };
+            let result = change();
+            // SAFETY: see above.
+            unsafe {
+                match saved {
+                    Some(channel) => {
+                        (functions.gimp_context_push)();
+                        (functions.gimp_context_set_feather)(0);
+                        (functions.gimp_image_select_item)(image, REPLACE, channel);
+                        (functions.gimp_context_pop)();
+                        (functions.gimp_image_remove_channel)(image, channel);
+                    }
+                    None => {
+                        (functions.gimp_selection_none)(image);
+                    }
+                }
+            }
+            result
+        })
+    }
+
+    /// Lets `change` add layers and channels, which GIMP would select in the layers dialog: those that were selected are
+    /// again afterwards.
+    ///
+    /// # Errors
+    /// Those of `change`.
+    pub fn keeping_selected_layers<T>(
+        &self,
+        image: H,
+        change: impl FnOnce() -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let functions = &self.functions;
+        // SAFETY: see above; the array is ours to free.
+        let before = unsafe { (functions.gimp_image_get_selected_layers)(image) };
+        let result = change();
+        // SAFETY: see above.
+        unsafe {
+            (functions.gimp_image_set_selected_layers)(image, before);
+            (functions.g_free)(H::memory(before));
+        }
+        result
+    }
+
+    /// Selects a layer in the layers dialog.
+    pub fn select_layer(&self, image: H, layer: H) {
+        let layers = [layer, H::NONE];
+        // SAFETY: see above.
+        unsafe { (self.functions.gimp_image_set_selected_layers)(image, H::layers(&layers)) };
     }
 
     /// Size of an image.

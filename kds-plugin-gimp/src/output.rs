@@ -1,15 +1,27 @@
 //! Putting the result where it belongs: into the layer, above it, or into a new image.
+//!
+//! The person may have gone on with the image meanwhile. The result goes into the layer only where its pixels are still
+//! those that were restored, through the selection of that time; otherwise it gets a place of its own, so that nothing that
+//! was painted is lost.
 
 use crate::failure::Failure;
 use crate::gegl::{Buffer, Rectangle};
-use crate::gimp::{Gimp, Handle, NewLayer};
+use crate::gimp::{Gimp, Handle, Kind, NewLayer};
 use crate::region::{self, Region};
-use crate::restorer::Restored;
+use crate::restorer;
 use crate::settings::Output;
 use crate::task::Task;
 
-/// What a procedure returns: the image and the layer that hold the result.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A result, and what tells whether the layer is still what was restored.
+pub struct Restored {
+    /// The result.
+    pub picture: restorer::Restored,
+    /// [`crate::pixels::Pixels::content`] of the area before.
+    pub content: u64,
+}
+
+/// Where the result is.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed<H> {
     /// The image.
     pub image: H,
@@ -17,12 +29,14 @@ pub struct Placed<H> {
     pub layer: H,
     /// Whether the image is new and nobody has seen it yet.
     pub new_image: bool,
+    /// Why it is not where it was to go, for the person.
+    pub elsewhere: Option<String>,
 }
 
 /// Puts it there, as one step to undo.
 ///
 /// # Errors
-/// When GIMP takes no layer of that size, or there is no memory.
+/// When the image was closed, GIMP takes no layer of that size, or there is no memory.
 pub fn put<H: Handle>(
     gimp: &Gimp<H>,
     task: Task,
@@ -30,27 +44,110 @@ pub fn put<H: Handle>(
     region: &Region<H>,
     restored: Restored,
 ) -> Result<Placed<H>, Failure> {
-    let area = region.area.scaled(restored.scale).ok_or_else(too_large)?;
-    let seen = region.seen.scaled(restored.scale).ok_or_else(too_large)?;
+    let Restored { picture: restored, content } = restored;
+    if !gimp.has_image(region.image) {
+        return Err(Failure::new("the image was closed before it was restored, so there is no place for the result"));
+    }
+    let state = State::of(gimp, region, content)?;
+    let (output, elsewhere) = state.place(gimp, region, output, restored.scale);
+    let shift = if let State::Same { shift, .. } = state { shift } else { (0, 0) };
+    let area = region.area.moved(shift.0, shift.1).scaled(restored.scale).ok_or_else(too_large)?;
     // Where the area lies in the pixels of the result.
-    let source = Rectangle { x: area.x - seen.x, y: area.y - seen.y, ..area };
-    let mut writer = Writer { gimp, task, region, restored, area, source, confidence_source: source };
-    match output {
+    let source = region.within_seen().scaled(restored.scale).ok_or_else(too_large)?;
+    let mut writer = Writer { gimp, task, region, restored, state, area, source, confidence_source: source };
+    let placed = match output {
         Output::NewImage => writer.new_image(),
         Output::Replace => gimp.as_one_step(region.image, || writer.replace()),
         Output::NewLayer => gimp.as_one_step(region.image, || writer.new_layer()),
-    }
+    }?;
+    Ok(Placed { elsewhere, ..placed })
 }
 
 fn too_large() -> Failure {
     Failure::new("the result would be too large for GIMP; select a smaller part of the image")
 }
 
-struct Writer<'a, H> {
+/// What has become of the layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// The pixels of the area are the same, moved by this much in the coordinates of the layer; `locked`: they must stay.
+    Same { shift: (i32, i32), locked: bool },
+    /// They are others, or of another kind.
+    Changed,
+    /// The layer is not there any more.
+    Gone,
+}
+
+impl State {
+    fn of<H: Handle>(gimp: &Gimp<H>, region: &Region<H>, content: u64) -> Result<Self, Failure> {
+        let layer = region.layer;
+        if !gimp.has_layer(region.image, layer) {
+            return Ok(Self::Gone);
+        }
+        let channels = region.format.channels;
+        let same_kind = gimp.kind(layer) == Kind::Layer
+            && !gimp.is_indexed(layer)
+            && gimp.is_gray(layer) == region.gray()
+            && gimp.has_alpha(layer) == channels.has_alpha();
+        if !same_kind {
+            return Ok(Self::Changed);
+        }
+        let (bounds, now) = (gimp.bounds(layer), gimp.offsets(layer));
+        // A layer that was moved has its pixels where they were in the layer, one that was resized where they were in the
+        // image.
+        for (x, y) in [(0, 0), (region.offsets.0 - now.0, region.offsets.1 - now.1)] {
+            let area = region.area.moved(x, y);
+            if area.grown(0, bounds) != area {
+                continue;
+            }
+            if region.read(gimp, area)?.content(at_origin(area)) == content {
+                return Ok(Self::Same { shift: (x, y), locked: gimp.is_locked(layer) });
+            }
+        }
+        Ok(Self::Changed)
+    }
+
+    /// Where the result goes that should go to `output`, and why it goes elsewhere, for the person.
+    fn place<H: Handle>(
+        self,
+        gimp: &Gimp<H>,
+        region: &Region<H>,
+        output: Output,
+        scale: i32,
+    ) -> (Output, Option<String>) {
+        let what = match self {
+            Self::Same { locked: true, .. } => "was locked",
+            Self::Same { locked: false, .. } => "is as it was",
+            Self::Changed => "was changed",
+            Self::Gone => "was deleted",
+        };
+        let same = matches!(self, Self::Same { .. });
+        let fits = match output {
+            Output::NewImage => true,
+            Output::Replace => matches!(self, Self::Same { locked: false, .. }),
+            // Enlarged layers lie where those below them do.
+            Output::NewLayer => same || scale == 1,
+        };
+        let takes_layers = gimp.takes_layers(region.image, region.gray());
+        if fits && (takes_layers || output == Output::NewImage) {
+            return (output, None);
+        }
+        let (output, place) = if scale == 1 && takes_layers {
+            (Output::NewLayer, "in a new layer")
+        } else {
+            (Output::NewImage, "in a new image")
+        };
+        let what = if takes_layers { what } else { "was converted" };
+        (output, Some(format!("The layer '{}' {what} meanwhile, so that the result is {place}.", region.name)))
+    }
+}
+
+struct Writer<'a, H: Handle> {
     gimp: &'a Gimp<H>,
     task: Task,
     region: &'a Region<H>,
-    restored: Restored,
+    restored: restorer::Restored,
+    state: State,
     /// What changes, in the coordinates of the layer when that is enlarged.
     area: Rectangle,
     /// The same, in the pixels of the result.
@@ -62,43 +159,80 @@ struct Writer<'a, H> {
 impl<H: Handle> Writer<'_, H> {
     fn replace(&mut self) -> Result<Placed<H>, Failure> {
         let Region { image, layer, .. } = *self.region;
+        let as_selected = self.is_selected_as_before()?;
         self.enlarge()?;
         let (gimp, area) = (self.gimp, self.area);
-        gimp.change(layer, area, |buffer| self.write(buffer, area))?;
-        self.add_confidence(image, layer, self.place())?;
-        Ok(Placed { image, layer, new_image: false })
+        if as_selected {
+            gimp.change(layer, area, |buffer| self.write(buffer, area))?;
+        } else {
+            self.blend()?;
+            gimp.with_selected(image, self.place(), || gimp.change(layer, area, |buffer| self.write(buffer, area)))?;
+        }
+        gimp.keeping_selected_layers(image, || self.add_confidence(image, Some(layer), self.place()))?;
+        Ok(Placed { image, layer, new_image: false, elsewhere: None })
     }
 
     fn new_layer(&mut self) -> Result<Placed<H>, Failure> {
-        let Region { image, layer: below, .. } = *self.region;
+        let image = self.region.image;
+        let below = (self.state != State::Gone).then_some(self.region.layer);
         self.enlarge()?;
         let place = self.place();
-        let gimp = self.gimp;
-        let selected = gimp.selection(image).is_some();
-        if selected {
-            self.cut_out()?;
+        if let Some(selected) = &self.region.selected {
+            self.restored.picture = self.restored.picture.cut_out(self.source, selected)?;
+            self.source = at_origin(self.source);
         }
-        let name = format!("{} ({})", gimp.name(below), self.task.result());
+        let name = format!("{} ({})", self.region.name, self.task.result());
         let alpha = self.restored.picture.format.channels.has_alpha();
         let new = NewLayer { name: &name, place, gray: self.region.gray(), alpha, visible: true };
-        let layer = gimp.add_layer(image, &new, Some(below), |buffer| self.write(buffer, at_origin(place)))?;
-        self.add_confidence(image, layer, place)?;
-        Ok(Placed { image, layer, new_image: false })
+        let layer = self.gimp.add_layer(image, &new, below, |buffer| self.write(buffer, at_origin(place)))?;
+        self.add_confidence(image, Some(layer), place)?;
+        self.gimp.select_layer(image, layer);
+        Ok(Placed { image, layer, new_image: false, elsewhere: None })
     }
 
     fn new_image(&mut self) -> Result<Placed<H>, Failure> {
         let (gimp, region) = (self.gimp, self.region);
         let place = at_origin(self.area);
         let size = (place.width, place.height);
-        let name = format!("{} ({})", gimp.name(region.layer), self.task.result());
+        let name = format!("{} ({})", region.name, self.task.result());
         let (image, layer) = gimp.new_image_like(region.image, region.gray(), size, |image| {
             let alpha = region.format.channels.has_alpha();
             let new = NewLayer { name: &name, place, gray: region.gray(), alpha, visible: true };
             let layer = gimp.add_layer(image, &new, None, |buffer| self.write(buffer, place))?;
-            self.add_confidence(image, layer, place)?;
+            self.add_confidence(image, Some(layer), place)?;
+            gimp.select_layer(image, layer);
             Ok(layer)
         })?;
-        Ok(Placed { image, layer, new_image: true })
+        Ok(Placed { image, layer, new_image: true, elsewhere: None })
+    }
+
+    /// Whether GIMP's own way, through the selection of now, does what the selection of the beginning would.
+    fn is_selected_as_before(&self) -> Result<bool, Failure> {
+        let Region { image, layer, .. } = *self.region;
+        let State::Same { shift, .. } = self.state else { return Ok(false) };
+        let area = self.region.area.moved(shift.0, shift.1);
+        if self.gimp.selected(layer) != Some(area) {
+            return Ok(false);
+        }
+        match (&self.region.selected, self.gimp.selection(image)) {
+            (None, None) => Ok(true),
+            (Some(before), Some(_)) => {
+                let (x, y) = self.gimp.offsets(layer);
+                Ok(region::selection(self.gimp, image, area.moved(x, y))?.bytes == before.bytes)
+            }
+            _ => Ok(false),
+        }
+    }
+
+    /// Blends the result with the layer's pixels through the selection of the beginning.
+    fn blend(&mut self) -> Result<(), Failure> {
+        let Some(selected) = &self.region.selected else { return Ok(()) };
+        let below = self.region.read(self.gimp, self.area)?;
+        let mut above = self.restored.picture.copy(self.source)?;
+        above.blend_over(&below, selected);
+        self.restored.picture = above;
+        self.source = at_origin(self.source);
+        Ok(())
     }
 
     /// The image with all that is in it, as much as the result.
@@ -111,20 +245,22 @@ impl<H: Handle> Writer<'_, H> {
         let size = width.checked_mul(scale).zip(height.checked_mul(scale));
         let (width, height) = size.ok_or_else(too_large)?;
         self.gimp.scale(self.region.image, width, height)?;
-        let expected = self.region.seen.scaled(scale).map(|seen| (seen.x + seen.width, seen.y + seen.height));
         let bounds = self.gimp.bounds(self.region.layer);
-        match expected {
-            Some((right, bottom)) if right <= bounds.width && bottom <= bounds.height => Ok(()),
-            _ => Err(Failure::new(format!(
+        if self.area.grown(0, bounds) != self.area {
+            return Err(Failure::new(format!(
                 "GIMP enlarged the layer to {}x{} pixels, other than the result: undo, and choose 'New image'",
                 bounds.width, bounds.height
-            ))),
+            )));
         }
+        Ok(())
     }
 
     /// Where the area lies in the image, after that was enlarged.
     fn place(&self) -> Rectangle {
-        let (x, y) = self.gimp.offsets(self.region.layer);
+        let (x, y) = match self.state {
+            State::Same { .. } => self.gimp.offsets(self.region.layer),
+            State::Changed | State::Gone => self.region.offsets,
+        };
         self.area.moved(x, y)
     }
 
@@ -133,21 +269,13 @@ impl<H: Handle> Writer<'_, H> {
         buffer.write(to, &encoding, &self.restored.picture.part(self.source))
     }
 
-    /// Makes what is not selected transparent, so that the layer blends with the one below it.
-    fn cut_out(&mut self) -> Result<(), Failure> {
-        let selected = region::selection(self.gimp, self.region.image, self.place())?;
-        self.restored.picture = self.restored.picture.cut_out(self.source, &selected)?;
-        self.source = at_origin(self.source);
-        Ok(())
-    }
-
     /// The confidence, if it was asked for, as a hidden layer.
-    fn add_confidence(&mut self, image: H, above: H, place: Rectangle) -> Result<(), Failure> {
+    fn add_confidence(&mut self, image: H, above: Option<H>, place: Rectangle) -> Result<(), Failure> {
         let Some(map) = &mut self.restored.confidence else { return Ok(()) };
         let new = NewLayer { name: "Confidence (KDS)", place, gray: self.region.gray(), alpha: false, visible: false };
         let rows = map.part(self.confidence_source);
         let write = |buffer: &Buffer<'_>| buffer.write(at_origin(place), c"Y' u8", &rows);
-        self.gimp.add_layer(image, &new, Some(above), write).map(|_| ())
+        self.gimp.add_layer(image, &new, above, write).map(|_| ())
     }
 }
 

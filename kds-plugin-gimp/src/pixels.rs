@@ -1,5 +1,7 @@
 //! Pixels in our own memory, on their way from GIMP to the library and back.
 
+use std::hash::{DefaultHasher, Hasher};
+
 use kds_host::{Alpha, Channels, Depth, Format, ImageMut, ImageRef};
 
 use crate::failure::Failure;
@@ -75,7 +77,127 @@ impl Pixels {
         Rows { bytes, stride, pixel }
     }
 
-    /// A part, with an alpha channel that is multiplied by `selected`, of the part's size.
+    /// A part, which must lie inside.
+    ///
+    /// # Errors
+    /// Without memory.
+    pub fn copy(&self, part: Rectangle) -> Result<Self, Failure> {
+        let mut copy = Self::new(self.format, part.width, part.height)?;
+        let (pixel, stride, offset) =
+            (self.format.bytes(), copy.stride(), |value: i32| usize::try_from(value).unwrap_or(0));
+        let left = offset(part.x) * pixel;
+        let rows = self.bytes.chunks_exact(self.stride()).skip(offset(part.y));
+        for (from, to) in rows.zip(copy.bytes.chunks_exact_mut(stride)) {
+            if let Some(from) = from.get(left..left + stride) {
+                to.copy_from_slice(from);
+            }
+        }
+        Ok(copy)
+    }
+
+    /// A number that stands for the content of a part: others of the same have the same content.
+    pub fn content(&self, part: Rectangle) -> u64 {
+        let (pixel, offset) = (self.format.bytes(), |value: i32| usize::try_from(value).unwrap_or(0));
+        let (left, width) = (offset(part.x) * pixel, offset(part.width) * pixel);
+        let mut hasher = DefaultHasher::new();
+        for row in self.bytes.chunks_exact(self.stride()).skip(offset(part.y)).take(offset(part.height)) {
+            hasher.write(row.get(left..left + width).unwrap_or_default());
+        }
+        hasher.finish()
+    }
+
+    /// What floating-point samples have beyond 0..1, which no model knows, added to their restoration; enlarged bilinearly
+    /// where that is larger.
+    pub fn carry_excess(&self, to: &mut Self) {
+        if self.format.depth != Depth::F32 || self.format != to.format || self.width == 0 || self.height == 0 {
+            return;
+        }
+        let channels = self.format.bytes() / 4;
+        let colours = if self.format.channels.has_alpha() { channels - 1 } else { channels };
+        let excess = |x: usize, y: usize, channel: usize| {
+            let at = y * self.stride() + x * self.format.bytes() + 4 * channel;
+            let value = load(Depth::F32, self.bytes.get(at..).unwrap_or_default());
+            if value.is_finite() { value - value.clamp(0.0, 1.0) } else { 0.0 }
+        };
+        let (width, height) = (self.width as usize, self.height as usize);
+        if !(0..height).any(|y| (0..width).any(|x| (0..colours).any(|channel| excess(x, y, channel) != 0.0))) {
+            return;
+        }
+        // The two pixels beside a position of the larger picture, and the share of the second.
+        let beside = |position: usize, scale: f32, length: usize| {
+            let source = ((position as f32 + 0.5) / scale - 0.5).clamp(0.0, (length - 1) as f32);
+            let first = source as usize;
+            (first, (first + 1).min(length - 1), source - first as f32)
+        };
+        let scales = (to.width as f32 / self.width as f32, to.height as f32 / self.height as f32);
+        let (stride, pixel) = (to.stride(), to.format.bytes());
+        for (row, bytes) in to.bytes.chunks_exact_mut(stride).enumerate() {
+            let (top, bottom, down) = beside(row, scales.1, height);
+            for (column, bytes) in bytes.chunks_exact_mut(pixel).enumerate() {
+                let (left, right, across) = beside(column, scales.0, width);
+                for (channel, sample) in bytes.chunks_exact_mut(4).take(colours).enumerate() {
+                    let mix = |a: f32, b: f32, share: f32| a + share * (b - a);
+                    let above = mix(excess(left, top, channel), excess(right, top, channel), across);
+                    let below = mix(excess(left, bottom, channel), excess(right, bottom, channel), across);
+                    let restored = load(Depth::F32, sample);
+                    store(Depth::F32, restored + mix(above, below, down), sample);
+                }
+            }
+        }
+    }
+
+    /// Makes the pixels opaque whose sample in `mask`, 32-bit floats of the same size, is not 0.
+    pub fn make_opaque(&mut self, mask: &Self) {
+        if !self.format.channels.has_alpha() || (mask.width, mask.height) != (self.width, self.height) {
+            return;
+        }
+        let (depth, pixel) = (self.format.depth, self.format.bytes());
+        let alpha = pixel - depth.bytes();
+        for (pixel, share) in self.bytes.chunks_exact_mut(pixel).zip(mask.bytes.chunks_exact(4)) {
+            if load(Depth::F32, share) > 0.0 {
+                store(depth, 1.0, &mut pixel[alpha..]);
+            }
+        }
+    }
+
+    /// Blends with the pixels below, of the same size and format, by shares of 0 to 1 (32-bit floats, a whole number of
+    /// times smaller): where a share is 0 those below stay to the last bit, where it is 1 these do.
+    pub fn blend_over(&mut self, below: &Self, shares: &Self) {
+        let (depth, pixel) = (self.format.depth, self.format.bytes());
+        let has_alpha = self.format.channels.has_alpha();
+        let (colour, sample) = (if has_alpha { pixel - depth.bytes() } else { pixel }, depth.bytes());
+        let scale = (self.width / shares.width.max(1)).max(1) as usize;
+        let (width, stride) = (shares.width as usize, self.stride());
+        let rows = self.bytes.chunks_exact_mut(stride).zip(below.bytes.chunks_exact(stride));
+        for (row, (above, below)) in rows.enumerate() {
+            for (column, (above, below)) in above.chunks_exact_mut(pixel).zip(below.chunks_exact(pixel)).enumerate() {
+                let at = 4 * ((row / scale) * width + column / scale);
+                let share = load(Depth::F32, shares.bytes.get(at..).unwrap_or_default());
+                if share >= 1.0 {
+                    continue;
+                }
+                if share <= 0.0 {
+                    above.copy_from_slice(below);
+                    continue;
+                }
+                // Colours count as much as they are seen.
+                let opacity = |pixel: &[u8]| if has_alpha { load(depth, &pixel[colour..]) } else { 1.0 };
+                let (new, old) = (opacity(above) * share, opacity(below) * (1.0 - share));
+                let whole = new + old;
+                for (above, below) in above[..colour].chunks_exact_mut(sample).zip(below.chunks_exact(sample)) {
+                    if whole > 0.0 {
+                        let mixed = (load(depth, above) * new + load(depth, below) * old) / whole;
+                        store(depth, mixed, above);
+                    }
+                }
+                if has_alpha {
+                    store(depth, whole, &mut above[colour..]);
+                }
+            }
+        }
+    }
+
+    /// A part, with an alpha channel that is multiplied by `selected`, of the part's size or a whole number of times smaller.
     ///
     /// # Errors
     /// Without memory.
@@ -90,12 +212,13 @@ impl Pixels {
         let colour = new_pixel - sample;
         let offset = |value: i32| usize::try_from(value).unwrap_or(0);
         let rows = self.bytes.chunks_exact(self.stride()).skip(offset(part.y));
+        let scale = (cut.width / selected.width.max(1)).max(1) as usize;
         let (stride, width) = (cut.stride(), selected.width as usize);
-        let shares = selected.bytes.chunks_exact(width * 4);
-        for ((from, to), shares) in rows.zip(cut.bytes.chunks_exact_mut(stride)).zip(shares) {
+        for (row, (from, to)) in rows.zip(cut.bytes.chunks_exact_mut(stride)).enumerate() {
             let from = from.chunks_exact(pixel).skip(offset(part.x));
-            for ((from, to), share) in from.zip(to.chunks_exact_mut(new_pixel)).zip(shares.chunks_exact(4)) {
-                let share = load(Depth::F32, share);
+            for (column, (from, to)) in from.zip(to.chunks_exact_mut(new_pixel)).enumerate() {
+                let at = 4 * ((row / scale) * width + column / scale);
+                let share = load(Depth::F32, selected.bytes.get(at..).unwrap_or_default());
                 let alpha = if channels.has_alpha() { load(depth, &from[colour..]) } else { 1.0 };
                 to[..colour].copy_from_slice(&from[..colour]);
                 store(depth, alpha * share, &mut to[colour..]);
@@ -152,5 +275,55 @@ mod tests {
         let cut = half.cut_out(part, &selected).unwrap();
         let samples: Vec<_> = cut.bytes.chunks(2).map(|s| u16::from_ne_bytes([s[0], s[1]])).collect();
         assert_eq!(samples, [7, 65535, 8, 13107]);
+    }
+
+    fn floats(channels: Channels, width: i32, height: i32, values: &[f32]) -> Pixels {
+        let mut pixels = Pixels::new(Format { channels, depth: Depth::F32 }, width, height).unwrap();
+        pixels.bytes = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
+        pixels
+    }
+
+    fn values(pixels: &Pixels) -> Vec<f32> {
+        pixels.bytes.chunks(4).map(|sample| load(Depth::F32, sample)).collect()
+    }
+
+    #[test]
+    fn values_beyond_the_range_are_carried_over() {
+        let source = floats(Channels::RgbAlpha, 2, 1, &[3.0, 0.5, -0.25, 1.5, 0.2, 1.0, 0.0, 1.0]);
+        let mut same = floats(Channels::RgbAlpha, 2, 1, &[0.75, 0.5, 0.125, 1.0, 0.25, 1.0, 0.0, 1.0]);
+        source.carry_excess(&mut same);
+        assert_eq!(values(&same), [2.75, 0.5, -0.125, 1.0, 0.25, 1.0, 0.0, 1.0]);
+        let source = floats(Channels::Gray, 2, 1, &[3.0, 1.0]);
+        let mut larger = floats(Channels::Gray, 4, 2, &[1.0; 8]);
+        source.carry_excess(&mut larger);
+        assert_eq!(values(&larger), [3.0, 2.5, 1.5, 1.0, 3.0, 2.5, 1.5, 1.0]);
+    }
+
+    #[test]
+    fn pixels_blend_as_much_as_they_are_selected_and_seen() {
+        let below = floats(Channels::GrayAlpha, 4, 1, &[0.0, 1.0, 0.0, 1.0, 0.0, 1.0, 0.5, 0.0]);
+        let mut above = floats(Channels::GrayAlpha, 4, 1, &[1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.25, 1.0]);
+        let shares = floats(Channels::Gray, 4, 1, &[0.0, 0.25, 1.0, 0.5]);
+        above.blend_over(&below, &shares);
+        // The last: nothing is seen of what is below, so its colour does not count.
+        assert_eq!(values(&above), [0.0, 1.0, 0.25, 1.0, 1.0, 1.0, 0.25, 0.5]);
+        let mut enlarged = floats(Channels::Gray, 4, 2, &[1.0; 8]);
+        enlarged.blend_over(&floats(Channels::Gray, 4, 2, &[0.0; 8]), &floats(Channels::Gray, 2, 1, &[0.0, 1.0]));
+        assert_eq!(values(&enlarged), [0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn filled_holes_are_seen() {
+        let mut filled = floats(Channels::GrayAlpha, 2, 1, &[0.5, 0.0, 0.5, 0.25]);
+        filled.make_opaque(&floats(Channels::Gray, 2, 1, &[1.0, 0.0]));
+        assert_eq!(values(&filled), [0.5, 1.0, 0.5, 0.25]);
+    }
+
+    #[test]
+    fn content_is_that_of_the_part() {
+        let (a, b) = (floats(Channels::Gray, 3, 1, &[1.0, 2.0, 3.0]), floats(Channels::Gray, 2, 1, &[2.0, 3.0]));
+        let part = |x| Rectangle { x, y: 0, width: 2, height: 1 };
+        assert_eq!(a.content(part(1)), b.content(part(0)));
+        assert_ne!(a.content(part(0)), b.content(part(0)));
     }
 }

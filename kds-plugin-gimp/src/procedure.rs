@@ -9,7 +9,7 @@ use crate::dialog;
 use crate::failure::Failure;
 use crate::gimp::{Gimp, Handle};
 use crate::gtk::Gtk;
-use crate::output::{self, Placed};
+use crate::output::{self, Placed, Restored};
 use crate::pixels::Pixels;
 use crate::region::{self, Region};
 use crate::restorer::{Models, Restorer, stage};
@@ -70,6 +70,9 @@ pub fn run<H: Handle>(
     let output = settings.output()?;
     let restored = restore(gimp, task, &region, &restorer, settings)?;
     let placed = output::put(gimp, task, output, &region, restored)?;
+    if let Some(why) = &placed.elsewhere {
+        gimp.message(why);
+    }
     if mode != RunMode::NonInteractive {
         if placed.new_image {
             gimp.show(placed.image);
@@ -85,7 +88,7 @@ fn restore<H: Handle>(
     region: &Region<H>,
     restorer: &Restorer,
     settings: &Settings,
-) -> Result<crate::restorer::Restored, Failure> {
+) -> Result<Restored, Failure> {
     let pixels = region.pixels(gimp)?;
     let mask = (task == Task::Inpaint).then(|| mask(gimp, region)).transpose()?;
     let mut progress = |progress: Progress| {
@@ -95,17 +98,30 @@ fn restore<H: Handle>(
     };
     // "Cancel" beside GIMP's progress bar ends this process, in the middle of a step; the image is not touched before
     // the last one.
-    restorer.run(settings, &pixels, mask.as_ref(), settings.switch("confidence"), &mut progress)
+    let mut picture = restorer.run(settings, &pixels, mask.as_ref(), settings.switch("confidence"), &mut progress)?;
+    pixels.carry_excess(&mut picture.picture);
+    if let Some(mask) = &mask {
+        picture.picture.make_opaque(mask);
+    }
+    Ok(Restored { picture, content: pixels.content(region.within_seen()) })
 }
 
 /// 1 where anything is selected: what is only half selected is filled whole, and blends where it is put into the layer.
 fn mask<H: Handle>(gimp: &Gimp<H>, region: &Region<H>) -> Result<Pixels, Failure> {
     let (x, y) = region.offsets;
     let mut mask = region::selection(gimp, region.image, region.seen.moved(x, y))?;
+    let mut known = 0;
     for sample in mask.bytes.chunks_exact_mut(4) {
         if sample.iter().any(|byte| *byte != 0) {
             sample.copy_from_slice(&1f32.to_ne_bytes());
+        } else {
+            known += 1;
         }
+    }
+    if known == 0 {
+        return Err(Failure::new(
+            "all of the layer is selected, so that nothing is left to fill it from: select only the part that is to be filled",
+        ));
     }
     Ok(mask)
 }

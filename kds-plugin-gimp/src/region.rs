@@ -1,4 +1,6 @@
 //! The part of a layer that is restored: which pixels are read, and in what format.
+//!
+//! GIMP stays usable while a restoration runs, so this is how everything was when it began.
 
 use std::ffi::CString;
 
@@ -26,6 +28,10 @@ pub struct Region<H> {
     pub seen: Rectangle,
     /// Where the layer lies in the image.
     pub offsets: (i32, i32),
+    /// How much of each pixel in the area is selected, from 0 to 1; nothing without a selection.
+    pub selected: Option<Pixels>,
+    /// The layer's name.
+    pub name: String,
     /// How its pixels are read and written.
     pub format: Format,
     precision: i32,
@@ -50,6 +56,11 @@ impl<H: Handle> Region<H> {
                 gimp.name(layer)
             ))
         })?;
+        let offsets = gimp.offsets(layer);
+        let selected = match gimp.selection(image) {
+            Some(_) => Some(selection(gimp, image, area.moved(offsets.0, offsets.1))?),
+            None => None,
+        };
         let margin = if task == Task::Inpaint { MARGIN.max(area.width).max(area.height) } else { MARGIN };
         let precision = gimp.precision(image);
         let channels = match (gimp.is_gray(layer), gimp.has_alpha(layer)) {
@@ -64,7 +75,9 @@ impl<H: Handle> Region<H> {
             image,
             area,
             seen: area.grown(margin, gimp.bounds(layer)),
-            offsets: gimp.offsets(layer),
+            offsets,
+            selected,
+            name: gimp.name(layer),
             format,
             precision,
         })
@@ -80,13 +93,26 @@ impl<H: Handle> Region<H> {
         matches!(self.format.channels, Channels::Gray | Channels::GrayAlpha)
     }
 
+    /// The area in the pixels that the model sees.
+    pub fn within_seen(&self) -> Rectangle {
+        self.area.moved(-self.seen.x, -self.seen.y)
+    }
+
     /// The pixels that the model sees.
     ///
     /// # Errors
     /// Without memory, or when the layer is gone.
     pub fn pixels(&self, gimp: &Gimp<H>) -> Result<Pixels, Failure> {
-        let mut pixels = Pixels::new(self.format, self.seen.width, self.seen.height)?;
-        gimp.buffer(self.layer)?.read(self.seen, &self.encoding(self.format), &mut pixels.rows())?;
+        self.read(gimp, self.seen)
+    }
+
+    /// The pixels of a part of the layer as it is now.
+    ///
+    /// # Errors
+    /// Without memory, or when the layer is gone.
+    pub fn read(&self, gimp: &Gimp<H>, part: Rectangle) -> Result<Pixels, Failure> {
+        let mut pixels = Pixels::new(self.format, part.width, part.height)?;
+        gimp.buffer(self.layer)?.read(part, &self.encoding(self.format), &mut pixels.rows())?;
         Ok(pixels)
     }
 }
@@ -118,9 +144,9 @@ fn check<H: Handle>(gimp: &Gimp<H>, layer: H) -> Result<(), Failure> {
         Kind::Layer if gimp.is_indexed(layer) => {
             refuse("an image of indexed colours cannot be restored: convert it first, by Image ▸ Mode ▸ RGB".into())
         }
-        Kind::Layer if gimp.is_locked(layer) => {
-            refuse(format!("the pixels of the layer '{name}' are locked: unlock them in the layers dialog"))
-        }
+        Kind::Layer if gimp.is_locked(layer) => refuse(format!(
+            "the pixels of the layer '{name}', or of a group that it is in, are locked: unlock them in the layers dialog"
+        )),
         Kind::Layer => Ok(()),
     }
 }

@@ -54,16 +54,16 @@ impl Library {
 /// all its names.
 #[macro_export]
 macro_rules! functions {
-    ($(#[$doc:meta])* $table:ident $(<$handle:ident>)? {
+    ($(#[$doc:meta])* $table:ident $(<$handle:ident: $bound:path>)? {
         $($name:ident $([$($symbol:literal),+])? ($($argument:ty),* $(; $dots:tt)?) $(-> $result:ty)?;)*
     }) => {
         $(#[$doc])*
         #[allow(missing_docs)]
-        pub struct $table $(<$handle>)? {
+        pub struct $table $(<$handle: $bound>)? {
             $(pub $name: unsafe extern "C" fn($($argument),* $(, $dots)?) $(-> $result)?,)*
         }
 
-        impl $(<$handle: Copy>)? $table $(<$handle>)? {
+        impl $(<$handle: $bound>)? $table $(<$handle>)? {
             /// Looks every function up.
             ///
             /// # Errors

@@ -2,7 +2,7 @@
 
 use kds_tests::gimp::Version::Two;
 use kds_tests::gimp::pixels::{FEW, PIXELS, every_kind};
-use kds_tests::gimp::{cancelled, places, refusals};
+use kds_tests::gimp::{cancelled, meanwhile, places, refusals};
 
 #[test]
 fn restoring_does_what_the_command_does_with_every_kind_of_pixels() {
@@ -48,4 +48,11 @@ fn a_killed_restoration_leaves_the_image_untouched() {
 #[test]
 fn gimp_starts_without_the_library() {
     refusals::gimp_starts_without_the_library(Two).unwrap();
+}
+
+#[test]
+fn nothing_that_is_painted_meanwhile_is_lost() {
+    for procedure in ["plug-in-kds-restore", "plug-in-kds-upscale", "plug-in-kds-inpaint"] {
+        meanwhile::nothing_that_is_painted_meanwhile_is_lost(Two, procedure).unwrap();
+    }
 }

@@ -5,6 +5,7 @@
 
 pub mod by_keyboard;
 pub mod cancelled;
+pub mod meanwhile;
 pub mod pixels;
 pub mod places;
 pub mod refusals;
@@ -184,15 +185,24 @@ impl Session {
 
     /// Writes the words into the folder, and returns the file as GIMP sees it.
     pub fn write_words(&self) -> Result<PathBuf> {
-        let words = match self.version {
-            Version::Two => include_str!("two.scm"),
-            Version::Three => include_str!("three.scm"),
-        };
+        let words = self.vocabulary();
         let inside = self.folder_inside();
         let folder = inside.display();
         let places = format!("(define folder \"{folder}\")\n(define facts-file \"{folder}/facts\")\n");
         fs::write(self.folder().join("words.scm"), [&places, words, include_str!("words.scm")].concat())?;
         Ok(inside.join("words.scm"))
+    }
+
+    /// Writes the words of this version alone, for scripts that tell nothing: `vocabulary.scm` in the folder.
+    pub fn write_vocabulary(&self) -> Result<()> {
+        Ok(fs::write(self.folder().join("vocabulary.scm"), self.vocabulary())?)
+    }
+
+    fn vocabulary(&self) -> &'static str {
+        match self.version {
+            Version::Two => include_str!("two.scm"),
+            Version::Three => include_str!("three.scm"),
+        }
     }
 
     /// Evaluates a script of the words above, and returns what it tells.

@@ -172,13 +172,29 @@ pub fn the_image_grows_with_all_its_layers(version: Version) -> Result<()> {
 /// Inpainting fills the selection as the command fills a mask, and nothing else changes.
 pub fn the_selection_is_filled(version: Version) -> Result<()> {
     let session = session(version, "inpainting")?;
-    session.run(&format!(
+    let facts = session.run(&format!(
         "{OFFSET}
          (gimp-image-select-rectangle image CHANNEL-OP-REPLACE 13 9 6 5)
          (save-layer layer \"before.png\")
          (kds plug-in-kds-inpaint image layer)
-         (save-layer layer \"after.png\")"
+         (save-layer layer \"after.png\")
+         (define erased (load-image (in-folder \"rgba.png\")))
+         (gimp-image-select-rectangle erased CHANNEL-OP-REPLACE 9 6 6 5)
+         (gimp-drawable-edit-clear (top-layer erased))
+         (save-layer (top-layer erased) \"erased.png\")
+         (kds plug-in-kds-inpaint erased (top-layer erased))
+         (save-layer (top-layer erased) \"filled.png\")
+         (gimp-selection-all erased)
+         (tell-failure \"all\" (kds plug-in-kds-inpaint erased (top-layer erased)))"
     ))?;
+    ensure!(facts["all"].contains("select only the part"), "{facts:?}");
+    // A hole that was erased is seen again.
+    let (erased, filled) = (session.read("erased.png")?.to_rgba8(), session.read("filled.png")?.to_rgba8());
+    for (x, y, pixel) in filled.enumerate_pixels() {
+        let inside = (9..15).contains(&x) && (6..11).contains(&y);
+        let expected = if inside { 255 } else { erased.get_pixel(x, y).0[3] };
+        ensure!(pixel.0[3] == expected, "{x}, {y}: an alpha of {} in place of {expected}", pixel.0[3]);
+    }
     let hole = |x: u32, y: u32| (6..12).contains(&x) && (4..9).contains(&y);
     let (before, after) = (session.read("before.png")?, session.read("after.png")?);
     let mask = GrayImage::from_fn(20, 14, |x, y| image::Luma([if hole(x, y) { 255 } else { 0 }]));
