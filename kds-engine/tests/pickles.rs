@@ -1,15 +1,16 @@
 //! Files of `torch.save`: what torch reads of them is what we read, and nothing that a file can say runs, panics or takes
 //! memory.
 
-mod reference;
+#[path = "reference/torch_file.rs"]
+mod torch_file;
 
 use std::path::Path;
 
 use kds_engine::nn::names::OwnNames;
 use kds_engine::nn::{Loading, MappedFile, Weights};
-use reference::torch_file::*;
 use safetensors::SafeTensors;
 use tch::{Device, Kind, Tensor};
+use torch_file::*;
 
 const LOADING: Loading = Loading { device: Device::Cpu, kind: Kind::Double, check_only: false };
 

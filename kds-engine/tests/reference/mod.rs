@@ -5,7 +5,6 @@ pub mod model;
 pub mod networks;
 pub mod pipelines;
 pub mod restoration;
-pub mod torch_file;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

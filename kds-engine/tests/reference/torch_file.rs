@@ -1,5 +1,7 @@
 //! Files as `torch.save` writes them, byte by byte, so that each can be made wrong.
 
+#![allow(dead_code)]
+
 use std::io::{Seek, SeekFrom, Write};
 
 /// A part of a zip archive.
