@@ -65,21 +65,18 @@ pub struct Ram {
 }
 
 impl Ram {
-    /// Takes all weights from the scope; those of the parts that write sentences, which checkpoints hold too, are left out.
-    /// The error says which tensor does not fit.
+    /// Takes its weights from the scope and leaves out all others. The error says which tensor does not fit.
     pub fn new(scope: &Scope, config: &RamConfig) -> Result<Self> {
         config.check().map_err(|reason| scope.error(reason))?;
         let RamConfig { tags, width, hidden, .. } = *config;
-        for unused in ["tag_encoder", "text_decoder"] {
-            scope.child(unused).ignore_all();
-        }
         // Its name in checkpoints that are older than the authors' code.
         let old = scope.contains("vision_multi.encoder.layer.0.output.dense.weight");
         let head = scope.child(if old { "vision_multi" } else { "tagging_head" });
-        head.child("embeddings").ignore_all();
         let layer = |index| TagLayer::new(&head.child(format_args!("encoder.layer.{index}")), config);
         let labels = scope.tensor("label_embed", &[tags, width])?;
         let labels = Linear::new(&scope.child("wordvec_proj"), width, hidden)?.forward(&labels)?;
+        // Checkpoints also hold what writes sentences and what training needed; the authors read past all of it.
+        scope.ignore_all();
         Ok(Self {
             image_size: config.image.image_size,
             encoder: Swin::new(&scope.child("visual_encoder"), &config.image)?,
@@ -133,7 +130,6 @@ struct TagLayer {
 impl TagLayer {
     fn new(scope: &Scope, config: &RamConfig) -> Result<Self> {
         let RamConfig { width, hidden, intermediate, heads, .. } = *config;
-        scope.child("attention").ignore_all();
         let attention = scope.child("crossattention");
         check_heads(&attention, hidden, heads)?;
         let projection = |name, inputs| Linear::new(&attention.child("self").child(name), inputs, hidden);

@@ -186,7 +186,7 @@ impl Stage {
         // One window that holds all has nothing to be shifted to.
         let (window, shift) = if side <= config.window { (side, 0) } else { (config.window, config.window / 2) };
         let block = |number: usize| {
-            let windows = Windows { side: window, shift: if number % 2 == 0 { 0 } else { shift } };
+            let windows = Windows { side: window, shift: if number % 2 == 1 { shift } else { 0 } };
             let block = scope.child(format_args!("blocks.{number}"));
             SwinBlock::new(&block, windows, channels, config.heads[index], 4 * channels)
         };

@@ -84,7 +84,7 @@ impl SwinIr {
         let group = |(index, (&depth, &heads)): (usize, (&usize, &i64))| {
             let group = scope.child(format_args!("layers.{index}"));
             let block = |number: usize| {
-                let windows = Windows { side: window, shift: if number % 2 == 0 { 0 } else { window / 2 } };
+                let windows = Windows { side: window, shift: if number % 2 == 1 { window / 2 } else { 0 } };
                 let block = group.child(format_args!("residual_group.blocks.{number}"));
                 SwinBlock::new(&block, windows, channels, heads, mlp_ratio * channels)
             };
