@@ -37,6 +37,8 @@ pub struct ModelEntry {
     pub files: ModelFiles,
     /// Its own defaults of job parameters, as text.
     pub defaults: BTreeMap<String, String>,
+    /// Others of these for runs of many particles, by the least number of them.
+    pub for_particles: BTreeMap<usize, BTreeMap<String, String>>,
     /// From doubt to error, where it was measured.
     pub calibration: Option<Calibration>,
     /// What its registry vouches for.
@@ -225,14 +227,17 @@ impl Registry {
                     SCALES.end()
                 )));
             }
-            let mut defaults = BTreeMap::new();
-            for (name, value) in &model.defaults {
-                let text = match value {
-                    toml::Value::String(text) => text.clone(),
-                    other => other.to_string(),
-                };
-                kds_parameters::find(name).and_then(|p| p.check(&text)).map_err(|error| wrong(error.to_string()))?;
-                defaults.insert(name.clone(), text.trim().to_owned());
+            let defaults = checked_values(&model.defaults).map_err(&wrong)?;
+            let mut for_particles = BTreeMap::new();
+            for part in &model.for_particles {
+                for name in ["particles", "preset"] {
+                    if part.values.contains_key(name) {
+                        return Err(wrong(format!(
+                            "for_particles cannot set '{name}', which decides whether it holds"
+                        )));
+                    }
+                }
+                for_particles.insert(part.at_least, checked_values(&part.values).map_err(&wrong)?);
             }
             let trust = Trust::new(path, own, model.allow_code, model.sha256, model.backbone).map_err(&wrong)?;
             let files = files(&model.path).ok_or_else(|| wrong(format!("there are no files '{}'", model.path)))?;
@@ -244,6 +249,7 @@ impl Registry {
                 backbone: model.backbone,
                 files,
                 defaults,
+                for_particles,
                 calibration: model.confidence,
                 trust,
             });
@@ -350,7 +356,31 @@ struct ModelText {
     sha256: Sums,
     #[serde(default)]
     defaults: BTreeMap<String, toml::Value>,
+    #[serde(default)]
+    for_particles: Vec<ForParticles>,
     confidence: Option<Calibration>,
+}
+
+/// `[[model.for_particles]]`: defaults from a number of particles on.
+#[derive(Deserialize)]
+struct ForParticles {
+    at_least: usize,
+    #[serde(flatten)]
+    values: BTreeMap<String, toml::Value>,
+}
+
+/// Values of parameters as text, or what is wrong with one.
+fn checked_values(values: &BTreeMap<String, toml::Value>) -> std::result::Result<BTreeMap<String, String>, String> {
+    let mut checked = BTreeMap::new();
+    for (name, value) in values {
+        let text = match value {
+            toml::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        kds_parameters::find(name).and_then(|parameter| parameter.check(&text)).map_err(|error| error.to_string())?;
+        checked.insert(name.clone(), text.trim().to_owned());
+    }
+    Ok(checked)
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The parameters of one restoration: call > the call's preset > model default > the model's preset > engine default.
+//! The parameters of one restoration: call > the call's preset > the model's default for so many particles > model default >
+//! the model's preset > engine default.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use crate::{Error, Result};
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     model: BTreeMap<String, String>,
+    for_particles: BTreeMap<usize, BTreeMap<String, String>>,
     call: BTreeMap<String, String>,
     calibration: Option<Calibration>,
 }
@@ -22,7 +24,12 @@ pub struct Settings {
 impl Settings {
     /// The settings of a model that nothing was asked of yet. `defaults` have been checked by the registry.
     pub fn new(defaults: &BTreeMap<String, String>) -> Self {
-        Self { model: defaults.clone(), call: BTreeMap::new(), calibration: None }
+        Self { model: defaults.clone(), ..Self::default() }
+    }
+
+    /// With other defaults of the model from a number of particles on, checked by the registry.
+    pub fn with_particles(self, for_particles: BTreeMap<usize, BTreeMap<String, String>>) -> Self {
+        Self { for_particles, ..self }
     }
 
     /// With the calibration of the model's confidence.
@@ -46,12 +53,22 @@ impl Settings {
     /// The value in force, as text.
     pub fn get(&self, name: &str) -> Result<String> {
         let mut value = kds_parameters::find(name)?.default.to_owned();
-        for layer in [&self.model, &self.call] {
+        let of_model = self.for_these_particles(name)?.or_else(|| self.model.get(name).cloned());
+        for (layer, named) in [(&self.model, of_model), (&self.call, self.call.get(name).cloned())] {
             let preset = layer.get("preset").and_then(|preset| Preset::find(preset));
-            let named = layer.get(name).cloned();
             value = named.or_else(|| preset?.value(name, &value)).unwrap_or(value);
         }
         Ok(value)
+    }
+
+    /// The model's default for the number of particles in force, where it has one of its own.
+    fn for_these_particles(&self, name: &str) -> Result<Option<String>> {
+        if self.for_particles.is_empty() || ["particles", "preset"].contains(&name) {
+            return Ok(None);
+        }
+        let particles = self.get("particles")?.parse().unwrap_or(1);
+        let holding = self.for_particles.range(..=particles).rev();
+        Ok(holding.filter_map(|(_, values)| values.get(name)).next().cloned())
     }
 
     /// All values, typed and checked together.
@@ -213,6 +230,39 @@ mod tests {
         settings.set("preset", "balanced").unwrap();
         assert_eq!(values(&settings), ["4", "7", "4", "0.5"]);
         assert!(settings.set("preset", "worst").unwrap_err().to_string().contains("fast"));
+    }
+
+    #[test]
+    fn a_model_may_have_other_defaults_for_many_particles() {
+        let values = |values: &[(&str, &str)]| {
+            BTreeMap::from_iter(values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
+        };
+        let many = [(8, values(&[("strength", "0.2"), ("fusion", "0.9")])), (16, values(&[("strength", "0.1")]))];
+        let mut settings =
+            Settings::new(&values(&[("strength", "0.3"), ("steps", "5")])).with_particles(BTreeMap::from(many));
+        let get = |settings: &Settings| ["strength", "fusion", "steps"].map(|name| settings.get(name).unwrap());
+        assert_eq!(get(&settings), ["0.3", "0", "5"]);
+        for (particles, expected) in [
+            ("7", ["0.3", "0", "5"]),
+            ("8", ["0.2", "0.9", "5"]),
+            ("15", ["0.2", "0.9", "5"]),
+            ("64", ["0.1", "0.9", "5"]),
+        ] {
+            settings.set("particles", particles).unwrap();
+            assert_eq!(get(&settings), expected, "{particles} particles");
+        }
+        settings.set("strength", "0.7").unwrap();
+        assert_eq!(get(&settings), ["0.7", "0.9", "5"]);
+        // Eight particles, by a preset relative to the model; and a preset that is absolute.
+        let mut settings =
+            Settings::new(&values(&[])).with_particles(BTreeMap::from([(8, values(&[("strength", "0.2")]))]));
+        settings.set("preset", "best").unwrap();
+        assert_eq!((settings.get("particles").unwrap(), settings.get("strength").unwrap()), ("8".into(), "0.2".into()));
+        settings.set("preset", "paper").unwrap();
+        assert_eq!(
+            (settings.get("particles").unwrap(), settings.get("strength").unwrap()),
+            ("10".into(), "0.3".into())
+        );
     }
 
     #[test]

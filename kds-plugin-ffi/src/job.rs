@@ -106,7 +106,9 @@ pub unsafe extern "C" fn kds_job_new(
             let loaded = object(model, "model")?.loaded.clone();
             let job = kds_job {
                 settings: Mutex::new(
-                    Settings::new(&loaded.entry.defaults).with_calibration(loaded.entry.calibration.clone()),
+                    Settings::new(&loaded.entry.defaults)
+                        .with_particles(loaded.entry.for_particles.clone())
+                        .with_calibration(loaded.entry.calibration.clone()),
                 ),
                 loaded,
                 answers: Mutex::default(),

@@ -12,7 +12,7 @@ use crate::gtk::{Gtk, Handler, Widget};
 use crate::guard::guard;
 use crate::measurement::Measurement;
 use crate::preset::Preset;
-use crate::restorer::{Models, Restorer};
+use crate::restorer::{Models, Restorer, Speed};
 use crate::settings::{Settings, Value};
 use crate::task::Task;
 
@@ -72,8 +72,7 @@ struct Dialog<'a> {
 
 struct Loaded {
     restorer: Arc<Restorer>,
-    /// Seconds for one particle, step and pixel.
-    speed: Option<Result<f64, Failure>>,
+    speed: Option<Result<Speed, Failure>>,
     measurement: Measurement,
 }
 
@@ -267,7 +266,7 @@ impl<'a> Dialog<'a> {
             let steps = estimate.evaluations as f64 / estimate.tiles.max(1) as f64;
             // Tiles overlap, so they hold more pixels than the picture.
             let pixels = estimate.tiles as f64 * f64::from(estimate.tile_width) * f64::from(estimate.tile_height);
-            let seconds = loaded.speed.clone().transpose()?.map(|speed| speed * pixels * particles * steps);
+            let seconds = loaded.speed.clone().transpose()?.map(|speed| speed.seconds(pixels, particles, steps));
             let place = Place {
                 device: self.models.why(&loaded.restorer.device(), settings.parameter("device").as_deref()),
                 free: self.models.free_memory("cpu"),

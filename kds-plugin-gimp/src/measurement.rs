@@ -6,12 +6,12 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::{self, JoinHandle};
 
 use crate::failure::Failure;
-use crate::restorer::Restorer;
+use crate::restorer::{Restorer, Speed};
 
 /// A measurement on a thread of its own. It is over when this is dropped.
 pub struct Measurement {
     stop: Arc<AtomicBool>,
-    result: Receiver<Result<f64, Failure>>,
+    result: Receiver<Result<Speed, Failure>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -26,7 +26,7 @@ impl Measurement {
         let asked_to_stop = stop.clone();
         let measure = move || {
             // Nobody listens any more when it was stopped.
-            let _ = send.send(restorer.seconds_per_pixel(&asked_to_stop));
+            let _ = send.send(restorer.speed(&asked_to_stop));
         };
         let thread = thread::Builder::new().name("kds-measurement".into()).spawn(measure);
         let thread =
@@ -34,8 +34,8 @@ impl Measurement {
         Ok(Self { stop, result, thread: Some(thread) })
     }
 
-    /// Seconds for one particle, step and pixel, once, when they are known.
-    pub fn result(&self) -> Option<Result<f64, Failure>> {
+    /// The speed, once, when it is known.
+    pub fn result(&self) -> Option<Result<Speed, Failure>> {
         self.result.try_recv().ok()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use kds_host::{
     Channels, Context, ContextOptions, Depth, Estimate, Format, Job, Library, Model, ModelInfo, Progress, ProgressFn,
@@ -96,6 +96,22 @@ pub struct Restorer {
     task: Task,
 }
 
+/// How fast a model is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Speed {
+    /// Seconds for each pixel of the picture, however many particles and steps: the first network, decoding.
+    pub once: f64,
+    /// Seconds for each pixel, particle and step.
+    pub step: f64,
+}
+
+impl Speed {
+    /// Seconds for a restoration.
+    pub fn seconds(self, pixels: f64, particles: f64, steps: f64) -> f64 {
+        pixels * (self.once + self.step * particles * steps)
+    }
+}
+
 /// The result.
 pub struct Restored {
     /// The picture, `scale` times as large as what went in.
@@ -147,32 +163,35 @@ impl Restorer {
         Ok(self.job(settings)?.estimate(width, height)?)
     }
 
-    /// How long one particle takes for one step of one pixel, in seconds, measured; it ends early when `stop` gets true.
+    /// How fast the model is on this machine, measured; it ends early when `stop` gets true.
     ///
     /// # Errors
     /// When the model cannot run, and [`Failure::Cancelled`].
-    pub fn seconds_per_pixel(&self, stop: &AtomicBool) -> Result<f64, Failure> {
+    pub fn speed(&self, stop: &AtomicBool) -> Result<Speed, Failure> {
         const SIDE: i32 = 64;
-        const STEPS: i32 = 1;
+        let pixels = f64::from(SIDE * SIDE);
         let format = Format { channels: Channels::Rgb, depth: Depth::U8 };
         let picture = Pixels::new(format, SIDE, SIDE)?;
         let gray = Format { channels: Channels::Gray, depth: Depth::U8 };
         let mut mask = Pixels::new(gray, SIDE, SIDE)?;
         mask.bytes.fill(255);
-        let mut settings = Settings::default();
-        settings.set("particles", Value::Integer(1));
-        settings.set("steps", Value::Integer(STEPS));
-        let mut took = Duration::ZERO;
-        // The first run prepares the network; it is the second that counts.
-        for _ in 0..2 {
+        let time = |particles: i32, steps: i32| -> Result<f64, Failure> {
+            let mut settings = Settings::default();
+            settings.set("particles", Value::Integer(particles));
+            settings.set("steps", Value::Integer(steps));
             let start = Instant::now();
             self.run(&settings, &picture, Some(&mask), false, &mut |_| match stop.load(Ordering::Relaxed) {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             })?;
-            took = start.elapsed();
-        }
-        Ok(took.as_secs_f64() / f64::from(STEPS * SIDE * SIDE))
+            Ok(start.elapsed().as_secs_f64())
+        };
+        // The first run prepares the network.
+        time(1, 1)?;
+        // Two that differ in steps only tell what is computed once from what is computed in each.
+        let (few, many) = (time(2, 1)?, time(2, 4)?);
+        let step = (many - few).max(0.0) / 6.0;
+        Ok(Speed { once: (few - 2.0 * step).max(0.0) / pixels, step: step / pixels })
     }
 
     /// Restores. The mask counts for models that need one: what is not 0 is filled.

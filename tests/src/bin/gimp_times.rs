@@ -1,10 +1,17 @@
 //! Measures what the plug-in costs, `cargo xtask gimp-times`: GIMP's start with and without it, and the part of a
 //! restoration that does not depend on the picture (a new process, libtorch, the model), for the first call of a session
-//! and for the second.
+//! and for the second. And the time that the dialog foretells, over the time that a restoration takes.
 
+use std::ops::ControlFlow;
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use kds_host::{Channels, Depth, Format};
+use kds_plugin_gimp::pixels::Pixels;
+use kds_plugin_gimp::restorer::Models;
+use kds_plugin_gimp::settings::Settings;
+use kds_plugin_gimp::task::Task;
 use kds_tests::gimp::{Session, Version};
 use kds_tests::pairs::small_picture;
 
@@ -50,7 +57,35 @@ fn main() -> Result<()> {
             seconds(two.saturating_sub(one))
         );
     }
+    println!("\n| procedure | picture | foretold / measured |\n|---|---|---|");
+    for task in Task::ALL {
+        for side in [128, 320] {
+            println!("| {} | {side} x {side} | {:.2} |", task.title(), foretold_over_measured(task, side)?);
+        }
+    }
     Ok(())
+}
+
+/// As the dialog foretells it, with the model's own settings.
+fn foretold_over_measured(task: Task, side: i32) -> Result<f64> {
+    let settings = Settings::default();
+    let restorer = Models::open(task)?.load(&settings)?;
+    let speed = restorer.speed(&AtomicBool::new(false))?;
+    let estimate = restorer.estimate(&settings, side.unsigned_abs(), side.unsigned_abs())?;
+    let tiles = f64::from(u32::try_from(estimate.tiles)?);
+    let steps = estimate.evaluations as f64 / tiles;
+    let pixels = tiles * f64::from(estimate.tile_width) * f64::from(estimate.tile_height);
+    let foretold = speed.seconds(pixels, f64::from(restorer.own_value("particles")), steps);
+    let picture = Pixels::new(Format { channels: Channels::Rgb, depth: Depth::U8 }, side, side)?;
+    let mut mask = Pixels::new(Format { channels: Channels::Gray, depth: Depth::U8 }, side, side)?;
+    // All but a frame.
+    let side = side.unsigned_abs() as usize;
+    for row in 1..side - 1 {
+        mask.bytes[row * side + 1..(row + 1) * side - 1].fill(255);
+    }
+    let start = Instant::now();
+    restorer.run(&settings, &picture, Some(&mask), false, &mut |_| ControlFlow::Continue(()))?;
+    Ok(foretold / start.elapsed().as_secs_f64())
 }
 
 fn time(session: &Session, script: &str) -> Result<Duration> {
