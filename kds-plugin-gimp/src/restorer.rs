@@ -168,12 +168,13 @@ impl Restorer {
     /// # Errors
     /// When the model cannot run, and [`Failure::Cancelled`].
     pub fn speed(&self, stop: &AtomicBool) -> Result<Speed, Failure> {
-        const SIDE: i32 = 64;
-        let pixels = f64::from(SIDE * SIDE);
+        // Large enough that what every run takes, however small the picture, counts little.
+        let side = if self.task == Task::Upscale { 64 } else { 128 };
+        let pixels = f64::from(side * side);
         let format = Format { channels: Channels::Rgb, depth: Depth::U8 };
-        let picture = Pixels::new(format, SIDE, SIDE)?;
+        let picture = Pixels::new(format, side, side)?;
         let gray = Format { channels: Channels::Gray, depth: Depth::U8 };
-        let mut mask = Pixels::new(gray, SIDE, SIDE)?;
+        let mut mask = Pixels::new(gray, side, side)?;
         mask.bytes.fill(255);
         let time = |particles: i32, steps: i32| -> Result<f64, Failure> {
             let mut settings = Settings::default();
