@@ -2,9 +2,35 @@
 //! scales. Two corrections that restorers built on Stable Diffusion use (XPixelGroup/DiffBIR 3f8b530: `diffbir/utils/common.py`;
 //! cswry/SeeSR 8edecc7: `utils/wavelet_color_fix.py`).
 
+use serde::Deserialize;
 use tch::{Kind, Tensor};
 
 use crate::Result;
+
+/// Which colours a restored picture gets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ColourTransfer {
+    /// Its own.
+    None,
+    /// [`wavelet`].
+    Wavelet,
+    /// [`adain`].
+    Adain,
+}
+
+impl ColourTransfer {
+    /// `picture` with what it gets of `colours`: both `N x 3 x H x W` in -1..1, of one size, on one device, in f32.
+    pub fn apply(self, picture: &Tensor, colours: &Tensor) -> Result<Tensor> {
+        // The variance of AdaIN has a lower bound that counts in 0..1.
+        let unit = |x: &Tensor| x.f_add_scalar(1.0)?.f_div_scalar(2.0);
+        match self {
+            Self::None => Ok(picture.shallow_clone()),
+            Self::Wavelet => wavelet(picture, colours),
+            Self::Adain => Ok(adain(&unit(picture)?, &unit(colours)?)?.f_mul_scalar(2.0)?.f_sub_scalar(1.0)?),
+        }
+    }
+}
 
 /// The à-trous decomposition: so many passes of a binomial kernel, each twice as far apart as the one before.
 const LEVELS: u32 = 5;

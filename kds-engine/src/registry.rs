@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use tch::{Device, Kind};
 
-use crate::backbone::{
-    Backbone, BuiltInFile, LdmSr, Memory, ModelFiles, Plugin, Residual, SCALES, SdInpaint, TorchScript,
-};
+pub use crate::backbone::BackboneKind;
+use crate::backbone::{Backbone, BackboneOptions, BuiltInFile, Memory, ModelFiles, SCALES};
 use crate::calibration::Calibration;
 use crate::nn::Loading;
 use crate::trust::{Sums, Trust};
@@ -33,6 +32,8 @@ pub struct ModelEntry {
     pub scale: usize,
     /// Which architecture reads its files.
     pub backbone: BackboneKind,
+    /// Settings of that.
+    pub options: BackboneOptions,
     /// Its files.
     pub files: ModelFiles,
     /// Its own defaults of job parameters, as text.
@@ -64,41 +65,6 @@ impl Task {
             Self::Restoration => "restoration",
             Self::SuperResolution => "super-resolution",
             Self::Inpainting => "inpainting",
-        }
-    }
-}
-
-/// The architectures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum BackboneKind {
-    /// [`Residual`].
-    Residual,
-    /// [`LdmSr`].
-    LdmSr,
-    /// [`SdInpaint`].
-    SdInpaint,
-    /// [`TorchScript`]: the path is that of a file.
-    #[serde(rename = "torchscript")]
-    TorchScript,
-    /// [`Plugin`]: the path is that of a shared library.
-    Plugin,
-}
-
-impl BackboneKind {
-    /// Whether a model is one file, and code, which runs with the rights of the process.
-    pub fn is_code(self) -> bool {
-        matches!(self, Self::TorchScript | Self::Plugin)
-    }
-
-    /// The word used in registries.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Residual => "residual",
-            Self::LdmSr => "ldm-sr",
-            Self::SdInpaint => "sd-inpaint",
-            Self::TorchScript => "torchscript",
-            Self::Plugin => "plugin",
         }
     }
 }
@@ -239,14 +205,20 @@ impl Registry {
                 }
                 for_particles.insert(part.at_least, checked_values(&part.values).map_err(&wrong)?);
             }
+            let options =
+                model.backbone.options(model.options).map_err(|reason| wrong(format!("options: {reason}")))?;
             let trust = Trust::new(path, own, model.allow_code, model.sha256, model.backbone).map_err(&wrong)?;
             let files = files(&model.path).ok_or_else(|| wrong(format!("there are no files '{}'", model.path)))?;
+            for (name, value) in BackboneKind::defaults(&files, &options) {
+                defaults.entry(name.to_owned()).or_insert_with(|| value.to_owned());
+            }
             added.push(ModelEntry {
                 id: model.id,
                 title: model.title,
                 task: model.task,
                 scale: model.scale,
                 backbone: model.backbone,
+                options,
                 files,
                 defaults,
                 for_particles,
@@ -295,19 +267,7 @@ impl ModelEntry {
     }
 
     fn open(&self, loading: Loading) -> Result<Box<dyn Backbone>> {
-        let backbone: Box<dyn Backbone> = match self.backbone {
-            BackboneKind::Residual => Box::new(Residual::load(&self.files, loading)?),
-            BackboneKind::LdmSr => Box::new(LdmSr::load(&self.files, loading)?),
-            BackboneKind::SdInpaint => Box::new(SdInpaint::load(&self.files, loading)?),
-            BackboneKind::TorchScript => match &self.files {
-                ModelFiles::Folder(file) => Box::new(TorchScript::load(file, loading)?),
-                ModelFiles::BuiltIn(_) => return Err(Error::Conflict(format!("model '{}' is no file", self.id))),
-            },
-            BackboneKind::Plugin => match &self.files {
-                ModelFiles::Folder(library) => Box::new(Plugin::load(library, loading.device)?),
-                ModelFiles::BuiltIn(_) => return Err(Error::Conflict(format!("model '{}' is no library", self.id))),
-            },
-        };
+        let backbone = self.backbone.load(&self.files, &self.options, self.scale, loading)?;
         if self.task == Task::Inpainting && !backbone.spec().fills_holes {
             return Err(Error::Conflict(format!(
                 "model '{}': '{}' fills no holes; name another task",
@@ -355,6 +315,8 @@ struct ModelText {
     #[serde(default)]
     sha256: Sums,
     #[serde(default)]
+    options: toml::Table,
+    #[serde(default)]
     defaults: BTreeMap<String, toml::Value>,
     #[serde(default)]
     for_particles: Vec<ForParticles>,
@@ -399,6 +361,22 @@ path = "models/mine"
 steps = 20
 strength = 0.5
 bandwidth = "auto*2"
+"#;
+
+    const DIFFBIR: &str = r#"
+[[model]]
+id = "diffbir"
+title = "DiffBIR v2"
+task = "super-resolution"
+scale = 4
+backbone = "diffbir"
+path = "diffbir"
+[model.options]
+version = "v2"
+control = 0.9
+start = "image"
+[model.defaults]
+guidance = 2
 "#;
 
     fn read(text: &str) -> Result<Registry> {
@@ -450,11 +428,24 @@ bandwidth = "auto*2"
             ),
             (GOOD.replace("scale = 4", "scale = 4\nsha256 = {'/etc/passwd' = '0'}"), "'/etc/passwd' is no file"),
             (GOOD.replace("scale = 4", "scale = 4\nsha256 = {'' = '0'}"), "'' is no file"),
+            (GOOD.to_owned() + "[model.options]\ncontrol = 1.0\n", "options: the backbone residual has no options"),
+            (DIFFBIR.replace("control = 0.9", "control = 3.0"), "options: control is 3; 0 to 2 are possible"),
+            (DIFFBIR.replace("control", "kontrol"), "options: unknown field `kontrol`"),
+            (DIFFBIR.replace("image", "middle"), "options: unknown variant `middle`"),
         ];
         for (text, expected) in table {
             let message = read(&text).unwrap_err().to_string();
             assert!(message.contains(expected) && message.contains("registry.toml"), "{expected}: {message}");
         }
+    }
+
+    #[test]
+    fn a_backbone_has_defaults_of_its_own_behind_those_of_the_entry() {
+        let defaults = read(DIFFBIR).unwrap().find("diffbir").unwrap().defaults.clone();
+        assert_eq!((&defaults["preset"][..], &defaults["guidance"][..]), ("paper", "2"));
+        assert!(defaults["negative"].starts_with("low quality, blurry"), "{defaults:?}");
+        let later = read(&DIFFBIR.replace("\"v2\"", "\"v2.1\"")).unwrap();
+        assert!(later.find("diffbir").unwrap().defaults["negative"].starts_with("painting"));
     }
 
     #[test]

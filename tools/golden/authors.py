@@ -6,26 +6,48 @@
 SeeSR's were written for diffusers 0.21; what has moved since is given its old names here.
 """
 
+import contextlib
 import importlib
+import importlib.util
 import sys
 import types
 
 import diffusers
+import torch
 
 
 def diffbir(folder):
+    for name in ("torchsde", "torchdiffeq"):  # of samplers that are not run here
+        sys.modules.setdefault(name, types.ModuleType(name))
+    sys.modules["torchdiffeq"].odeint = None
+    torch.Tuple = tuple
     sys.path.insert(0, folder)
-    return types.SimpleNamespace(
+    modules = types.SimpleNamespace(
         cldm=importlib.import_module("diffbir.model.cldm"),
+        bsrnet=importlib.import_module("diffbir.model.bsrnet"),
         diffusion=importlib.import_module("diffbir.model.gaussian_diffusion"),
+        pipeline=importlib.import_module("diffbir.pipeline"),
+        common=importlib.import_module("diffbir.utils.common"),
     )
+    modules.pipeline.VRAMPeakMonitor = contextlib.nullcontext  # asks for a GPU
+    return modules
+
+
+def from_file(name, path):
+    """A module whose own name is one of ours too."""
+    description = importlib.util.spec_from_file_location(name, path)
+    module = importlib.util.module_from_spec(description)
+    description.loader.exec_module(module)
+    return module
 
 
 def seesr(folder):
+    from diffusers.pipelines import pipeline_utils
     from diffusers.models.transformers import dual_transformer_2d, transformer_2d
     from diffusers.models import attention, downsampling, embeddings, normalization, resnet, upsampling
 
     diffusers.loaders.FromOriginalControlnetMixin = diffusers.loaders.FromOriginalModelMixin
+    sys.modules["diffusers.pipeline_utils"] = pipeline_utils
     sys.modules["diffusers.models.dual_transformer_2d"] = dual_transformer_2d
     sys.modules["diffusers.models.transformer_2d"] = transformer_2d
     for module in (downsampling, upsampling):
@@ -38,4 +60,5 @@ def seesr(folder):
     return types.SimpleNamespace(
         unet=importlib.import_module("models.unet_2d_condition"),
         controlnet=importlib.import_module("models.controlnet"),
+        pipeline=from_file("seesr_pipeline", f"{folder}/pipelines/pipeline_seesr.py"),
     )

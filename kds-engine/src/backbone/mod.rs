@@ -1,25 +1,37 @@
 //! Diffusion backbones: everything that knows what a model's latents are.
 
+mod diffbir;
 mod files;
+mod guidance;
+mod kind;
 mod ldm_sr;
 mod plugin;
 mod prompt;
+mod recogniser;
 mod residual;
 mod sd_inpaint;
+mod seesr;
 mod spec;
+mod stable_diffusion;
 mod stage1;
+mod start;
 mod sums;
 mod text_encoder;
 mod torchscript;
 
+pub use diffbir::{DiffBir, DiffBirOptions, DiffBirVersion};
 pub use files::{BuiltInFile, ModelFiles};
+pub use guidance::GuidanceRamp;
+pub use kind::{BackboneKind, BackboneOptions};
 pub use ldm_sr::LdmSr;
 pub use plugin::Plugin;
 pub use prompt::{Prompt, Text};
 pub use residual::Residual;
 pub use sd_inpaint::SdInpaint;
+pub use seesr::{SeeSr, SeeSrOptions};
 pub use spec::{SCALES, Spec};
 pub use stage1::{Cleaner, Stage1};
+pub use start::Start;
 pub use sums::Memory;
 pub use text_encoder::{ClipTokenizer, TextEncoder};
 pub use torchscript::TorchScript;

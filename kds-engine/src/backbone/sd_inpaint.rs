@@ -7,11 +7,10 @@
 //! the mean of what the autoencoder gives rather than a sample, so that they depend on no tile and no seed. The autoencoder
 //! computes in f32 whatever the network does: it runs once a tile, and its picture keeps more than eight bits.
 
-use std::sync::{Mutex, PoisonError};
-
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use super::files::{DIFFUSERS_WEIGHTS, both};
+use super::guidance::Prompts;
 use super::{Backbone, ModelFiles, Prompt, Session, Shared, Spec, Text, TextEncoder};
 use crate::Result;
 use crate::footprint::Footprints;
@@ -23,9 +22,7 @@ pub struct SdInpaint {
     unet: Shared<UNet2dCondition>,
     vae: Shared<AutoencoderKl>,
     scaling_factor: f64,
-    text_encoder: Shared<TextEncoder>,
-    /// The last prompt: the text encoder need not run for each tile.
-    last: Mutex<Option<(Prompt, Text)>>,
+    prompts: Prompts,
     spec: Spec,
 }
 
@@ -91,25 +88,9 @@ impl SdInpaint {
             unet: Shared(unet),
             vae: Shared(vae),
             scaling_factor: vae_config.scaling_factor,
-            text_encoder: Shared(text_encoder),
-            last: Mutex::default(),
+            prompts: Prompts::new(text_encoder),
             spec,
         })
-    }
-
-    fn text(&self, prompt: &Prompt) -> Result<Text> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((known, text)) = &*last
-            && known == prompt
-        {
-            return Ok(text.share());
-        }
-        let Prompt { positive, negative, guidance } = prompt;
-        let texts: &[&str] = if *guidance == 1.0 { &[positive] } else { &[negative, positive] };
-        let text = Text { tokens: self.text_encoder.0.encode(texts)?, guidance: *guidance };
-        let shared = text.share();
-        *last = Some((prompt.clone(), text));
-        Ok(shared)
     }
 }
 
@@ -127,7 +108,7 @@ impl Backbone for SdInpaint {
         let side = self.spec.downscale as i64;
         let mask = mask.f_max_pool2d([side, side], [side, side], [0, 0], [1, 1], false)?;
         let known = Tensor::f_cat(&[mask, latents], 1)?.f_to_kind(self.spec.kind)?;
-        Ok(Box::new(SdInpaintSession { model: self, known, text: self.text(prompt)? }))
+        Ok(Box::new(SdInpaintSession { model: self, known, text: self.prompts.encode(prompt)? }))
     }
 }
 
@@ -143,22 +124,9 @@ impl Session for SdInpaintSession<'_> {
         let (particles, _, height, width) = x.size4()?;
         let known = self.known.f_expand([particles, -1, height, width], false)?;
         let input = Tensor::f_cat(&[x.f_to_kind(self.model.spec.kind)?, known], 1)?;
-        let (texts, length, channels) = self.text.tokens.size3()?;
-        // The negative prompt with all particles, then the prompt with all particles, in one batch.
-        let inputs = input.f_repeat([texts, 1, 1, 1])?;
-        let tokens = self.text.tokens.f_unsqueeze(1)?.f_expand([texts, particles, length, channels], false)?;
-        let tokens = tokens.f_reshape([texts * particles, length, channels])?;
-        let output = self
-            .model
-            .unet
-            .0
-            .forward(&inputs, level.timestep, Extras { text: Some(&tokens), ..Extras::default() })?
-            .f_to_kind(Kind::Float)?;
-        if texts == 1 {
-            return Ok(output.f_contiguous()?);
-        }
-        let (without, with) = (output.f_narrow(0, 0, particles)?, output.f_narrow(0, particles, particles)?);
-        Ok(without.f_add(&with.f_sub(&without)?.f_mul_scalar(self.text.guidance)?)?.f_contiguous()?)
+        self.text.guide(&input, self.text.guidance, |x, text| {
+            self.model.unet.0.forward(x, level.timestep, Extras { text: Some(text), ..Extras::default() })
+        })
     }
 
     fn decode(&self, latents: &Tensor) -> Result<Tensor> {

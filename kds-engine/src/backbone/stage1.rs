@@ -1,10 +1,12 @@
 //! The first stage of DiffBIR: a network without noise removes the degradation, diffusion then adds what is missing
 //! (XPixelGroup/DiffBIR 3f8b530: `diffbir/pipeline.py`, `diffbir/inference/bsr_loop.py`, `bid_loop.py`, `bfr_loop.py`).
 
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 use tch::{Kind, Tensor};
 
 use crate::Result;
-use crate::nn::{Rrdb, RrdbConfig, Scope, ScuNet, ScuNetConfig, SwinIr, SwinIrConfig};
+use crate::nn::{Rrdb, Scope, ScuNet, SwinIr, SwinIrConfig};
 
 /// A network that cleans photographs.
 pub enum Cleaner {
@@ -20,20 +22,26 @@ pub enum Cleaner {
 pub struct Stage1 {
     cleaner: Cleaner,
     kind: Kind,
+    /// Sides of the cleaned picture are at least this.
+    shortest: i64,
 }
 
 /// Sides of the cleaned picture are at least this: Stable Diffusion 2.1 knows no smaller pictures.
 const SHORTEST: i64 = 512;
 
 impl Stage1 {
-    /// Takes the network that the names of the tensors belong to, in its authors' sizes.
-    pub fn load(scope: &Scope) -> Result<Self> {
+    /// Takes the network that the names of the tensors belong to. `sizes` is a JSON object of what is not as in its authors'
+    /// configuration: fields of `RrdbConfig`, `ScuNetConfig` or `SwinIrConfig`.
+    pub fn load(scope: &Scope, sizes: &Value) -> Result<Self> {
+        fn config<C: DeserializeOwned>(scope: &Scope, sizes: &Value) -> Result<C> {
+            serde_json::from_value(sizes.clone()).map_err(|error| scope.error(format!("its configuration: {error}")))
+        }
         let cleaner = if scope.contains("RRDB_trunk.0.RDB1.conv1.weight") {
-            Cleaner::BsrNet(Rrdb::new(scope, &RrdbConfig::default())?)
+            Cleaner::BsrNet(Rrdb::new(scope, &config(scope, sizes)?)?)
         } else if scope.contains("m_head.0.weight") {
-            Cleaner::ScuNet(ScuNet::new(scope, &ScuNetConfig::default())?)
+            Cleaner::ScuNet(ScuNet::new(scope, &config(scope, sizes)?)?)
         } else if scope.contains("conv_first.1.weight") {
-            let config = SwinIrConfig::default();
+            let config: SwinIrConfig = config(scope, sizes)?;
             Cleaner::SwinIr(SwinIr::new(scope, &config)?, config.multiple() as i64)
         } else {
             let reason = "neither BSRNet nor SwinIR nor SCUNet: it has none of the tensors \
@@ -45,7 +53,13 @@ impl Stage1 {
 
     /// A network whose weights have this number format.
     pub fn new(cleaner: Cleaner, kind: Kind) -> Self {
-        Self { cleaner, kind }
+        Self { cleaner, kind, shortest: SHORTEST }
+    }
+
+    /// The same for tiles, whose size is what it is.
+    #[must_use]
+    pub fn of_any_size(self) -> Self {
+        Self { shortest: 0, ..self }
     }
 
     /// The photograph cleaned and enlarged: `image` is `N x 3 x h x w` in 0..1, f32, of any size, and `[height, width]` the size
@@ -56,11 +70,11 @@ impl Stage1 {
             // It enlarges by itself; what remains is done to its result.
             Cleaner::BsrNet(network) => {
                 let large = self.through(image, |x| network.forward(x))?;
-                let size = if height.min(width) < SHORTEST { shortest(&large)? } else { [height, width] };
+                let size = if height.min(width) < self.shortest { shortest(&large)? } else { [height, width] };
                 bicubic(&large, size)
             }
             Cleaner::SwinIr(network, multiple) => {
-                let large = at_least(enlarged(image, [height, width])?)?;
+                let large = self.at_least(enlarged(image, [height, width])?)?;
                 let (_, _, height, width) = large.size4()?;
                 let missing = |side: i64| (multiple - side % multiple) % multiple;
                 let padded = large.f_constant_pad_nd([0, missing(width), 0, missing(height)])?;
@@ -68,9 +82,15 @@ impl Stage1 {
                 Ok(cleaned.f_narrow(2, 0, height)?.f_narrow(3, 0, width)?)
             }
             Cleaner::ScuNet(network) => {
-                at_least(self.through(&enlarged(image, [height, width])?, |x| network.forward(x))?)
+                self.at_least(self.through(&enlarged(image, [height, width])?, |x| network.forward(x))?)
             }
         }
+    }
+
+    /// Enlarged to the shortest side where it is smaller.
+    fn at_least(&self, image: Tensor) -> Result<Tensor> {
+        let (_, _, height, width) = image.size4()?;
+        if height.min(width) < self.shortest { bicubic(&image, shortest(&image)?) } else { Ok(image) }
     }
 
     fn through(&self, x: &Tensor, network: impl FnOnce(&Tensor) -> Result<Tensor>) -> Result<Tensor> {
@@ -87,14 +107,8 @@ fn shortest(image: &Tensor) -> Result<[i64; 2]> {
     Ok([along(height), along(width)])
 }
 
-/// Enlarged to [`SHORTEST`] where it is smaller.
-fn at_least(image: Tensor) -> Result<Tensor> {
-    let (_, _, height, width) = image.size4()?;
-    if height.min(width) < SHORTEST { bicubic(&image, shortest(&image)?) } else { Ok(image) }
-}
-
 /// Resized as Pillow does with a picture of 8 bits, but for the rounding to them: columns, then rows, nothing beyond 0..1.
-fn enlarged(image: &Tensor, [height, width]: [i64; 2]) -> Result<Tensor> {
+pub(super) fn enlarged(image: &Tensor, [height, width]: [i64; 2]) -> Result<Tensor> {
     let columns = bicubic(image, [image.size()[2], width])?.f_clamp(0, 1)?;
     Ok(bicubic(&columns, [height, width])?.f_clamp(0, 1)?)
 }

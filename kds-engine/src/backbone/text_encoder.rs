@@ -25,6 +25,16 @@ impl TextEncoder {
     pub fn load(files: &ModelFiles, loading: Loading) -> Result<Self> {
         let (config, model) =
             files.network::<ClipTextConfig, _>("text_encoder", TRANSFORMERS_WEIGHTS, loading, ClipTextModel::new)?;
+        Self::new(files, &config, model, loading)
+    }
+
+    /// A text encoder from elsewhere, with the tokenizer of the folder.
+    pub(super) fn new(
+        files: &ModelFiles,
+        config: &ClipTextConfig,
+        model: ClipTextModel,
+        loading: Loading,
+    ) -> Result<Self> {
         let longest = config.max_position_embeddings.unsigned_abs() as usize;
         let tokenizer = ClipTokenizer::load(files, longest)?;
         if let Some(token) = tokenizer.special().into_iter().find(|token| i64::from(*token) >= config.vocab_size) {

@@ -54,6 +54,18 @@ fn embedding() -> Vec<i64> {
 }
 
 impl ControlNetConfig {
+    /// Of a branch that sees the latent of a picture, of the U-Net with this way down.
+    pub fn of_latents(encoder: ConditionedEncoderConfig) -> Self {
+        Self {
+            conditioning_channels: encoder.in_channels,
+            encoder,
+            conditioning_embedding_out_channels: Vec::new(),
+            controlnet_conditioning_channel_order: ChannelOrder::Rgb,
+            global_pool_conditions: false,
+            num_attention_heads: None,
+        }
+    }
+
     /// The checked shape, or why this configuration cannot be built.
     fn shape(&self) -> std::result::Result<UNetShape, String> {
         config::check_channels(self.conditioning_embedding_out_channels.iter().chain([&self.conditioning_channels]))?;

@@ -1,10 +1,12 @@
 //! Golden data whose weights are not stored but made by both sides (`tools/golden/weights.py`).
 #![allow(dead_code)]
 
+pub mod diffbir;
 pub mod model;
 pub mod networks;
 pub mod pipelines;
 pub mod restoration;
+pub mod seesr;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

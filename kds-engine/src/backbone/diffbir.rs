@@ -1,0 +1,343 @@
+//! DiffBIR (Lin et al., arXiv 2308.15070; XPixelGroup/DiffBIR 3f8b530: inference.py, diffbir/inference/, diffbir/pipeline.py,
+//! diffbir/model/cldm.py): a first network cleans and enlarges the photograph; Stable Diffusion 2.1, controlled by the latent of
+//! that, adds what is missing.
+//!
+//! Two things differ from the authors' code, beside tiles. A trajectory that begins at the photograph is noised to the level
+//! of its first step; theirs always to the last timestep of the training, also where the first step is at another. And with
+//! zero-SNR schedules the last timestep keeps 2⁻²⁴ of the signal's variance, as in diffusers, not 0.
+
+use serde::Deserialize;
+use serde_json::json;
+use tch::Tensor;
+
+use super::files::{DIFFUSERS_WEIGHTS, both};
+use super::guidance::{GuidanceRamp, Prompts};
+use super::stable_diffusion::{self, StableDiffusion, Vae};
+use super::{Backbone, ModelFiles, Prompt, Session, Shared, Spec, Stage1, Start, Text};
+use crate::colour_transfer::ColourTransfer;
+use crate::footprint::Footprints;
+use crate::nn::names::{LdmControlNet, OwnNames};
+use crate::nn::{ControlNet, ControlNetConfig, Extras, Loading, UNet2dCondition};
+use crate::schedule::{Level, NoiseSchedule, Prediction, SchedulerConfig};
+use crate::{Error, Result};
+
+/// What a registry entry may set of a model of DiffBIR.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DiffBirOptions {
+    /// Which of the authors' models it is; by default the one that the names of its files tell.
+    pub version: Option<DiffBirVersion>,
+    /// File of the first network, in the model's folder; by default the authors' for the version and the enlargement.
+    pub stage1: Option<String>,
+    /// How much the control branch counts, from 0 to 2.
+    pub control: f64,
+    /// Where trajectories begin.
+    pub start: Start,
+    /// Which colours the picture gets.
+    pub colours: ColourTransfer,
+    /// Whether guidance rises along the way, from 1 to one more than its scale.
+    pub rising_guidance: bool,
+}
+
+impl Default for DiffBirOptions {
+    fn default() -> Self {
+        Self {
+            version: None,
+            stage1: None,
+            control: 1.0,
+            start: Start::Noise,
+            colours: ColourTransfer::Wavelet,
+            rising_guidance: false,
+        }
+    }
+}
+
+impl DiffBirOptions {
+    /// What is impossible about them.
+    pub fn check(&self) -> std::result::Result<(), String> {
+        if !(0.0..=2.0).contains(&self.control) {
+            return Err(format!("control is {}; 0 to 2 are possible", self.control));
+        }
+        Ok(())
+    }
+}
+
+/// The authors' models.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub enum DiffBirVersion {
+    /// `v1_general.pth`.
+    #[serde(rename = "v1")]
+    V1,
+    /// `v2.pth`.
+    #[serde(rename = "v2")]
+    V2,
+    /// `DiffBIR_v2.1.pt`: predicts v, on a schedule that ends in pure noise.
+    #[serde(rename = "v2.1")]
+    V21,
+}
+
+impl DiffBirVersion {
+    const ALL: [Self; 3] = [Self::V21, Self::V2, Self::V1];
+
+    /// Names of the control branch, without extension.
+    fn branches(self) -> &'static [&'static str] {
+        match self {
+            Self::V1 => &["v1_general", "v1_face"],
+            Self::V2 => &["v2"],
+            Self::V21 => &["DiffBIR_v2.1"],
+        }
+    }
+
+    /// Names of Stable Diffusion.
+    fn diffusion(self) -> &'static [&'static str] {
+        match self {
+            Self::V1 | Self::V2 => &["v2-1_512-ema-pruned", "v2-1_512-nonema-pruned"],
+            Self::V21 => &["sd2.1-base-zsnr-laionaes5"],
+        }
+    }
+
+    /// Names of the first network, the preferred first.
+    fn cleaners(self, scale: usize) -> &'static [&'static str] {
+        match (self, scale) {
+            (Self::V1, _) => &["general_swinir_v1", "face_swinir_v1"],
+            (Self::V2, 1) => &["scunet_color_real_psnr", "BSRNet", "face_swinir_v1"],
+            (Self::V2, _) => &["BSRNet", "scunet_color_real_psnr"],
+            (Self::V21, _) => &["realesrgan_s4_swinir_100k", "general_swinir_v1", "face_swinir_v1"],
+        }
+    }
+
+    /// The version that the folder holds, told by the name of the control branch.
+    pub fn of(files: &ModelFiles) -> Option<Self> {
+        Self::ALL.into_iter().find(|version| stable_diffusion::find(files, version.branches()).is_some())
+    }
+
+    fn schedule(self) -> Result<NoiseSchedule> {
+        let config = SchedulerConfig {
+            beta_schedule: "scaled_linear".to_owned(),
+            beta_start: 0.00085,
+            beta_end: 0.012,
+            set_alpha_to_one: false,
+            rescale_betas_zero_snr: self == Self::V21,
+            ..SchedulerConfig::default()
+        };
+        config.schedule()
+    }
+
+    /// What the authors ask of their models, as job parameters: prompts and guidance of the commands in their README.
+    fn defaults(self) -> [(&'static str, &'static str); 3] {
+        match self {
+            Self::V1 | Self::V2 => [
+                ("prompt", ""),
+                ("negative", "low quality, blurry, low-resolution, noisy, unsharp, weird textures"),
+                ("guidance", "4"),
+            ],
+            Self::V21 => [
+                (
+                    "prompt",
+                    "Cinematic, High Contrast, highly detailed, taken using a Canon EOS R camera, hyper detailed photo - \
+                     realistic maximum detail, 32k, Color Grading, ultra HD, extreme meticulous detailing, skin pore \
+                     detailing, hyper sharpness, perfect without deformations.",
+                ),
+                (
+                    "negative",
+                    "painting, oil painting, illustration, drawing, art, sketch, oil painting, cartoon, CG Style, 3D \
+                     render, unreal engine, blurring, dirty, messy, worst quality, low quality, frames, watermark, \
+                     signature, jpeg artifacts, deformed, lowres, over-smooth.",
+                ),
+                ("guidance", "8"),
+            ],
+        }
+    }
+}
+
+/// The folder of a control branch in diffusers' layout.
+const BRANCH: &str = "controlnet";
+/// Sizes of a first network that differ from its authors'.
+const STAGE1_CONFIG: &str = "stage1/config.json";
+const BRANCH_CONFIG: &str = "controlnet/config.json";
+
+/// The backbone `diffbir`: a folder that holds the authors' files by their names, or networks as diffusers saves them, and
+/// `tokenizer/`.
+pub struct DiffBir {
+    unet: Shared<UNet2dCondition>,
+    branch: Shared<ControlNet>,
+    vae: Vae,
+    stage1: Shared<Stage1>,
+    prompts: Prompts,
+    options: DiffBirOptions,
+    spec: Spec,
+}
+
+impl DiffBir {
+    /// Loads the model; `scale` is its enlargement. The error names the file, and the key or tensor, that does not fit.
+    pub fn load(files: &ModelFiles, options: &DiffBirOptions, scale: usize, loading: Loading) -> Result<Self> {
+        let (version, branch_file) = branch_file(files, options)?;
+        let diffusion = match stable_diffusion::find(files, version.diffusion()) {
+            None if !files.contains("unet/config.json") => {
+                return Err(missing(files, "Stable Diffusion", version.diffusion(), "unet/"));
+            }
+            file => file,
+        };
+        let networks = both(
+            StableDiffusion::load(files, diffusion.as_deref(), loading),
+            branch(files, branch_file.as_deref(), loading),
+        );
+        let ((diffusion, branch), stage1) = both(networks, stage1(files, options, version, scale, loading.in_f32()))?;
+        let StableDiffusion { unet, unet_config, vae, text_encoder } = diffusion;
+        if scale == 0 || vae.downscale % scale != 0 {
+            return Err(Error::Conflict(format!(
+                "scale {scale}: a pixel of the latents stands for {} of the result, which must be a multiple of it",
+                vae.downscale
+            )));
+        }
+        let downscale = vae.downscale / scale;
+        let spec = Spec {
+            scale,
+            fills_holes: false,
+            takes_prompt: true,
+            estimates: false,
+            latent_channels: vae.channels.unsigned_abs() as usize,
+            downscale,
+            multiple: downscale * unet_config.encoder.multiple(),
+            // 512 pixels of the result, which it was trained on, and an eighth of them.
+            largest_side: 512 / scale,
+            overlap: 64 / scale,
+            context: 0,
+            latent_std: 1.0,
+            prediction: if version == DiffBirVersion::V21 { Prediction::V } else { Prediction::Epsilon },
+            schedule: version.schedule()?,
+            steps_offset: 1,
+            activation_bytes: 0,
+            footprints: Footprints::default(),
+            device: loading.device,
+            kind: loading.kind,
+        };
+        Ok(Self {
+            unet: Shared(unet),
+            branch: Shared(branch),
+            vae,
+            stage1: Shared(stage1),
+            prompts: Prompts::new(text_encoder),
+            options: options.clone(),
+            spec,
+        })
+    }
+
+    /// Job parameters that the authors' settings, and steering as in its paper, give a model in this folder.
+    pub fn defaults(files: &ModelFiles, options: &DiffBirOptions) -> Vec<(&'static str, &'static str)> {
+        let version = options.version.or_else(|| DiffBirVersion::of(files)).unwrap_or(DiffBirVersion::V21);
+        [("preset", "paper")].into_iter().chain(version.defaults()).collect()
+    }
+}
+
+/// The version, and the file of the control branch unless that is in diffusers' layout.
+fn branch_file(files: &ModelFiles, options: &DiffBirOptions) -> Result<(DiffBirVersion, Option<String>)> {
+    let version = options.version.or_else(|| DiffBirVersion::of(files));
+    let file = version.and_then(|version| stable_diffusion::find(files, version.branches()));
+    match (version, file) {
+        (Some(version), Some(file)) => Ok((version, Some(file))),
+        (Some(version), None) if files.contains(BRANCH_CONFIG) => Ok((version, None)),
+        (None, _) if files.contains(BRANCH_CONFIG) => {
+            let reason = "nothing tells which version of DiffBIR this is: name 'version' in the options of the registry \
+                          entry, 'v1', 'v2' or 'v2.1'";
+            Err(files.error(BRANCH, reason.to_owned()))
+        }
+        (version, _) => {
+            let all: Vec<&str> = version.map_or_else(
+                || DiffBirVersion::ALL.into_iter().flat_map(DiffBirVersion::branches).copied().collect(),
+                |version| version.branches().to_vec(),
+            );
+            Err(missing(files, "the control branch", &all, "controlnet/"))
+        }
+    }
+}
+
+fn missing(files: &ModelFiles, network: &str, stems: &[&str], folder: &str) -> Error {
+    let names = stems.join(", ");
+    files.error(
+        "",
+        format!("{network} is missing: looked for {names} (.safetensors, .pth, .pt, .ckpt, .bin) and {folder}"),
+    )
+}
+
+fn branch(files: &ModelFiles, file: Option<&str>, loading: Loading) -> Result<ControlNet> {
+    let Some(file) = file else {
+        return Ok(files.network::<ControlNetConfig, _>(BRANCH, DIFFUSERS_WEIGHTS, loading, ControlNet::new)?.1);
+    };
+    // Its levels are those of the U-Net.
+    let config = ControlNetConfig::of_latents(stable_diffusion::unet_config(files)?.encoder);
+    let names = LdmControlNet::new(&config).map_err(|reason| files.error("unet/config.json", reason))?;
+    files.open(file, names, &[""], loading, |scope| ControlNet::new(scope, &config))
+}
+
+fn stage1(
+    files: &ModelFiles,
+    options: &DiffBirOptions,
+    version: DiffBirVersion,
+    scale: usize,
+    loading: Loading,
+) -> Result<Stage1> {
+    let stems = version.cleaners(scale);
+    let file = match &options.stage1 {
+        Some(file) => file.clone(),
+        None => stable_diffusion::find(files, stems)
+            .ok_or_else(|| missing(files, "the first network", stems, "the file that 'stage1' of the options names"))?,
+    };
+    let sizes = if files.contains(STAGE1_CONFIG) { files.read_json(STAGE1_CONFIG)? } else { json!({}) };
+    Ok(files.open(&file, OwnNames, &[""], loading, |scope| Stage1::load(scope, &sizes))?.of_any_size())
+}
+
+impl Backbone for DiffBir {
+    fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
+    fn open<'a>(&'a self, image: &Tensor, _mask: Option<&Tensor>, prompt: &Prompt) -> Result<Box<dyn Session + 'a>> {
+        let (_, _, height, width) = image.size4()?;
+        let scale = self.spec.scale as i64;
+        let unit = image.f_add_scalar(1.0)?.f_div_scalar(2.0)?;
+        let cleaned = self.stage1.0.clean(&unit, [height * scale, width * scale])?;
+        let picture = cleaned.f_mul_scalar(2.0)?.f_sub_scalar(1.0)?;
+        let latents = self.vae.encode(&picture)?;
+        let control = self.branch.0.condition(&latents.f_to_kind(self.spec.kind)?)?;
+        let start = (self.options.start == Start::Image).then_some(latents);
+        Ok(Box::new(DiffBirSession { model: self, picture, control, start, text: self.prompts.encode(prompt)? }))
+    }
+}
+
+struct DiffBirSession<'a> {
+    model: &'a DiffBir,
+    /// The cleaned photograph, `1 x 3 x H x W` in -1..1.
+    picture: Tensor,
+    /// Its latents, as the control branch reads them.
+    control: Tensor,
+    /// Where trajectories begin, if not in pure noise.
+    start: Option<Tensor>,
+    text: Text,
+}
+
+impl Session for DiffBirSession<'_> {
+    fn start(&self) -> Result<Option<Tensor>> {
+        Ok(self.start.as_ref().map(Tensor::shallow_clone))
+    }
+
+    fn predict(&self, x: &Tensor, level: &Level) -> Result<Tensor> {
+        let DiffBir { unet, branch, options, spec, .. } = self.model;
+        let ramp = if options.rising_guidance { GuidanceRamp::Rising } else { GuidanceRamp::Constant };
+        let scale = ramp.scale(self.text.guidance, level.timestep);
+        self.text.guide(&x.f_to_kind(spec.kind)?, scale, |x, text| {
+            let extras = Extras { text: Some(text), ..Extras::default() };
+            let control = branch.0.forward(x, level.timestep, &self.control, extras, options.control)?;
+            unet.0.forward(x, level.timestep, Extras { control: Some(&control), ..extras })
+        })
+    }
+
+    fn decode(&self, latents: &Tensor) -> Result<Tensor> {
+        self.model.options.colours.apply(&self.model.vae.decode(latents)?, &self.picture)
+    }
+
+    fn tensors(&mut self) -> Vec<&mut Tensor> {
+        let own = [&mut self.picture, &mut self.control, &mut self.text.tokens];
+        own.into_iter().chain(self.start.as_mut()).collect()
+    }
+}

@@ -1,0 +1,61 @@
+//! RAM with DAPE, as SeeSR looks at a photograph (cswry/SeeSR 8edecc7: test_seesr.py `get_validation_prompt`).
+
+use serde_json::json;
+use tch::Tensor;
+
+use super::stable_diffusion::find;
+use super::{ModelFiles, Shared};
+use crate::Result;
+use crate::nn::names::OwnNames;
+use crate::nn::{Loading, Ram, RamConfig, TagList};
+
+/// The network and its tags: `ram_swin_large_14m.pth`, the update `DAPE.pth` of its weights, `ram_tag_list.txt` and
+/// `ram_tag_list_threshold.txt`.
+pub(super) struct Recogniser {
+    network: Shared<Ram>,
+    tags: TagList,
+    channels: i64,
+}
+
+const NETWORK: &str = "ram_swin_large_14m";
+const TAGS: &str = "ram_tag_list.txt";
+const THRESHOLDS: &str = "ram_tag_list_threshold.txt";
+/// Sizes of a network that differ from its authors'.
+const CONFIG: &str = "ram/config.json";
+
+impl Recogniser {
+    /// Loads both; the error names the file, and the tensor or line, that does not fit.
+    pub fn load(files: &ModelFiles, loading: Loading) -> Result<Self> {
+        let Some(file) = find(files, &[NETWORK]) else {
+            let reason = "it is missing (also looked for .safetensors, .pt, .ckpt, .bin)".to_owned();
+            return Err(files.error(&format!("{NETWORK}.pth"), reason));
+        };
+        let sizes = if files.contains(CONFIG) { files.read_json(CONFIG)? } else { json!({}) };
+        let config: RamConfig =
+            serde_json::from_value(sizes).map_err(|error| files.error(CONFIG, error.to_string()))?;
+        let network = files.open(&file, OwnNames, &[""], loading, |scope| Ram::new(scope, &config))?;
+        let text = |name: &str| -> Result<String> {
+            String::from_utf8(files.read(name)?.into_owned()).map_err(|error| files.error(name, error.to_string()))
+        };
+        let thresholds = files.contains(THRESHOLDS).then(|| text(THRESHOLDS)).transpose()?;
+        let tags = TagList::parse(&text(TAGS)?, thresholds.as_deref()).map_err(|reason| files.error(TAGS, reason))?;
+        if tags.count() as i64 != config.tags {
+            let reason = format!("it has {} tags, the network scores {}", tags.count(), config.tags);
+            return Err(files.error(TAGS, reason));
+        }
+        Ok(Self { network: Shared(network), tags, channels: config.width })
+    }
+
+    /// Channels of the embeddings.
+    pub fn channels(&self) -> i64 {
+        self.channels
+    }
+
+    /// Embeddings of a picture, `1 x 3 x H x W` in 0..1 and of any size, `1 x S x channels` in f32; and its tags, joined by
+    /// commas.
+    pub fn look(&self, picture: &Tensor) -> Result<(Tensor, String)> {
+        let embeddings = self.network.0.embeddings(&self.network.0.prepare(picture)?)?;
+        let tags = self.tags.of(&self.network.0.logits(&embeddings)?)?.join(", ");
+        Ok((embeddings, tags))
+    }
+}
