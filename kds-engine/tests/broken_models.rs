@@ -4,10 +4,10 @@ mod reference;
 
 use std::path::Path;
 
-use kds_engine::backbone::{LdmSr, ModelFiles, Residual, SdInpaint};
+use kds_engine::backbone::{DiffBir, DiffBirOptions, DiffBirVersion, LdmSr, ModelFiles, Residual, SdInpaint, SeeSr};
 use kds_engine::nn::Loading;
 use reference::model::case;
-use reference::{Described, Folder, weights};
+use reference::{Described, Folder, Golden, weights};
 use serde_json::{Value, json};
 use tch::{Device, Kind};
 
@@ -249,6 +249,135 @@ fn broken_models_are_refused_with_file_and_reason() {
             assert!(!message.contains('\n') && message.contains(folder.path().to_str().unwrap()), "{message}");
         }
     }
+}
+
+/// Each breaks one file of a whole model; the errors of loading and of checking hold all of the words.
+fn refuses(
+    folder: impl Fn() -> Folder,
+    load: impl Fn(&ModelFiles, Loading) -> Option<String>,
+    table: &[(&dyn Fn(&Folder), &[&str])],
+) {
+    for loading in [Loading::new(Device::Cpu, Kind::Float), Loading::check()] {
+        assert_eq!(load(&ModelFiles::Folder(folder().path()), loading), None, "the model is whole");
+        for (damage, expected) in table {
+            let folder = folder();
+            damage(&folder);
+            let message = load(&ModelFiles::Folder(folder.path()), loading);
+            let message = message.unwrap_or_else(|| panic!("nothing is wrong, but {expected:?} is"));
+            assert!(expected.iter().all(|word| message.contains(word)), "{expected:?}: {message}");
+            assert!(!message.contains('\n') && message.contains(folder.path().to_str().unwrap()), "{message}");
+        }
+    }
+}
+
+fn remove(folder: &Folder, name: &str) {
+    std::fs::remove_file(folder.path().join(name)).unwrap();
+}
+
+/// Writes the weights again, without the tensor.
+fn without(folder: &Folder, name: &str, described: &[Described], gone: &str) {
+    let mut described = described.to_vec();
+    described.retain(|tensor| tensor.0 != gone);
+    folder.write(name, &weights(&described));
+}
+
+#[test]
+fn broken_folders_of_diffbir_are_refused_with_file_and_reason() {
+    let model = Golden::read("diffbir.safetensors").cases::<reference::diffbir::Model>().remove(0);
+    let case = model.cases.iter().find(|case| case.name == "v2_ddim").unwrap();
+    let options = case.options();
+    let load = |options: &DiffBirOptions, scale, files: &ModelFiles, loading| {
+        DiffBir::load(files, options, scale, loading).err().map(|error| error.to_string())
+    };
+    let branch = &model.components["controlnet"].weights;
+    let cleaner = &model.components["stage1"].weights;
+    refuses(
+        || model.folder(case),
+        |files, loading| load(&options, 4, files, loading),
+        &[
+            (&|f| remove(f, "v2.safetensors"), &["the control branch is missing", "DiffBIR_v2.1", "v2", "v1_general"]),
+            (
+                &|f| remove(f, "BSRNet.safetensors"),
+                &["the first network is missing", "BSRNet", "scunet_color_real_psnr"],
+            ),
+            (&|f| remove(f, "v2-1_512-ema-pruned.safetensors"), &["unet/", "no weights"]),
+            (&|f| remove(f, "tokenizer/vocab.json"), &["tokenizer/vocab.json"]),
+            (&|f| f.write("v2.safetensors", b"PK"), &["v2.safetensors"]),
+            (
+                &|f| without(f, "v2.safetensors", branch, "zero_convs.1.0.weight"),
+                &["v2.safetensors", "'zero_convs.1.0.weight' is missing"],
+            ),
+            (
+                &|f| without(f, "BSRNet.safetensors", cleaner, "HRconv.bias"),
+                &["BSRNet.safetensors", "'HRconv.bias' is missing"],
+            ),
+            (&|f| f.write("BSRNet.safetensors", &weights(branch)), &["neither BSRNet nor SwinIR nor SCUNet"]),
+            (&|f| f.write("unet/config.json", b"{}"), &["unet/config.json", "missing field"]),
+            (
+                &|f| f.write("stage1/config.json", br#"{"channels": 8, "blocks": 3, "growth": 4}"#),
+                &["'RRDB_trunk.2.RDB1.conv1.weight' is missing"],
+            ),
+        ],
+    );
+    let files = model.folder(case);
+    let files = ModelFiles::Folder(files.path());
+    let later = DiffBirOptions { version: Some(DiffBirVersion::V21), ..options.clone() };
+    let message = load(&later, 4, &files, Loading::check()).unwrap();
+    assert!(message.contains("the control branch is missing: looked for DiffBIR_v2.1"), "{message}");
+    let message = load(&options, 3, &files, Loading::check()).unwrap();
+    assert!(message.contains("scale 3"), "{message}");
+    let elsewhere = DiffBirOptions { stage1: Some("other.pth".to_owned()), ..options };
+    let message = load(&elsewhere, 4, &files, Loading::check()).unwrap();
+    assert!(message.contains("other.pth"), "{message}");
+}
+
+#[test]
+fn broken_folders_of_seesr_are_refused_with_file_and_reason() {
+    let model = Golden::read("seesr.safetensors").cases::<reference::seesr::Model>().remove(0);
+    let case = &model.cases[0];
+    let edit = |folder: &Folder, component: &str, key: &str, value: Value| {
+        let mut config = model.components[component].config.clone();
+        config[key] = value;
+        folder.write_json(&format!("{component}/config.json"), &config);
+    };
+    let (unet, branch) = (&model.components["unet"].weights, &model.components["controlnet"].weights);
+    const WEIGHTS: &str = "diffusion_pytorch_model.safetensors";
+    let second = "down_blocks.0.image_attentions.0.proj_in.weight";
+    refuses(
+        || model.folder(case),
+        |files, loading| SeeSr::load(files, &case.options(), 4, loading).err().map(|error| error.to_string()),
+        &[
+            (&|f| remove(f, "controlnet/config.json"), &["controlnet/config.json", "cannot be read"]),
+            (
+                &|f| without(f, &format!("unet/{WEIGHTS}"), unet, second),
+                &["unet/", "'down_blocks.0.image_attentions.0.proj_in.weight' is missing"],
+            ),
+            (
+                &|f| without(f, &format!("controlnet/{WEIGHTS}"), branch, "controlnet_cond_embedding.blocks.1.bias"),
+                &["controlnet/", "'controlnet_cond_embedding.blocks.1.bias' is missing"],
+            ),
+            (
+                &|f| edit(f, "unet", "use_image_cross_attention", json!(false)),
+                &["unet/", "belong to this architecture"],
+            ),
+            (
+                &|f| edit(f, "controlnet", "conditioning_embedding_out_channels", json!([4, 8, -8, 12])),
+                &["controlnet/config.json", "channel counts"],
+            ),
+            (
+                &|f| edit(f, "controlnet", "global_pool_conditions", json!(true)),
+                &["controlnet/config.json", "global_pool_conditions"],
+            ),
+            (
+                &|f| edit(f, "controlnet", "controlnet_conditioning_channel_order", json!("grb")),
+                &["controlnet/config.json", "`grb`"],
+            ),
+            (&|f| remove(f, "ram_swin_large_14m.safetensors"), &["ram_swin_large_14m.pth", "missing"]),
+            (&|f| remove(f, "ram_tag_list.txt"), &["ram_tag_list.txt", "cannot be read"]),
+            (&|f| f.write("ram_tag_list.txt", b"cat\ndog"), &["ram_tag_list.txt", "2 tags"]),
+            (&|f| f.write("ram_tag_list_threshold.txt", b"often"), &["ram_tag_list.txt", "line 1 of the thresholds"]),
+        ],
+    );
 }
 
 #[test]

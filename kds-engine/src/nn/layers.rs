@@ -17,8 +17,8 @@ pub struct Conv2d {
 impl Conv2d {
     /// Takes `weight` (`outputs x inputs x kernel x kernel`) and `bias` from the scope.
     pub fn new(scope: &Scope, inputs: i64, outputs: i64, kernel: i64, stride: i64, padding: i64) -> Result<Self> {
-        let bias = Some(scope.tensor("bias", &[outputs])?);
-        Ok(Self { bias, ..Self::without_bias(scope, inputs, outputs, kernel, stride, padding)? })
+        let plain = Self::without_bias(scope, inputs, outputs, kernel, stride, padding)?;
+        Ok(Self { bias: Some(scope.tensor("bias", &[outputs])?), ..plain })
     }
 
     /// Takes `weight` (`outputs x inputs x kernel x kernel`) from the scope.
