@@ -44,7 +44,7 @@ fn published_files_have_the_tensors_that_networks_ask_for() {
         if network == "ram" {
             Ram::new(&weights.root(), &RamConfig::default()).unwrap();
         } else {
-            Stage1::load(&weights.root()).unwrap();
+            Stage1::load(&weights.root(), &serde_json::json!({})).unwrap();
         }
         let asked = weights.asked_for();
         assert_eq!(&asked, tensors, "{network}");
