@@ -193,7 +193,7 @@ impl Registry {
                     SCALES.end()
                 )));
             }
-            let defaults = checked_values(&model.defaults).map_err(&wrong)?;
+            let mut defaults = checked_values(&model.defaults).map_err(&wrong)?;
             let mut for_particles = BTreeMap::new();
             for part in &model.for_particles {
                 for name in ["particles", "preset"] {
