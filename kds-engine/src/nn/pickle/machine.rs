@@ -116,7 +116,7 @@ impl<'a> Machine<'a> {
             0x95 => drop(self.take(8)?),
             b'(' => self.marks.push(self.stack.len()),
             b'0' => drop(self.pop()?),
-            b'1' => drop(self.to_mark()?),
+            b'1' => drop(self.pop_to_mark()?),
             b'2' => {
                 let top = self.top()?;
                 self.stack.push(top);
@@ -151,7 +151,7 @@ impl<'a> Machine<'a> {
             0x8e | 0x96 => self.binary(8)?,
             b']' | b')' => self.push(Value::List(Vec::new()))?,
             b'l' | b't' => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 self.push(Value::List(items))?;
             }
             count @ 0x85..=0x87 => {
@@ -163,12 +163,12 @@ impl<'a> Machine<'a> {
                 self.extend(items)?;
             }
             b'e' | 0x90 => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 self.extend(items)?;
             }
             b'}' => self.push(Value::Dictionary(Vec::new()))?,
             b'd' => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 self.push(Value::Dictionary(Vec::new()))?;
                 self.set(items)?;
             }
@@ -177,12 +177,12 @@ impl<'a> Machine<'a> {
                 self.set(items)?;
             }
             b'u' => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 self.set(items)?;
             }
             0x8f => self.opaque("set")?,
             0x91 => {
-                self.to_mark()?;
+                self.pop_to_mark()?;
                 self.opaque("frozenset")?;
             }
             b'g' => {
@@ -232,11 +232,11 @@ impl<'a> Machine<'a> {
             }
             b'i' => {
                 let (module, name) = (self.line()?, self.line()?);
-                self.to_mark()?;
+                self.pop_to_mark()?;
                 self.global(module, name)?;
             }
             b'o' => {
-                let items = self.to_mark()?;
+                let items = self.pop_to_mark()?;
                 let class = items.first().ok_or("an object without a class")?;
                 self.opaque_of(*class)?;
             }
@@ -315,7 +315,7 @@ impl<'a> Machine<'a> {
         Ok(self.stack.split_off(self.stack.len() - count))
     }
 
-    fn to_mark(&mut self) -> Step<Vec<Id>> {
+    fn pop_to_mark(&mut self) -> Step<Vec<Id>> {
         let mark = self.marks.pop().ok_or("a list without a beginning")?;
         Ok(self.stack.split_off(mark))
     }
