@@ -251,12 +251,11 @@ fn broken_models_are_refused_with_file_and_reason() {
     }
 }
 
+/// Breaks one file of a whole model; words of the error.
+type Damage<'a> = (&'a dyn Fn(&Folder), &'a [&'a str]);
+
 /// Each breaks one file of a whole model; the errors of loading and of checking hold all of the words.
-fn refuses(
-    folder: impl Fn() -> Folder,
-    load: impl Fn(&ModelFiles, Loading) -> Option<String>,
-    table: &[(&dyn Fn(&Folder), &[&str])],
-) {
+fn refuses(folder: impl Fn() -> Folder, load: impl Fn(&ModelFiles, Loading) -> Option<String>, table: &[Damage]) {
     for loading in [Loading::new(Device::Cpu, Kind::Float), Loading::check()] {
         assert_eq!(load(&ModelFiles::Folder(folder().path()), loading), None, "the model is whole");
         for (damage, expected) in table {
