@@ -45,12 +45,20 @@ impl Backbone {
 // In the order in which the library looks for them, so that what is chosen here is what it opens.
 const DIFFUSERS_WEIGHTS: &[&str] = &[
     "diffusion_pytorch_model.safetensors",
+    "diffusion_pytorch_model.safetensors.index.json",
     "diffusion_pytorch_model.fp16.safetensors",
     "diffusion_pytorch_model.bin",
+    "diffusion_pytorch_model.bin.index.json",
     "diffusion_pytorch_model.fp16.bin",
 ];
-const TRANSFORMERS_WEIGHTS: &[&str] =
-    &["model.safetensors", "model.fp16.safetensors", "pytorch_model.bin", "pytorch_model.fp16.bin"];
+const TRANSFORMERS_WEIGHTS: &[&str] = &[
+    "model.safetensors",
+    "model.safetensors.index.json",
+    "model.fp16.safetensors",
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+    "pytorch_model.fp16.bin",
+];
 
 const PIPELINES: &[Pipeline] = &[
     Pipeline {
@@ -103,7 +111,9 @@ impl Pipeline {
             files.push(needed(format!("{network}/config.json"))?);
             let mut names = weights.iter().map(|name| format!("{network}/{name}"));
             let first = format!("{network}/{}", weights.first().copied().unwrap_or_default());
-            files.push(names.find(|name| there(name)).ok_or(first)?);
+            let weights = names.find(|name| there(name)).ok_or(first)?;
+            files.extend(shards(&weights, &there)?);
+            files.push(weights);
         }
         if self.tokenizer {
             let whole = "tokenizer/tokenizer.json";
@@ -117,6 +127,23 @@ impl Pipeline {
         }
         Ok(files)
     }
+}
+
+/// The files beside an index of weights that hold them: `model-00001-of-00003.safetensors` of `model.safetensors.index.json`.
+/// None for other files.
+///
+/// # Errors
+/// The name of the first that is missing.
+fn shards(name: &str, there: impl Fn(&str) -> bool) -> Result<Vec<String>, String> {
+    /// Far beyond any model.
+    const MOST: usize = 256;
+    let Some((stem, end)) = name.strip_suffix(".index.json").and_then(|weights| weights.rsplit_once('.')) else {
+        return Ok(Vec::new());
+    };
+    let shard = |index: usize, count: usize| format!("{stem}-{index:05}-of-{count:05}.{end}");
+    let Some(count) = (1..=MOST).find(|count| there(&shard(1, *count))) else { return Err(shard(1, 1)) };
+    let names = (1..=count).map(|index| shard(index, count));
+    names.map(|name| if there(&name) { Ok(name) } else { Err(name) }).collect()
 }
 
 /// A JSON file of a model.
@@ -157,10 +184,24 @@ mod tests {
                 "tokenizer/tokenizer_config.json",
             ]
         );
-        let half = inpainting().files(|name| !name.ends_with("model.safetensors")).unwrap();
+        let half =
+            inpainting().files(|name| !name.ends_with("model.safetensors") && !name.contains(".index.")).unwrap();
         assert!(half.contains(&"vae/diffusion_pytorch_model.fp16.safetensors".to_owned()), "{half:?}");
         let pickled = inpainting().files(|name| !name.ends_with(".safetensors")).unwrap();
         assert!(pickled.contains(&"text_encoder/pytorch_model.bin".to_owned()), "{pickled:?}");
+    }
+
+    #[test]
+    fn shards_come_with_their_index() {
+        let there = |name: &str| {
+            !name.ends_with("model.safetensors") && (!name.contains("-of-") || name.contains("-of-00003."))
+        };
+        let all = inpainting().files(there).unwrap();
+        for name in ["-00001-of-00003.safetensors", "-00003-of-00003.safetensors", ".safetensors.index.json"] {
+            assert!(all.contains(&format!("unet/diffusion_pytorch_model{name}")), "{name} of {all:?}");
+        }
+        let missing = inpainting().files(|name| there(name) && !name.contains("-00002-")).unwrap_err();
+        assert_eq!(missing, "unet/diffusion_pytorch_model-00002-of-00003.safetensors");
     }
 
     #[test]

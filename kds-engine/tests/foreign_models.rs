@@ -111,3 +111,54 @@ fn weights_saved_by_torch_are_read_too() {
         assert!(error.contains("diffusion_pytorch_model.bin"), "{error}");
     }
 }
+
+/// A safetensors file of those tensors of another whose place in it is one of these.
+fn shard(whole: &[u8], keep: impl Fn(usize) -> bool) -> (Vec<u8>, Vec<String>) {
+    let tensors = safetensors::SafeTensors::deserialize(whole).unwrap();
+    let mut all = tensors.tensors();
+    all.sort_by(|one, other| one.0.cmp(&other.0));
+    let all: Vec<_> = all.into_iter().enumerate().filter(|(index, _)| keep(*index)).map(|(_, tensor)| tensor).collect();
+    let names = all.iter().map(|(name, _)| name.clone()).collect();
+    (safetensors::serialize(all, None).unwrap(), names)
+}
+
+#[test]
+fn weights_in_several_files_are_read_by_their_index() {
+    let (folder, entry) = entry("ldm_sr_leading", LDM_SR);
+    let load = || entry.load(Device::Cpu, Kind::Float);
+    let picture = picture(8, 8);
+    let expected = run(&*load().unwrap(), &entry, Source::from(&picture), &[]).unwrap();
+    let (file, index) =
+        ("unet/diffusion_pytorch_model.safetensors", "unet/diffusion_pytorch_model.safetensors.index.json");
+    let whole = std::fs::read(folder.path().join(file)).unwrap();
+    std::fs::remove_file(folder.path().join(file)).unwrap();
+    let shard_name = |part: usize| format!("diffusion_pytorch_model-{part:05}-of-00003.safetensors");
+    let mut map = serde_json::Map::new();
+    for part in 0..3 {
+        let (bytes, names) = shard(&whole, |index| index % 3 == part);
+        folder.write(&format!("unet/{}", shard_name(part)), &bytes);
+        map.extend(names.into_iter().map(|name| (name, shard_name(part).into())));
+    }
+    let write_index = |map: &serde_json::Map<String, serde_json::Value>| {
+        folder.write_json(index, &serde_json::json!({"metadata": {"total_size": 1}, "weight_map": map}));
+    };
+    write_index(&map);
+    entry.check().unwrap();
+    assert_eq!(run(&*load().unwrap(), &entry, Source::from(&picture), &[]).unwrap(), expected);
+
+    let refused = |words: &[&str]| {
+        for error in [load().err().unwrap().to_string(), entry.check().unwrap_err().to_string()] {
+            assert!(words.iter().all(|word| error.contains(word)), "{error}");
+        }
+    };
+    // A tensor that two files have; a file that is missing; a place elsewhere; no index.
+    folder.write(&format!("unet/{}", shard_name(1)), &whole);
+    refused(&[&shard_name(1), "is in another file of this model too"]);
+    std::fs::remove_file(folder.path().join("unet").join(shard_name(1))).unwrap();
+    refused(&[&shard_name(1), "cannot be read"]);
+    map.insert("conv_in.weight".to_owned(), "../vqvae/diffusion_pytorch_model.safetensors".into());
+    write_index(&map);
+    refused(&["index.json", "'../vqvae/diffusion_pytorch_model.safetensors' is not a file beside it"]);
+    folder.write(index, b"{}");
+    refused(&["index.json", "weight_map"]);
+}

@@ -187,6 +187,11 @@ fn model_files() {
 }
 
 #[test]
+fn checkpoint_files() {
+    check("checkpoint", 40_000, "proptest-regressions/fuzzing-checkpoint.txt");
+}
+
+#[test]
 fn picture_files() {
     check("image", 40_000, "proptest-regressions/fuzzing-image.txt");
 }

@@ -173,6 +173,20 @@ fn a_model_is_downloaded_added_and_restores() {
 }
 
 #[test]
+fn the_mirror_of_a_withdrawn_model_is_named() {
+    let scene = Scene::new();
+    let withdrawn = "hf:stabilityai/stable-diffusion-2-inpainting";
+    let (code, output, errors) = run(scene.kds(&["models", "add", withdrawn]));
+    assert!(code == 1 && output.is_empty() && errors.lines().count() == 1, "{code} {output} {errors}");
+    let words = [withdrawn, "November 2025", "kds models add hf:sd2-community/stable-diffusion-2-inpainting"];
+    assert!(words.iter().all(|word| errors.contains(word)), "{errors}");
+    // Any other name may just be wrong.
+    let (code, _, errors) = run(scene.kds(&["models", "add", "hf:stabilityai/sd-turbo"]));
+    assert!(code == 1 && errors.contains("there is no such model") && !errors.contains("sd2-community"), "{errors}");
+    scene.assert_no_entry();
+}
+
+#[test]
 fn a_broken_download_goes_on_where_it_stopped() {
     let scene = Scene::new();
     scene.hub.set_fault(Fault::Break(WEIGHTS));

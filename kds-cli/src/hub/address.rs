@@ -23,6 +23,15 @@ impl HubAddress {
     /// How addresses begin.
     pub const PREFIX: &str = "hf:";
 
+    /// Where the same model is, for those that their authors took from the hub: Stability AI withdrew every Stable
+    /// Diffusion 2 in November 2025 (huggingface/diffusers#12874), and its community keeps copies.
+    pub fn mirror(&self) -> Option<Self> {
+        const FAMILY: &str = "stable-diffusion-2";
+        let name = self.repository.strip_prefix("stabilityai/")?;
+        let mirrored = name.strip_prefix(FAMILY).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+        mirrored.then(|| Self { repository: format!("sd2-community/{name}"), revision: MAIN.to_owned() })
+    }
+
     /// The part of the name that a person would call it by.
     pub fn name(&self) -> &str {
         self.repository.rsplit('/').next().unwrap_or(&self.repository)
@@ -74,6 +83,17 @@ mod tests {
             assert_eq!(text.parse::<HubAddress>().unwrap().to_string(), text);
         }
         assert_eq!("hf:org/repo@main".parse::<HubAddress>().unwrap().to_string(), "hf:org/repo");
+    }
+
+    #[test]
+    fn withdrawn_models_have_a_mirror() {
+        let mirror = |text: &str| text.parse::<HubAddress>().unwrap().mirror().map(|mirror| mirror.to_string());
+        for name in ["stable-diffusion-2", "stable-diffusion-2-1-base", "stable-diffusion-2-inpainting"] {
+            assert_eq!(mirror(&format!("hf:stabilityai/{name}@fp16")), Some(format!("hf:sd2-community/{name}")));
+        }
+        for name in ["stabilityai/sd-turbo", "stabilityai/stable-diffusion-3.5-large", "other/stable-diffusion-2"] {
+            assert_eq!(mirror(&format!("hf:{name}")), None);
+        }
     }
 
     #[test]

@@ -29,6 +29,11 @@ pub fn explain(error: &ApiError, with_token: bool) -> String {
     }
 }
 
+/// Whether the hub has no such model, or does not tell.
+pub fn is_absent(error: &ApiError) -> bool {
+    matches!(error, ApiError::RequestError(error) if matches!(**error, ureq::Error::StatusCode(401 | 403 | 404 | 410)))
+}
+
 fn request(error: &ureq::Error, with_token: bool) -> String {
     match error {
         // The hub gives 401 for names it does not know, too, so as not to tell which private models there are.

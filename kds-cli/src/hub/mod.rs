@@ -119,7 +119,13 @@ impl<'a> Download<'a> {
                  https://, or put the token away (HF_TOKEN, and the file token in HF_HOME)"
             );
         }
-        let failed = |error: ApiError| anyhow!("{address}: {}", failure::explain(&error, with_token));
+        let failed = |error: ApiError| match address.mirror().filter(|_| failure::is_absent(&error)) {
+            Some(mirror) => anyhow!(
+                "{address}: Stability AI withdrew Stable Diffusion 2 from the hub in November 2025; its community keeps a copy: \
+                 kds models add {mirror}"
+            ),
+            None => anyhow!("{address}: {}", failure::explain(&error, with_token)),
+        };
 
         let mut builder = ApiBuilder::from_env().with_token(token).with_user_agent("kds", env!("CARGO_PKG_VERSION"));
         if let Ok(endpoint) = env::var("HF_ENDPOINT") {

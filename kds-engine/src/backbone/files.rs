@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::sums::{self, Memory};
 use crate::nn::names::{Names, OwnNames};
-use crate::nn::{Loading, MappedFile, NetworkConfig, Scope, Weights};
+use crate::nn::{Loading, Lora, MappedFile, NetworkConfig, Scope, Weights};
 use crate::{Error, Result, memory};
 
 /// A file compiled into the library: relative path and content.
@@ -30,7 +30,6 @@ pub(crate) const DIFFUSERS_WEIGHTS: &[&str] = &[
     "diffusion_pytorch_model.safetensors",
     "diffusion_pytorch_model.safetensors.index.json",
     "diffusion_pytorch_model.fp16.safetensors",
-    "diffusion_pytorch_model.safetensors.index.fp16.json",
     "diffusion_pytorch_model.bin",
     "diffusion_pytorch_model.bin.index.json",
     "diffusion_pytorch_model.fp16.bin",
@@ -41,7 +40,6 @@ pub(crate) const TRANSFORMERS_WEIGHTS: &[&str] = &[
     "model.safetensors",
     "model.safetensors.index.json",
     "model.fp16.safetensors",
-    "model.safetensors.index.fp16.json",
     "pytorch_model.bin",
     "pytorch_model.bin.index.json",
     "pytorch_model.fp16.bin",
@@ -148,7 +146,10 @@ impl ModelFiles {
 
     /// A network from one file, which may hold others too, or from the files that an index names: its tensors have these
     /// `names` there, after the first of `prefixes` that there is. `build` must take all of them.
-    pub(crate) fn open<N>(
+    ///
+    /// # Errors
+    /// What is wrong with the file, and the tensor that does not fit.
+    pub fn open<N>(
         &self,
         name: &str,
         names: impl Names,
@@ -156,9 +157,28 @@ impl ModelFiles {
         loading: Loading,
         build: impl FnOnce(&Scope) -> Result<N>,
     ) -> Result<N> {
-        let path = self.path(name);
+        self.open_with_lora(name, names, prefixes, &[], loading, build)
+    }
+
+    /// As [`Self::open`], with the low-rank updates of other files added to the weights.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; an update that fits no layer.
+    pub fn open_with_lora<N>(
+        &self,
+        name: &str,
+        names: impl Names,
+        prefixes: &[&str],
+        lora: &[(&str, Lora)],
+        loading: Loading,
+        build: impl FnOnce(&Scope) -> Result<N>,
+    ) -> Result<N> {
+        let updates = lora.iter().map(|(name, lora)| Ok((self.map(name)?, *lora))).collect::<Result<Vec<_>>>()?;
         let take = |weights: Weights| -> Result<N> {
-            let weights = weights.named(names, prefixes);
+            let mut weights = weights.named(names, prefixes);
+            for (file, lora) in &updates {
+                weights = weights.with_lora(&file.content, &file.path, *lora)?;
+            }
             if !loading.check_only {
                 // They become tensors of about that size.
                 memory::check(weights.bytes())?;
@@ -167,6 +187,7 @@ impl ModelFiles {
             weights.finish()?;
             Ok(network)
         };
+        let path = self.path(name);
         if let Self::BuiltIn(_) = self {
             return take(Weights::new(self.built_in(name)?, &path, loading)?);
         }

@@ -10,6 +10,7 @@ mod config;
 mod controlnet;
 mod edsr;
 mod layers;
+mod lora;
 pub mod names;
 mod pickle;
 mod predictor;
@@ -39,6 +40,7 @@ pub use config::{NetworkConfig, OnlyPositional, OnlySilu, PerLevel, Unsupported}
 pub use controlnet::{ChannelOrder, ControlNet, ControlNetConfig};
 pub use edsr::{Edsr, EdsrConfig};
 pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear};
+pub use lora::Lora;
 pub use predictor::{Predictor, PredictorConfig};
 pub use ram::{Ram, RamConfig};
 pub use resnet::{ResnetBlock, ResnetShape, TimeScaleShift};

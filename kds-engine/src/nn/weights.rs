@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use memmap2::{Mmap, UncheckedAdvice};
 use tch::{Device, Kind, Tensor};
 
+use super::lora::{Lora, Updates};
 use super::names::{Form, Names, OwnNames, Place};
 use super::stored::{self, Stored};
 use crate::{Error, Result};
@@ -55,6 +56,8 @@ pub struct Weights<'a> {
     names: Box<dyn Names + 'a>,
     /// What all names of this network begin with in the file.
     prefix: String,
+    /// Added to the weights.
+    updates: Vec<Updates<'a>>,
     /// The file, or the index of the files.
     path: PathBuf,
     loading: Loading,
@@ -98,6 +101,7 @@ impl<'a> Weights<'a> {
             tensors: BTreeMap::new(),
             names: Box::new(OwnNames),
             prefix: String::new(),
+            updates: Vec::new(),
             path: path.to_owned(),
             loading,
             taken: RefCell::default(),
@@ -133,6 +137,15 @@ impl<'a> Weights<'a> {
         Self { names: Box::new(names), prefix, ..self }
     }
 
+    /// The same with the low-rank updates of a file in memory added to them; `path` names it in errors.
+    ///
+    /// # Errors
+    /// What is wrong with that file.
+    pub fn with_lora(mut self, bytes: &'a [u8], path: &Path, lora: Lora<'a>) -> Result<Self> {
+        self.updates.push(Updates::new(bytes, path, lora)?);
+        Ok(self)
+    }
+
     /// Bytes of the network's tensors in the file.
     pub fn bytes(&self) -> u64 {
         self.own().map(|(_, stored)| stored.bytes.len() as u64).sum()
@@ -142,6 +155,11 @@ impl<'a> Weights<'a> {
     fn own(&self) -> impl Iterator<Item = (&str, &Stored<'a>)> {
         let own = self.tensors.iter().filter(|(name, _)| name.starts_with(&self.prefix));
         own.map(|(name, (stored, _))| (&name[..], stored))
+    }
+
+    /// Names and shapes of the network's tensors, as the file has them.
+    pub fn shapes(&self) -> BTreeMap<String, Vec<i64>> {
+        self.own().map(|(name, stored)| (name.to_owned(), stored.shape.clone())).collect()
     }
 
     /// Where the network's tensor `name` is.
@@ -170,6 +188,7 @@ impl<'a> Weights<'a> {
         let extra: Vec<&str> =
             self.own().map(|(name, _)| name).filter(|name| !known.contains(*name) && !ignored(name)).collect();
         let mut problems = self.problems.borrow().clone();
+        problems.extend(self.updates.iter().flat_map(Updates::problems));
         match (extra.first(), self.loading.check_only) {
             (None, _) => {}
             (Some(first), false) => {
@@ -200,19 +219,30 @@ impl<'a> Weights<'a> {
         let place = self.place(name);
         self.known.borrow_mut().insert(place.name.clone());
         match self.find(&place, shape) {
-            Ok(_) if self.loading.check_only => placeholder(shape),
+            Ok(_) if self.loading.check_only => {
+                let problems = self.updates.iter().filter_map(|updates| updates.check(name, shape).err());
+                self.problems.borrow_mut().extend(problems);
+                placeholder(shape)
+            }
             Ok((stored, kind, mapped)) => {
-                let tensor = match place.form {
+                let mut tensor = match place.form {
                     Form::Same => stored.tensor(kind)?,
                     Form::Part(part, count) => stored.tensor(kind)?.f_chunk(count, 0)?.swap_remove(part as usize),
                     Form::Kernel => stored.tensor(kind)?.f_reshape(shape)?,
                 };
+                for updates in &self.updates {
+                    tensor = updates.merge(name, shape, tensor)?;
+                }
                 let tensor = tensor.f_to_kind(self.loading.kind)?.f_to_device(self.loading.device)?;
                 self.give_back(stored.bytes, mapped);
                 Ok(tensor)
             }
             Err(problem) if self.loading.check_only => {
-                self.problems.borrow_mut().push(problem);
+                let mut problems = self.problems.borrow_mut();
+                // One tensor of the file may be several of the network.
+                if !problems.contains(&problem) {
+                    problems.push(problem);
+                }
                 placeholder(shape)
             }
             Err(problem) => Err(self.error(problem)),

@@ -34,6 +34,10 @@ impl Golden {
         Self { bytes: std::fs::read(folder.join(name)).unwrap() }
     }
 
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// The cases that the file describes.
     pub fn cases<T: for<'a> Deserialize<'a>>(&self) -> Vec<T> {
         let (_, metadata) = SafeTensors::read_metadata(&self.bytes).unwrap();

@@ -10,9 +10,13 @@ use kds_tests::fuzz::{corpus, tiny_model, weights_input};
 use safetensors::Dtype;
 
 fn main() -> Result<()> {
-    for (target, seeds) in
-        [("registry", registries()), ("weights", models()), ("image", images()?), ("calls", sequences())]
-    {
+    for (target, seeds) in [
+        ("registry", registries()),
+        ("weights", models()),
+        ("checkpoint", checkpoints()?),
+        ("image", images()?),
+        ("calls", sequences()),
+    ] {
         let folder = corpus(target);
         std::fs::create_dir_all(&folder)?;
         for (name, bytes) in &seeds {
@@ -42,6 +46,25 @@ fn registries() -> Seeds {
         ("nothing", "# nothing here\n".into()),
     ];
     seeds.into_iter().map(|(name, text)| (name.to_owned(), text.into_bytes())).collect()
+}
+
+/// Files of torch, and the pickles in the archives among them.
+fn checkpoints() -> Result<Seeds> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/pickles");
+    let mut seeds = Seeds::new();
+    for name in ["ordered.pth", "views.pt", "lightning.ckpt", "protocol4.pth", "legacy.pth", "legacy_views.pth"] {
+        let bytes = std::fs::read(folder.join(name))?;
+        if let Ok(archive) = rawzip::ZipArchive::from_slice(&bytes) {
+            let mut entries = archive.entries();
+            while let Some(entry) = entries.next_entry()? {
+                if entry.file_path().as_bytes().ends_with(b"data.pkl") {
+                    seeds.push((format!("{name}.pkl"), archive.get_entry(entry.wayfinder())?.data().to_vec()));
+                }
+            }
+        }
+        seeds.push((name.to_owned(), bytes));
+    }
+    Ok(seeds)
 }
 
 fn models() -> Seeds {

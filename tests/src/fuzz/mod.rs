@@ -3,6 +3,7 @@
 
 mod arguments;
 mod calls;
+mod checkpoint;
 mod image;
 mod images;
 mod outcome;
@@ -17,6 +18,7 @@ use std::path::PathBuf;
 use tempfile::TempDir;
 
 pub use calls::{calls, completed_runs};
+pub use checkpoint::checkpoint;
 pub use image::image;
 pub use registry::registry;
 pub use weights::{inputs as weights_input, weights};
@@ -26,7 +28,7 @@ pub type Target = fn(&[u8]);
 
 /// All of them; the name is also that of the corpus.
 pub const TARGETS: &[(&str, Target)] =
-    &[("registry", registry), ("weights", weights), ("image", image), ("calls", calls)];
+    &[("registry", registry), ("weights", weights), ("checkpoint", checkpoint), ("image", image), ("calls", calls)];
 
 /// The committed seeds of a target.
 pub fn corpus(target: &str) -> PathBuf {

@@ -1,0 +1,58 @@
+"""Names and shapes of the tensors in full-size checkpoints, from the authors' modules without numbers.
+
+    git clone https://github.com/XPixelGroup/DiffBIR && git -C DiffBIR checkout 3f8b530
+    PYTHONPATH=DiffBIR python tools/golden/full_size.py DiffBIR tests/golden/full_size.json
+
+For each network the prefix of its names in the checkpoint, its configuration as diffusers or transformers would
+have it, and the tensors.
+"""
+
+import json
+import sys
+
+import torch
+from diffbir.model.clip import FrozenOpenCLIPEmbedder
+from diffbir.model.controlnet import ControlledUnetModel, ControlNet
+from diffbir.model.vae import AutoencoderKL
+from omegaconf import OmegaConf
+
+# The configurations of stabilityai/stable-diffusion-2-1-base in diffusers' layout.
+UNET = dict(
+    in_channels=4, out_channels=4, block_out_channels=[320, 640, 1280, 1280], layers_per_block=2, cross_attention_dim=1024,
+    down_block_types=["CrossAttnDownBlock2D"] * 3 + ["DownBlock2D"],
+    up_block_types=["UpBlock2D"] + ["CrossAttnUpBlock2D"] * 3, use_linear_projection=True,
+    attention_head_dim=[5, 10, 20, 20],
+)  # fmt: skip
+VAE = dict(
+    in_channels=3, out_channels=3, latent_channels=4, block_out_channels=[128, 256, 512, 512], layers_per_block=2,
+    down_block_types=["DownEncoderBlock2D"] * 4, up_block_types=["UpDecoderBlock2D"] * 4,
+)  # fmt: skip
+CLIP = dict(
+    vocab_size=49408, hidden_size=1024, intermediate_size=4096, num_hidden_layers=23, num_attention_heads=16,
+    max_position_embeddings=77, hidden_act="gelu",
+)  # fmt: skip
+CONTROL = UNET | dict(conditioning_channels=4, conditioning_embedding_out_channels=[])
+
+
+def main() -> None:
+    authors = OmegaConf.to_container(OmegaConf.load(f"{sys.argv[1]}/configs/inference/cldm.yaml"))["params"]
+    with torch.device("meta"):
+        networks = (
+            ("unet", "model.diffusion_model.", UNET, ControlledUnetModel(**authors["unet_cfg"])),
+            ("vae", "first_stage_model.", VAE, AutoencoderKL(**authors["vae_cfg"])),
+            ("clip", "cond_stage_model.", CLIP, FrozenOpenCLIPEmbedder(**authors["clip_cfg"])),
+            ("control", "", CONTROL, ControlNet(**authors["controlnet_cfg"])),
+        )
+    listed = [
+        dict(
+            kind=kind, prefix="cond_stage_model.model." if kind == "clip" else prefix, config=config,
+            tensors={prefix + name: list(tensor.shape) for name, tensor in module.state_dict().items()},
+        )
+        for kind, prefix, config, module in networks
+    ]  # fmt: skip
+    with open(sys.argv[2], "w") as file:
+        json.dump(listed, file, separators=(",", ":"))
+
+
+if __name__ == "__main__":
+    main()
