@@ -1,18 +1,19 @@
 //! Checkpoints of the true size, as their authors publish them: every name and shape is the network's, and what is not is
 //! named. The files are holes but for their headers, so a check may read nothing else.
 
-mod reference;
+#[path = "reference/torch_file.rs"]
+mod torch_file;
 
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
 use kds_engine::backbone::ModelFiles;
-use kds_engine::nn::names::{LdmControlNet, LdmUNet, LdmVae, OpenClipText};
+use kds_engine::nn::names::{LdmControlNet, LdmUNet, LdmVae, OpenClipText, OwnNames};
 use kds_engine::nn::*;
-use reference::torch_file::{Part, call, dictionary, integer, pickle, tensor, zip};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use torch_file::{Part, call, dictionary, integer, pickle, tensor, zip};
 
 #[derive(Deserialize)]
 struct Network {
@@ -63,10 +64,41 @@ impl Network {
                 let names = LdmControlNet::new(&config).unwrap();
                 files.open(file, names, &prefixes, loading, |scope| ControlNet::new(scope, &config)).map(drop)
             }
+            "bsrnet" => self.own(&files, file, |scope| Rrdb::new(scope, &RrdbConfig::default())),
+            "swinir" => self.own(&files, file, |scope| SwinIr::new(scope, &SwinIrConfig::default())),
+            "scunet" => self.own(&files, file, |scope| ScuNet::new(scope, &ScuNetConfig::default())),
+            "ram" => self.own(&files, file, |scope| Ram::new(scope, &RamConfig::default())),
+            // Updates of RAM, whose file lies beside it.
+            "dape" => files
+                .open_with_lora("ram.safetensors", OwnNames, &[""], &[(file, DAPE)], loading, |scope| {
+                    Ram::new(scope, &RamConfig::default())
+                })
+                .map(drop),
             other => panic!("{other}"),
         }
     }
+
+    fn own<N>(
+        &self,
+        files: &ModelFiles,
+        file: &str,
+        build: impl FnOnce(&Scope) -> kds_engine::Result<N>,
+    ) -> kds_engine::Result<()> {
+        files.open(file, OwnNames, &[""], Loading::check(), build).map(drop)
+    }
 }
+
+/// Parts of the names of tensors that the files have and no computation needs.
+const UNREAD: &[&str] = &[
+    "text_projection",
+    "logit_scale",
+    "resblocks.23.",
+    "attn_mask",
+    "relative_position_index",
+    "tag_encoder.",
+    "text_decoder.",
+    "tagging_head.embeddings.",
+];
 
 fn elements(shape: &[i64]) -> i64 {
     shape.iter().product()
@@ -77,7 +109,8 @@ fn write_safetensors(path: &Path, tensors: &Tensors) {
     let mut header = serde_json::Map::new();
     let mut end = 0;
     for (name, shape) in tensors {
-        let start = std::mem::replace(&mut end, end + 4 * elements(shape));
+        let start = end;
+        end += 4 * elements(shape);
         header.insert(name.clone(), json!({"dtype": "F32", "shape": shape, "data_offsets": [start, end]}));
     }
     let header = Value::Object(header).to_string();
@@ -121,25 +154,26 @@ fn checkpoints_as_they_are_published_pass() {
     assert!(std::fs::metadata(folder.path().join("v2-1_512-ema-pruned.ckpt")).unwrap().len() > 5_000_000_000);
     write_safetensors(&folder.path().join("v2-1_512-ema-pruned.safetensors"), &whole);
     for network in &networks {
-        let files: &[&str] = match network.kind.as_str() {
-            "control" => &["v2.pth", "v2.safetensors"],
-            _ => &["v2-1_512-ema-pruned.ckpt", "v2-1_512-ema-pruned.safetensors"],
-        };
-        if network.kind == "control" {
-            write_checkpoint(&folder.path().join(files[0]), &network.tensors());
-            write_safetensors(&folder.path().join(files[1]), &network.tensors());
+        let mut files = ["v2-1_512-ema-pruned.ckpt".to_owned(), "v2-1_512-ema-pruned.safetensors".to_owned()];
+        if network.prefix.is_empty() {
+            files = [format!("{}.pth", network.kind), format!("{}.safetensors", network.kind)];
+            write_checkpoint(&folder.path().join(&files[0]), &network.tensors());
+            write_safetensors(&folder.path().join(&files[1]), &network.tensors());
         }
-        for file in files {
+        for file in &files {
             network.check(folder.path(), file).unwrap_or_else(|error| panic!("{}: {error}", network.kind));
         }
     }
-    assert_eq!(networks.len(), 4);
+    assert_eq!(networks.len(), 9);
 }
 
 #[test]
 fn a_tensor_that_is_removed_renamed_or_reshaped_is_named() {
     let folder = tempfile::tempdir().unwrap();
-    for network in networks() {
+    let networks = networks();
+    let ram = networks.iter().find(|network| network.kind == "ram").unwrap();
+    write_safetensors(&folder.path().join("ram.safetensors"), &ram.tensors());
+    for network in networks.iter().filter(|network| network.kind != "dape") {
         let refused = |tensors: &Tensors, words: &[String]| {
             write_safetensors(&folder.path().join("changed.safetensors"), tensors);
             let error = network.check(folder.path(), "changed.safetensors").unwrap_err().to_string();
@@ -152,7 +186,7 @@ fn a_tensor_that_is_removed_renamed_or_reshaped_is_named() {
         let mut tried = 0;
         for (at, (name, shape)) in tensors.iter().enumerate().step_by(29) {
             // What the file has and nothing reads.
-            if ["text_projection", "logit_scale", "resblocks.23."].iter().any(|unread| name.contains(unread)) {
+            if UNREAD.iter().any(|unread| name.contains(unread)) {
                 continue;
             }
             tried += 1;
@@ -163,7 +197,12 @@ fn a_tensor_that_is_removed_renamed_or_reshaped_is_named() {
 
             let mut renamed = tensors.clone();
             renamed[at].0 = format!("{name}_x");
-            refused(&renamed, &[missing, format!("tensor '{name}_x' does not belong")]);
+            // RAM's file holds more than is read, so nothing in it is too much.
+            let extra = format!("tensor '{name}_x' does not belong");
+            refused(
+                &renamed,
+                &[&[missing][..], if network.kind == "ram" { &[] } else { std::slice::from_ref(&extra) }].concat(),
+            );
 
             let mut reshaped = tensors.clone();
             reshaped[at].1[0] += 3;
@@ -173,4 +212,38 @@ fn a_tensor_that_is_removed_renamed_or_reshaped_is_named() {
         }
         assert!(tried >= 8, "{}: {tried}", network.kind);
     }
+}
+
+/// Updates that miss their layer, or do not fit it, are named as well.
+#[test]
+fn updates_of_the_true_size_are_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let networks = networks();
+    let of = |kind: &str| networks.iter().find(|network| network.kind == kind).unwrap();
+    let (ram, dape) = (of("ram"), of("dape"));
+    write_safetensors(&folder.path().join("ram.safetensors"), &ram.tensors());
+    let check = |tensors: &Tensors| {
+        write_safetensors(&folder.path().join("dape.safetensors"), tensors);
+        dape.check(folder.path(), "dape.safetensors")
+    };
+    let tensors = dape.tensors();
+    check(&tensors).unwrap();
+    let name = "visual_encoder.layers.2.blocks.7.attn.qkv.lora_A";
+    let at = tensors.iter().position(|tensor| tensor.0 == name).unwrap();
+    let refused = |change: &dyn Fn(&mut Tensors), word: &str| {
+        let mut changed = tensors.clone();
+        change(&mut changed);
+        let error = check(&changed).unwrap_err().to_string();
+        assert!(error.contains("visual_encoder.layers.2.blocks.7.attn.") && error.contains(word), "{error}");
+    };
+    refused(&|all| drop(all.remove(at)), "half");
+    refused(&|all| all[at].1[0] = 8, "does not fit");
+    refused(
+        &|all| all.iter_mut().for_each(|tensor| tensor.0 = tensor.0.replace("blocks.7.attn.qkv", "blocks.7.attn.x")),
+        "meets no layer",
+    );
+    // Checkpoints older than the authors' code call the tagging head otherwise.
+    let older = ram.tensors().into_iter().map(|(name, shape)| (name.replace("tagging_head.", "vision_multi."), shape));
+    write_safetensors(&folder.path().join("ram.safetensors"), &older.collect());
+    check(&tensors).unwrap();
 }

@@ -12,11 +12,24 @@ use safetensors::{Dtype, SafeTensors};
 use tch::{Device, Kind, Tensor};
 
 const LOADING: Loading = Loading { device: Device::Cpu, kind: Kind::Float, check_only: false };
-const PEFT: Lora =
-    Lora { scale: 1.0, alpha: Some(3.0), prefixes: &["unet.", "base_model.model."], merged: &[], ignored: &[] };
-const DIFFUSERS: Lora = Lora { scale: 0.75, alpha: None, prefixes: &["unet.", ""], merged: &[], ignored: &[] };
-const LORALIB: Lora =
-    Lora { scale: 1.0, alpha: Some(1.0), prefixes: &[""], merged: &[true, false, true], ignored: &["text_decoder."] };
+const PEFT: Lora = Lora {
+    scale: 1.0,
+    alpha: Some(3.0),
+    prefixes: &["unet.", "base_model.model."],
+    merged: &[],
+    ignored: &[],
+    renamed: &[],
+};
+const DIFFUSERS: Lora =
+    Lora { scale: 0.75, alpha: None, prefixes: &["unet.", ""], merged: &[], ignored: &[], renamed: &[] };
+const LORALIB: Lora = Lora {
+    scale: 1.0,
+    alpha: Some(1.0),
+    prefixes: &[""],
+    merged: &[true, false, true],
+    ignored: &["text_decoder."],
+    renamed: &[],
+};
 const CASES: &[(&str, Lora)] = &[("peft", PEFT), ("diffusers", DIFFUSERS), ("loralib", LORALIB)];
 
 /// The tensors of a part of a case, as a file; `change` edits name and shape.

@@ -1,7 +1,9 @@
 """Names and shapes of the tensors in full-size checkpoints, from the authors' modules without numbers.
 
-    git clone https://github.com/XPixelGroup/DiffBIR && git -C DiffBIR checkout 3f8b530
-    PYTHONPATH=DiffBIR python tools/golden/full_size.py DiffBIR tests/golden/full_size.json
+    python -m pip install loralib==0.1.2
+    python tools/golden/full_size.py DIFFBIR SEESR tests/golden/full_size.json
+
+DIFFBIR and SEESR are checkouts of XPixelGroup/DiffBIR (3f8b530) and cswry/SeeSR (8edecc7).
 
 For each network the prefix of its names in the checkpoint, its configuration as diffusers or transformers would
 have it, and the tensors.
@@ -10,11 +12,11 @@ have it, and the tensors.
 import json
 import sys
 
+import loralib
 import torch
-from diffbir.model.clip import FrozenOpenCLIPEmbedder
-from diffbir.model.controlnet import ControlledUnetModel, ControlNet
-from diffbir.model.vae import AutoencoderKL
 from omegaconf import OmegaConf
+
+from restoration import packages, ram
 
 # The configurations of stabilityai/stable-diffusion-2-1-base in diffusers' layout.
 UNET = dict(
@@ -34,7 +36,40 @@ CLIP = dict(
 CONTROL = UNET | dict(conditioning_channels=4, conditioning_embedding_out_channels=[])
 
 
+def stage_1(folder: str) -> list:
+    from diffbir.model.bsrnet import RRDBNet
+    from diffbir.model.scunet import SCUNet
+    from diffbir.model.swinir import SwinIR
+
+    return [
+        (kind, "", {}, network(**OmegaConf.to_container(OmegaConf.load(f"{folder}/configs/inference/{kind}.yaml"))["params"]))
+        for kind, network in (("bsrnet", RRDBNet), ("swinir", SwinIR), ("scunet", SCUNet))
+    ]
+
+
+def recogniser() -> list:
+    """RAM and, in a file of its own, DAPE."""
+    image = dict(
+        img_size=384, patch_size=4, embed_dim=192, depths=[2, 2, 18, 2], num_heads=[6, 12, 24, 48], window_size=12,
+        patch_norm=True,
+    )  # fmt: skip
+    bert = dict(
+        num_hidden_layers=2, num_attention_heads=4, intermediate_size=3072, vocab_size=30524, max_position_embeddings=512
+    )
+    state = ram()(4585, 512, 768, image, bert).state_dict()
+    return [
+        ("ram", {name: tensor for name, tensor in state.items() if "lora_" not in name}),
+        ("dape", {name: tensor for name, tensor in state.items() if "lora_" in name}),
+    ]
+
+
 def main() -> None:
+    packages(sys.argv[1], sys.argv[2])
+    sys.modules["loralib"] = loralib
+    from diffbir.model.clip import FrozenOpenCLIPEmbedder
+    from diffbir.model.controlnet import ControlledUnetModel, ControlNet
+    from diffbir.model.vae import AutoencoderKL
+
     authors = OmegaConf.to_container(OmegaConf.load(f"{sys.argv[1]}/configs/inference/cldm.yaml"))["params"]
     with torch.device("meta"):
         networks = (
@@ -48,9 +83,13 @@ def main() -> None:
             kind=kind, prefix="cond_stage_model.model." if kind == "clip" else prefix, config=config,
             tensors={prefix + name: list(tensor.shape) for name, tensor in module.state_dict().items()},
         )
-        for kind, prefix, config, module in networks
+        for kind, prefix, config, module in (*networks, *stage_1(sys.argv[1]))
     ]  # fmt: skip
-    with open(sys.argv[2], "w") as file:
+    listed += [
+        dict(kind=kind, prefix="", config={}, tensors={name: list(tensor.shape) for name, tensor in state.items()})
+        for kind, state in recogniser()
+    ]
+    with open(sys.argv[3], "w") as file:
         json.dump(listed, file, separators=(",", ":"))
 
 

@@ -28,11 +28,13 @@ pub struct Lora<'a> {
     pub merged: &'a [bool],
     /// Layers under these names, without prefix, that the network has not and does not need.
     pub ignored: &'a [&'a str],
+    /// Beginnings of names in the network, and what the file has for them.
+    pub renamed: &'a [(&'a str, &'a str)],
 }
 
 impl Default for Lora<'_> {
     fn default() -> Self {
-        Self { scale: 1.0, alpha: None, prefixes: &[""], merged: &[], ignored: &[] }
+        Self { scale: 1.0, alpha: None, prefixes: &[""], merged: &[], ignored: &[], renamed: &[] }
     }
 }
 
@@ -118,18 +120,29 @@ impl<'a> Updates<'a> {
         Ok(Self { path: path.to_owned(), lora, updates, used: RefCell::default() })
     }
 
+    /// The update of the weight `name`, marked as used.
+    fn of(&self, name: &str) -> Option<&Update<'a>> {
+        let others = self
+            .lora
+            .renamed
+            .iter()
+            .filter_map(|(network, file)| name.strip_prefix(network).map(|rest| format!("{file}{rest}")));
+        let (name, update) =
+            std::iter::once(name.to_owned()).chain(others).find_map(|name| self.updates.get_key_value(&name))?;
+        self.used.borrow_mut().insert(name.clone());
+        Some(update)
+    }
+
     /// The weight `name`, of this shape, with its update, where there is one. The error says which does not fit.
     pub fn merge(&self, name: &str, shape: &[i64], weight: Tensor) -> Result<Tensor> {
-        let Some(update) = self.updates.get(name) else { return Ok(weight) };
-        self.used.borrow_mut().insert(name.to_owned());
+        let Some(update) = self.of(name) else { return Ok(weight) };
         let delta = self.delta(update, shape)?;
         Ok(weight.f_to_kind(Kind::Float)?.f_add(&delta)?)
     }
 
     /// As [`Self::merge`] of names and shapes only.
     pub fn check(&self, name: &str, shape: &[i64]) -> std::result::Result<(), String> {
-        let Some(update) = self.updates.get(name) else { return Ok(()) };
-        self.used.borrow_mut().insert(name.to_owned());
+        let Some(update) = self.of(name) else { return Ok(()) };
         update.fit(shape, self.lora.merged).map(drop).map_err(|reason| format!("{}: {reason}", self.path.display()))
     }
 

@@ -42,7 +42,7 @@ pub use edsr::{Edsr, EdsrConfig};
 pub use layers::{Conv2d, GroupNorm, LayerNorm, Linear};
 pub use lora::Lora;
 pub use predictor::{Predictor, PredictorConfig};
-pub use ram::{Ram, RamConfig};
+pub use ram::{DAPE, Ram, RamConfig};
 pub use resnet::{ResnetBlock, ResnetShape, TimeScaleShift};
 pub use rrdb::{Rrdb, RrdbConfig};
 pub use scunet::{ScuNet, ScuNetConfig};

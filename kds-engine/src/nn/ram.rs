@@ -1,6 +1,6 @@
 //! RAM, the Recognize Anything Model, as SeeSR uses it: embeddings of a picture, and scores of the tags that may describe it
 //! (cswry/SeeSR 8edecc7: `ram/models/ram_lora.py`, `ram/models/bert.py`, `ram/configs/`, `test_seesr.py`; tensors are named as in
-//! `ram_swin_large_14m.pth`). The LoRA of DAPE is expected within the weights.
+//! `ram_swin_large_14m.pth`). DAPE is added as its weights are read.
 
 use serde::Deserialize;
 use tch::{Kind, Tensor};
@@ -8,7 +8,7 @@ use tch::{Kind, Tensor};
 use super::attention::attend;
 use super::config::{self, NetworkConfig};
 use super::windows::check_heads;
-use super::{LayerNorm, Linear, Scope, Swin, SwinConfig};
+use super::{LayerNorm, Linear, Lora, Scope, Swin, SwinConfig};
 use crate::Result;
 
 /// Sizes of the network; by default those of SeeSR.
@@ -46,6 +46,17 @@ impl NetworkConfig for RamConfig {
         config::check_layers("layers", self.layers)
     }
 }
+
+/// `DAPE.pth`, which makes the embeddings bear degradation: low-rank updates of the queries and values of the image encoder, and
+/// of the queries and keys of the tagging head, of rank 8 and alpha 1 (`swin_transformer_lora.py`, `bert_lora.py`).
+pub const DAPE: Lora<'static> = Lora {
+    scale: 1.0,
+    alpha: Some(1.0),
+    prefixes: &[""],
+    merged: &[true, false, true],
+    ignored: &["tag_encoder.", "text_decoder."],
+    renamed: &[("vision_multi.", "tagging_head.")],
+};
 
 /// Mean and standard deviation of the channels of its training pictures.
 const MEAN: [f32; 3] = [0.485, 0.456, 0.406];
