@@ -7,7 +7,7 @@ use super::stable_diffusion::find;
 use super::{ModelFiles, Shared};
 use crate::Result;
 use crate::nn::names::OwnNames;
-use crate::nn::{Loading, Ram, RamConfig, TagList};
+use crate::nn::{DAPE, Loading, Ram, RamConfig, Scope, TagList};
 
 /// The network and its tags: `ram_swin_large_14m.pth`, the update `DAPE.pth` of its weights, `ram_tag_list.txt` and
 /// `ram_tag_list_threshold.txt`.
@@ -18,6 +18,7 @@ pub(super) struct Recogniser {
 }
 
 const NETWORK: &str = "ram_swin_large_14m";
+const UPDATE: &str = "DAPE";
 const TAGS: &str = "ram_tag_list.txt";
 const THRESHOLDS: &str = "ram_tag_list_threshold.txt";
 /// Sizes of a network that differ from its authors'.
@@ -33,7 +34,16 @@ impl Recogniser {
         let sizes = if files.contains(CONFIG) { files.read_json(CONFIG)? } else { json!({}) };
         let config: RamConfig =
             serde_json::from_value(sizes).map_err(|error| files.error(CONFIG, error.to_string()))?;
-        let network = files.open(&file, OwnNames, &[""], loading, |scope| Ram::new(scope, &config))?;
+        let update = find(files, &[UPDATE]);
+        if update.is_none() {
+            tracing::warn!(
+                "{} is missing: unless RAM's file holds its update, SeeSR sees less",
+                files.path("DAPE.pth").display()
+            );
+        }
+        let updates: Vec<_> = update.iter().map(|update| (update.as_str(), DAPE)).collect();
+        let build = |scope: &Scope| Ram::new(scope, &config);
+        let network = files.open_with_lora(&file, OwnNames, &[""], &updates, loading, build)?;
         let text = |name: &str| -> Result<String> {
             String::from_utf8(files.read(name)?.into_owned()).map_err(|error| files.error(name, error.to_string()))
         };
