@@ -7,13 +7,16 @@ use kds_engine::picture::{Picture, Source};
 use kds_engine::registry::{ModelEntry, Registry};
 use kds_engine::restore::{Restored, restore};
 use kds_engine::settings::Settings;
-use reference::Folder;
 use reference::model::case;
+use reference::{Folder, Golden};
 use tch::{Device, Kind};
 
 /// The registry entry of a small golden model.
 fn entry(model: &str, rest: &str) -> (Folder, ModelEntry) {
-    let folder = case(model).folder();
+    entry_of(case(model).folder(), rest)
+}
+
+fn entry_of(folder: Folder, rest: &str) -> (Folder, ModelEntry) {
     let text = format!("[[model]]\nid = \"own\"\ntitle = \"My own\"\npath = \".\"\n{rest}\n");
     folder.write("registry.toml", text.as_bytes());
     let mut registry = Registry::built_in().unwrap();
@@ -90,6 +93,41 @@ fn sd_inpaint_fills_the_hole_and_keeps_every_bit_around_it() {
     // Without guidance the negative prompt has no say.
     let unguided = |negative| fill(&[("prompt", "a kitten"), ("guidance", "1"), ("negative", negative)]);
     assert_eq!(unguided(""), unguided("the blurry photo"));
+}
+
+/// In tiles, steered, with their authors' prompts; from a start at the picture, particles differ as from noise.
+#[test]
+fn diffbir_and_seesr_enlarge_any_size_in_tiles() {
+    let diffbir = Golden::read("diffbir.safetensors").cases::<reference::diffbir::Model>().remove(0);
+    let seesr = Golden::read("seesr.safetensors").cases::<reference::seesr::Model>().remove(0);
+    let models = [
+        (diffbir.folder(&diffbir.cases[1]), "diffbir", "image", "none"),
+        (diffbir.folder(&diffbir.cases[3]), "diffbir", "noise", "wavelet"),
+        (seesr.folder(&seesr.cases[0]), "seesr", "image", "adain"),
+    ];
+    for (folder, backbone, start, colours) in models {
+        let rest = format!(
+            "task = \"super-resolution\"\nscale = 4\nbackbone = \"{backbone}\"\n[model.options]\nstart = \"{start}\"\n\
+             colours = \"{colours}\"\n[model.defaults]\nsteps = 2\nparticles = 2"
+        );
+        let (_folder, entry) = entry_of(folder, &rest);
+        assert_eq!(entry.defaults["preset"], "paper");
+        entry.check().unwrap();
+        let backbone = entry.load(Device::Cpu, Kind::Float).unwrap();
+        let restore = |width: usize, height: usize, settings: &[(&str, &str)]| {
+            let picture = picture(width, height);
+            let restored = run(&*backbone, &entry, Source::from(&picture), settings).unwrap().picture;
+            assert_eq!((restored.width, restored.height), (4 * width, 4 * height));
+            assert!(restored.values.iter().all(|value| (0.0..=1.0).contains(value)));
+            restored.values
+        };
+        restore(26, 9, &[("tile", "20")]);
+        let restored = restore(3, 5, &[]);
+        assert_eq!(restored, restore(3, 5, &[]));
+        for other in [("seed", "7"), ("negative", "the kitten"), ("guidance", "2"), ("strength", "0")] {
+            assert_ne!(restored, restore(3, 5, &[other]), "{other:?}");
+        }
+    }
 }
 
 #[test]

@@ -24,7 +24,7 @@ import restoration
 from pipelines import component, vocabulary
 from weights import describe, fill
 
-STEPS, LENGTH, TEXT = 5, 33, 24
+STEPS, LENGTH, TEXT, RANK = 5, 33, 24, 2
 
 
 def enlarged(image, height, width):
@@ -32,6 +32,34 @@ def enlarged(image, height, width):
     for size in ((image.shape[2], width), (height, width)):
         image = functional.interpolate(image, size=size, mode="bicubic", antialias=True).clamp(0, 1)
     return image
+
+
+class Update(torch.nn.Module):
+    """Low-rank updates of these weights, as loralib makes them with alpha 1: the ones of DAPE."""
+
+    def __init__(self, weights):
+        super().__init__()
+        self.weights, self.names = weights, {}
+        for name, weight in weights.items():
+            groups, rows = (2, weight.shape[0] // 3 * 2) if name.endswith("qkv.weight") else (1, weight.shape[0])
+            layer = name.removesuffix(".weight")
+            for half, shape in (("lora_A", (RANK * groups, weight.shape[1])), ("lora_B", (rows, RANK))):
+                self.names[f"{layer}.{half}"] = key = f"{layer}.{half}".replace(".", "/")
+                self.register_parameter(key, torch.nn.Parameter(torch.zeros(shape), requires_grad=False))
+
+    def described(self):
+        """As `describe`, under loralib's names."""
+        ours = {key: name for name, key in self.names.items()}
+        return [[ours[name], *rest] for name, *rest in describe(self)]
+
+    def merge(self):
+        """What loralib adds to its layers when they are not trained: queries and values of three projections in one."""
+        for name, weight in self.weights.items():
+            layer = name.removesuffix(".weight")
+            down, up = (getattr(self, self.names[f"{layer}.{half}"]) for half in ("lora_A", "lora_B"))
+            groups = down.shape[0] // RANK
+            parts = [b @ a / RANK for a, b in zip(down.chunk(groups), up.chunk(groups))]
+            weight += torch.cat([parts[0], torch.zeros_like(parts[0]), parts[1]]) if groups == 2 else parts[0]
 
 
 def recogniser():
@@ -43,8 +71,15 @@ def recogniser():
         image=dict(image_size=32, patch_size=4, channels=8, depths=[2, 3, 2], heads=[1, 2, 4], window=4),
         tags=29, width=512, hidden=16, intermediate=40, heads=2, layers=2,
     )  # fmt: skip
+    ends = ("attn.qkv.weight", "crossattention.self.query.weight", "crossattention.self.key.weight")
+    described = describe(model) + restoration.left_out(model)
+    update = Update({name: tensor for name, tensor in model.state_dict().items()
+                     if name.endswith(ends) and not name.startswith("tag_encoder.")})  # fmt: skip
+    fill(update)
+    with torch.no_grad():
+        update.merge()
     model.tag_list = model.tag_list_chinese = restoration.numpy.array([f"the kitten {index}" for index in range(29)])
-    return model, dict(config=config, weights=describe(model) + restoration.left_out(model))
+    return model, dict(config=config, weights=described), dict(config={}, weights=update.described())
 
 
 def main():
@@ -74,7 +109,7 @@ def main():
     components = dict(
         unet=component(unet), controlnet=component(controlnet), vae=component(vae), text_encoder=component(text_encoder)
     )
-    ram, components["ram"] = recogniser()
+    ram, components["ram"], components["dape"] = recogniser()
 
     lq = restoration.picture(1, 3, 16, 24)
     picture = enlarged(lq, 64, 96)

@@ -46,6 +46,10 @@ impl Model {
     pub fn folder(&self, case: &Case) -> Folder {
         let folder = Folder::new();
         for (name, component) in &self.components {
+            if name == "dape" {
+                folder.write("DAPE.safetensors", &weights(&component.weights));
+                continue;
+            }
             folder.write_json(&format!("{name}/config.json"), &component.config);
             let file = match name.as_str() {
                 "ram" => "ram_swin_large_14m.safetensors".to_owned(),
