@@ -18,6 +18,29 @@ use super::{Session, Version};
 /// Builds on a busy machine are slow; what is waited for longer than this does not come.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Starts a screen; returns it and its name. Of two that start at once one may choose the other's number and end without one.
+fn open_screen((width, height): (u32, u32)) -> Result<(Child, String)> {
+    const TRIES: usize = 5;
+    for _ in 0..TRIES {
+        let mut screen = Command::new("Xvfb")
+            .args(["-displayfd", "1", "-screen", "0", &format!("{width}x{height}x24")])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .context("cannot start Xvfb; `cargo xtask test` installs it")?;
+        let mut number = String::new();
+        BufReader::new(screen.stdout.take().context("Xvfb has no output")?).read_line(&mut number)?;
+        match number.trim().parse::<u32>() {
+            Ok(number) => return Ok((screen, format!(":{number}"))),
+            Err(_) => {
+                let _ = screen.kill();
+                screen.wait()?;
+            }
+        }
+    }
+    bail!("Xvfb ended {TRIES} times before it had a display")
+}
+
 /// A running GIMP and its screen. Both end with it.
 pub struct Window {
     screen: Child,
@@ -30,15 +53,8 @@ pub struct Window {
 impl Window {
     /// Opens GIMP with a picture of the session's folder on a screen of this size.
     pub fn open(session: Session, picture: &str, (width, height): (u32, u32)) -> Result<Self> {
-        let mut screen = Command::new("Xvfb")
-            .args(["-displayfd", "1", "-screen", "0", &format!("{width}x{height}x24")])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("cannot start Xvfb; `cargo xtask test` installs it")?;
-        let mut number = String::new();
-        BufReader::new(screen.stdout.take().context("Xvfb has no output")?).read_line(&mut number)?;
-        session.set("DISPLAY", &format!(":{}", number.trim()))?;
+        let (screen, display) = open_screen((width, height))?;
+        session.set("DISPLAY", &display)?;
         // Nobody else takes the port in the moment between.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command = match session.version() {
