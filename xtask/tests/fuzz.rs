@@ -10,7 +10,10 @@ fn root() -> &'static Path {
 #[test]
 fn an_unknown_target_is_refused_with_those_there_are() {
     let message = fuzz::run(root(), "nonesuch", 1, fuzz::Sanitizer::None).unwrap_err().to_string();
-    assert!(message.contains("'nonesuch'") && message.contains("calls, image, registry, weights"), "{message}");
+    assert!(
+        message.contains("'nonesuch'") && message.contains("calls, checkpoint, image, registry, weights"),
+        "{message}"
+    );
 }
 
 #[test]
