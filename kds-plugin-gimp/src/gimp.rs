@@ -198,7 +198,7 @@ impl<H: Handle> Gimp<H> {
         unsafe { (self.functions.gimp_drawable_has_alpha)(layer) != 0 }
     }
 
-    /// Whether the person has locked its pixels, or those of a group that it is in.
+    /// Its pixels, or those of a group that it is in, are locked.
     pub fn is_locked(&self, layer: H) -> bool {
         let functions = &self.functions;
         let mut item = layer;
@@ -213,19 +213,19 @@ impl<H: Handle> Gimp<H> {
         false
     }
 
-    /// Whether a layer is still in this image.
+    /// The layer is still in this image.
     pub fn has_layer(&self, image: H, layer: H) -> bool {
         // SAFETY: see above.
         unsafe { (self.functions.gimp_item_is_valid)(layer) != 0 && self.image_of(layer) == image }
     }
 
-    /// Whether the image has not been closed.
+    /// The image has not been closed.
     pub fn has_image(&self, image: H) -> bool {
         // SAFETY: see above.
         unsafe { (self.functions.gimp_image_is_valid)(image) != 0 }
     }
 
-    /// Whether the image, of grey pixels or of colours, can have layers of such.
+    /// The image can have layers of grey pixels, or of colours.
     pub fn takes_layers(&self, image: H, gray: bool) -> bool {
         // SAFETY: see above.
         unsafe { (self.functions.gimp_image_get_base_type)(image) == c_int::from(gray) }

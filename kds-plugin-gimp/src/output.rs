@@ -67,7 +67,7 @@ fn too_large() -> Failure {
     Failure::new("the result would be too large for GIMP; select a smaller part of the image")
 }
 
-/// What has become of the layer.
+/// State of the layer at the end, against that at the beginning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     /// The pixels of the area are the same, moved by this much in the coordinates of the layer; `locked`: they must stay.
@@ -115,12 +115,6 @@ impl State {
         output: Output,
         scale: i32,
     ) -> (Output, Option<String>) {
-        let what = match self {
-            Self::Same { locked: true, .. } => "was locked",
-            Self::Same { locked: false, .. } => "is as it was",
-            Self::Changed => "was changed",
-            Self::Gone => "was deleted",
-        };
         let same = matches!(self, Self::Same { .. });
         let fits = match output {
             Output::NewImage => true,
@@ -137,7 +131,12 @@ impl State {
         } else {
             (Output::NewImage, "in a new image")
         };
-        let what = if takes_layers { what } else { "was converted" };
+        let what = match self {
+            _ if !takes_layers => "or its image was converted",
+            Self::Same { .. } => "was locked",
+            Self::Changed => "was changed",
+            Self::Gone => "was deleted",
+        };
         (output, Some(format!("The layer '{}' {what} meanwhile, so that the result is {place}.", region.name)))
     }
 }
@@ -206,7 +205,7 @@ impl<H: Handle> Writer<'_, H> {
         Ok(Placed { image, layer, new_image: true, elsewhere: None })
     }
 
-    /// Whether GIMP's own way, through the selection of now, does what the selection of the beginning would.
+    /// Compares the selection of now with that of the beginning, where both touch the layer.
     fn is_selected_as_before(&self) -> Result<bool, Failure> {
         let Region { image, layer, .. } = *self.region;
         let State::Same { shift, .. } = self.state else { return Ok(false) };

@@ -106,7 +106,7 @@ impl Pixels {
         hasher.finish()
     }
 
-    /// What floating-point samples have beyond 0..1, which no model knows, added to their restoration; enlarged bilinearly
+    /// Adds the part of floating-point samples beyond 0..1, which no model knows, to their restoration; enlarged bilinearly
     /// where that is larger.
     pub fn carry_excess(&self, to: &mut Self) {
         if self.format.depth != Depth::F32 || self.format != to.format || self.width == 0 || self.height == 0 {

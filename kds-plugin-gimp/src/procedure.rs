@@ -99,9 +99,10 @@ fn restore<H: Handle>(
     // "Cancel" beside GIMP's progress bar ends this process, in the middle of a step; the image is not touched before
     // the last one.
     let mut picture = restorer.run(settings, &pixels, mask.as_ref(), settings.switch("confidence"), &mut progress)?;
-    pixels.carry_excess(&mut picture.picture);
-    if let Some(mask) = &mask {
-        picture.picture.make_opaque(mask);
+    match &mask {
+        // Pixels outside of holes are as they were; those within are new.
+        Some(mask) => picture.picture.make_opaque(mask),
+        None => pixels.carry_excess(&mut picture.picture),
     }
     Ok(Restored { picture, content: pixels.content(region.within_seen()) })
 }

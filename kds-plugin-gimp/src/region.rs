@@ -28,7 +28,7 @@ pub struct Region<H> {
     pub seen: Rectangle,
     /// Where the layer lies in the image.
     pub offsets: (i32, i32),
-    /// How much of each pixel in the area is selected, from 0 to 1; nothing without a selection.
+    /// The selection in the area, from 0 to 1; nothing without one.
     pub selected: Option<Pixels>,
     /// The layer's name.
     pub name: String,

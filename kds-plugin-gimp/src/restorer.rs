@@ -96,7 +96,7 @@ pub struct Restorer {
     task: Task,
 }
 
-/// How fast a model is.
+/// Speed of a model.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Speed {
     /// Seconds for each pixel of the picture, however many particles and steps: the first network, decoding.
@@ -163,7 +163,7 @@ impl Restorer {
         Ok(self.job(settings)?.estimate(width, height)?)
     }
 
-    /// How fast the model is on this machine, measured; it ends early when `stop` gets true.
+    /// Measures the speed on this machine; it ends early when `stop` gets true.
     ///
     /// # Errors
     /// When the model cannot run, and [`Failure::Cancelled`].

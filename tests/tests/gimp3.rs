@@ -36,6 +36,11 @@ fn the_selection_is_filled() {
 }
 
 #[test]
+fn values_beyond_the_range_stay() {
+    places::values_beyond_the_range_stay(Three).unwrap();
+}
+
+#[test]
 fn refusals_say_what_to_do() {
     refusals::refusals_say_what_to_do(Three).unwrap();
 }

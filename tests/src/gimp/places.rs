@@ -3,7 +3,7 @@
 use std::fs;
 
 use anyhow::{Result, ensure};
-use image::{DynamicImage, GrayImage, RgbaImage};
+use image::{DynamicImage, GrayImage, Rgb32FImage, RgbaImage};
 
 use super::pixels::{difference, expected, same, write_pictures};
 use super::{Session, Version};
@@ -166,6 +166,53 @@ pub fn the_image_grows_with_all_its_layers(version: Version) -> Result<()> {
         image::imageops::replace(picture, &image::RgbImage::new(40, 32), 12, 12);
     }
     ensure!(outside.0 == outside.1, "what is outside of the selection is not just scaled");
+    Ok(())
+}
+
+/// Floating-point values beyond 0..1 stay where they are restored, blend at the edge of a selection, and do not come back over
+/// what is filled.
+pub fn values_beyond_the_range_stay(version: Version) -> Result<()> {
+    let session = session(version, "range")?;
+    let bright = session.read("rgb.png")?.to_rgb32f();
+    let picture = Rgb32FImage::from_fn(bright.width(), bright.height(), |x, y| {
+        let value = bright.get_pixel(x, y).0;
+        // Half of the picture is far beyond white, one colour of it below black.
+        if x < 10 { image::Rgb([value[0] + 3.0, -0.5, value[2] + 2.0]) } else { image::Rgb(value) }
+    });
+    session.write("bright.tif", picture.clone())?;
+    session.run(
+        "(define (opened) (load-image (in-folder \"bright.tif\")))
+         (define whole (opened))
+         (kds plug-in-kds-restore whole (top-layer whole))
+         (write-png whole (in-folder \"whole.tif\"))
+         (define part (opened))
+         (gimp-image-select-rectangle part CHANNEL-OP-REPLACE 4 3 8 6)
+         (kds plug-in-kds-restore part (top-layer part))
+         (write-png part (in-folder \"part.tif\"))
+         (define hole (opened))
+         (gimp-image-select-rectangle hole CHANNEL-OP-REPLACE 4 3 8 6)
+         (kds plug-in-kds-inpaint hole (top-layer hole))
+         (write-png hole (in-folder \"hole.tif\"))",
+    )?;
+    let read = |file: &str| -> Result<Rgb32FImage> { Ok(session.read(file)?.to_rgb32f()) };
+    let (whole, part, hole) = (read("whole.tif")?, read("part.tif")?, read("hole.tif")?);
+    for (x, y, before) in picture.enumerate_pixels() {
+        let selected = (4..12).contains(&x) && (3..9).contains(&y);
+        for channel in 0..3 {
+            let old = before.0[channel];
+            let beyond = old - old.clamp(0.0, 1.0);
+            let range = beyond - 0.001..=beyond + 1.001;
+            let [whole, part, hole] = [&whole, &part, &hole].map(|image| image.get_pixel(x, y).0[channel]);
+            ensure!(range.contains(&whole), "{x}, {y}: {old} became {whole}");
+            if selected {
+                ensure!(range.contains(&part), "{x}, {y}: {old} became {part}");
+                ensure!((-0.001..=1.001).contains(&hole), "{x}, {y}: {old} was filled with {hole}");
+            } else {
+                let off = (part - old).abs().max((hole - old).abs());
+                ensure!(off < 1e-5, "{x}, {y} is not selected: {old} became {part} and {hole}");
+            }
+        }
+    }
     Ok(())
 }
 
