@@ -7,11 +7,11 @@ use tch::{Kind, Tensor};
 
 use crate::Result;
 
-/// Which colours a restored picture gets.
+/// Colour correction of a restored picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ColourTransfer {
-    /// Its own.
+    /// It keeps its own colours.
     None,
     /// [`wavelet`].
     Wavelet,

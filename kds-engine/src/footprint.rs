@@ -127,7 +127,7 @@ fn measure_tile(backbone: &dyn Backbone, prompt: &Prompt, side: usize) -> Result
     let hole = spec.fills_holes.then_some(hole);
     let (session, opening) = measured(spec.device, || backbone.open(&image, hole.as_ref(), prompt))?;
     let level = spec.schedule.level((spec.schedule.train_timesteps().max(1) - 1) as f64)?;
-    let denoise = || session.guide(spec.prediction.x0(&session.predict(&latents, &level)?, &latents, &level)?, &level);
+    let denoise = || spec.prediction.x0(&session.predict(&latents, &level)?, &latents, &level);
     let (_, predicting) = measured(spec.device, denoise)?;
     let (_, decoding) = measured(spec.device, || session.decode(&latents))?;
     Ok([opening.peak, opening.kept, predicting.peak, decoding.peak])

@@ -11,7 +11,7 @@ pub struct Picture {
     pub values: Vec<f32>,
 }
 
-/// What there is to restore.
+/// The input of a restoration.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
     /// The picture. Its values must be finite; ones outside 0..1 are restored as if they were the nearest within.

@@ -185,7 +185,7 @@ fn a_tensor_that_is_removed_renamed_or_reshaped_is_named() {
         let tensors = network.tensors();
         let mut tried = 0;
         for (at, (name, shape)) in tensors.iter().enumerate().step_by(29) {
-            // What the file has and nothing reads.
+            // Tensors of the file that nothing reads.
             if UNREAD.iter().any(|unread| name.contains(unread)) {
                 continue;
             }

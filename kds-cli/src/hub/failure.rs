@@ -29,7 +29,7 @@ pub fn explain(error: &ApiError, with_token: bool) -> String {
     }
 }
 
-/// Whether the hub has no such model, or does not tell.
+/// Answers of a hub that has no such model or hides it.
 pub fn is_absent(error: &ApiError) -> bool {
     matches!(error, ApiError::RequestError(error) if matches!(**error, ureq::Error::StatusCode(401 | 403 | 404 | 410)))
 }

@@ -11,31 +11,30 @@ use serde_json::json;
 use tch::Tensor;
 
 use super::files::{DIFFUSERS_WEIGHTS, both};
-use super::guidance::{GuidanceRamp, Prompts};
-use super::stable_diffusion::{self, StableDiffusion, Vae};
+use super::guidance::{Prompts, rising};
+use super::stable_diffusion::{self, StableDiffusion, Vae, check_control};
 use super::{Backbone, ModelFiles, Prompt, Session, Shared, Spec, Stage1, Start, Text};
 use crate::colour_transfer::ColourTransfer;
-use crate::footprint::Footprints;
 use crate::nn::names::{LdmControlNet, OwnNames};
 use crate::nn::{ControlNet, ControlNetConfig, Extras, Loading, UNet2dCondition};
 use crate::schedule::{Level, NoiseSchedule, Prediction, SchedulerConfig};
 use crate::{Error, Result};
 
-/// What a registry entry may set of a model of DiffBIR.
+/// Options of a registry entry of DiffBIR, `[model.options]`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DiffBirOptions {
-    /// Which of the authors' models it is; by default the one that the names of its files tell.
+    /// Version of the authors' model; by default that of the names of its files.
     pub version: Option<DiffBirVersion>,
     /// File of the first network, in the model's folder; by default the authors' for the version and the enlargement.
     pub stage1: Option<String>,
-    /// How much the control branch counts, from 0 to 2.
+    /// Weight of the control branch, from 0 to 2.
     pub control: f64,
     /// Where trajectories begin.
     pub start: Start,
-    /// Which colours the picture gets.
+    /// Colour correction of the result.
     pub colours: ColourTransfer,
-    /// Whether guidance rises along the way, from 1 to one more than its scale.
+    /// Guidance that rises along the way, from 1 to one more than its scale.
     pub rising_guidance: bool,
 }
 
@@ -53,12 +52,9 @@ impl Default for DiffBirOptions {
 }
 
 impl DiffBirOptions {
-    /// What is impossible about them.
+    /// Refuses values that are out of range.
     pub fn check(&self) -> std::result::Result<(), String> {
-        if !(0.0..=2.0).contains(&self.control) {
-            return Err(format!("control is {}; 0 to 2 are possible", self.control));
-        }
-        Ok(())
+        check_control(self.control)
     }
 }
 
@@ -108,7 +104,7 @@ impl DiffBirVersion {
 
     /// The version that the folder holds, told by the name of the control branch.
     pub fn of(files: &ModelFiles) -> Option<Self> {
-        Self::ALL.into_iter().find(|version| stable_diffusion::find(files, version.branches()).is_some())
+        Self::ALL.into_iter().find(|version| files.find(version.branches()).is_some())
     }
 
     fn schedule(self) -> Result<NoiseSchedule> {
@@ -123,7 +119,7 @@ impl DiffBirVersion {
         config.schedule()
     }
 
-    /// What the authors ask of their models, as job parameters: prompts and guidance of the commands in their README.
+    /// The authors' job parameters: prompts and guidance of the commands in their README.
     fn defaults(self) -> [(&'static str, &'static str); 3] {
         match self {
             Self::V1 | Self::V2 => [
@@ -172,7 +168,7 @@ impl DiffBir {
     /// Loads the model; `scale` is its enlargement. The error names the file, and the key or tensor, that does not fit.
     pub fn load(files: &ModelFiles, options: &DiffBirOptions, scale: usize, loading: Loading) -> Result<Self> {
         let (version, branch_file) = branch_file(files, options)?;
-        let diffusion = match stable_diffusion::find(files, version.diffusion()) {
+        let diffusion = match files.find(version.diffusion()) {
             None if !files.contains("unet/config.json") => {
                 return Err(missing(files, "Stable Diffusion", version.diffusion(), "unet/"));
             }
@@ -183,35 +179,9 @@ impl DiffBir {
             branch(files, branch_file.as_deref(), loading),
         );
         let ((diffusion, branch), stage1) = both(networks, stage1(files, options, version, scale, loading.in_f32()))?;
-        let StableDiffusion { unet, unet_config, vae, text_encoder } = diffusion;
-        if scale == 0 || vae.downscale % scale != 0 {
-            return Err(Error::Conflict(format!(
-                "scale {scale}: a pixel of the latents stands for {} of the result, which must be a multiple of it",
-                vae.downscale
-            )));
-        }
-        let downscale = vae.downscale / scale;
-        let spec = Spec {
-            scale,
-            fills_holes: false,
-            takes_prompt: true,
-            estimates: false,
-            latent_channels: vae.channels.unsigned_abs() as usize,
-            downscale,
-            multiple: downscale * unet_config.encoder.multiple(),
-            // 512 pixels of the result, which it was trained on, and an eighth of them.
-            largest_side: 512 / scale,
-            overlap: 64 / scale,
-            context: 0,
-            latent_std: 1.0,
-            prediction: if version == DiffBirVersion::V21 { Prediction::V } else { Prediction::Epsilon },
-            schedule: version.schedule()?,
-            steps_offset: 1,
-            activation_bytes: 0,
-            footprints: Footprints::default(),
-            device: loading.device,
-            kind: loading.kind,
-        };
+        let prediction = if version == DiffBirVersion::V21 { Prediction::V } else { Prediction::Epsilon };
+        let spec = diffusion.spec(scale, prediction, version.schedule()?, 1, loading)?;
+        let StableDiffusion { unet, vae, text_encoder, .. } = diffusion;
         Ok(Self {
             unet: Shared(unet),
             branch: Shared(branch),
@@ -233,7 +203,7 @@ impl DiffBir {
 /// The version, and the file of the control branch unless that is in diffusers' layout.
 fn branch_file(files: &ModelFiles, options: &DiffBirOptions) -> Result<(DiffBirVersion, Option<String>)> {
     let version = options.version.or_else(|| DiffBirVersion::of(files));
-    let file = version.and_then(|version| stable_diffusion::find(files, version.branches()));
+    let file = version.and_then(|version| files.find(version.branches()));
     match (version, file) {
         (Some(version), Some(file)) => Ok((version, Some(file))),
         (Some(version), None) if files.contains(BRANCH_CONFIG) => Ok((version, None)),
@@ -256,7 +226,10 @@ fn missing(files: &ModelFiles, network: &str, stems: &[&str], folder: &str) -> E
     let names = stems.join(", ");
     files.error(
         "",
-        format!("{network} is missing: looked for {names} (.safetensors, .pth, .pt, .ckpt, .bin) and {folder}"),
+        format!(
+            "{network} is missing: looked for {names} (.safetensors, .pth, .pt, .ckpt, .bin) and {folder}; \
+                 docs/models.md says where it comes from"
+        ),
     )
 }
 
@@ -280,7 +253,8 @@ fn stage1(
     let stems = version.cleaners(scale);
     let file = match &options.stage1 {
         Some(file) => file.clone(),
-        None => stable_diffusion::find(files, stems)
+        None => files
+            .find(stems)
             .ok_or_else(|| missing(files, "the first network", stems, "the file that 'stage1' of the options names"))?,
     };
     let sizes = if files.contains(STAGE1_CONFIG) { files.read_json(STAGE1_CONFIG)? } else { json!({}) };
@@ -323,8 +297,8 @@ impl Session for DiffBirSession<'_> {
 
     fn predict(&self, x: &Tensor, level: &Level) -> Result<Tensor> {
         let DiffBir { unet, branch, options, spec, .. } = self.model;
-        let ramp = if options.rising_guidance { GuidanceRamp::Rising } else { GuidanceRamp::Constant };
-        let scale = ramp.scale(self.text.guidance, level.timestep);
+        let guidance = self.text.guidance;
+        let scale = if options.rising_guidance { rising(guidance, level.timestep) } else { guidance };
         self.text.guide(&x.f_to_kind(spec.kind)?, scale, |x, text| {
             let extras = Extras { text: Some(text), ..Extras::default() };
             let control = branch.0.forward(x, level.timestep, &self.control, extras, options.control)?;

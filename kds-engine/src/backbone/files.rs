@@ -45,6 +45,9 @@ pub(crate) const TRANSFORMERS_WEIGHTS: &[&str] = &[
     "pytorch_model.fp16.bin",
 ];
 
+/// Extensions of files of weights, the preferred first.
+const EXTENSIONS: &[&str] = &["safetensors", "pth", "pt", "ckpt", "bin"];
+
 /// Far beyond any configuration or vocabulary.
 const LARGEST_TEXT: u64 = 64 << 20;
 
@@ -78,6 +81,12 @@ impl ModelFiles {
             Self::BuiltIn(files) => files.iter().any(|(path, _)| *path == name),
             Self::Folder(folder) => folder.join(name).is_file(),
         }
+    }
+
+    /// The first file of weights with one of these names, in any of the formats that they come in.
+    pub(crate) fn find(&self, stems: &[&str]) -> Option<String> {
+        let names = stems.iter().flat_map(|stem| EXTENSIONS.iter().map(move |extension| format!("{stem}.{extension}")));
+        names.into_iter().find(|name| self.contains(name))
     }
 
     /// The content of a text file: a configuration, a vocabulary.
@@ -148,7 +157,7 @@ impl ModelFiles {
     /// `names` there, after the first of `prefixes` that there is. `build` must take all of them.
     ///
     /// # Errors
-    /// What is wrong with the file, and the tensor that does not fit.
+    /// [`Error::Model`] with the file, and the tensor that does not fit.
     pub fn open<N>(
         &self,
         name: &str,
@@ -228,7 +237,7 @@ impl ModelFiles {
     }
 }
 
-/// Whether a file names others that hold the weights.
+/// An index of shards, told by its name.
 fn is_index(name: &str) -> bool {
     name.ends_with(".json")
 }

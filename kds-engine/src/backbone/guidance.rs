@@ -36,28 +36,14 @@ impl Prompts {
     }
 }
 
-/// How the scale of guidance changes along the way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum GuidanceRamp {
-    /// It does not.
-    #[default]
-    Constant,
-    /// From 1 in pure noise to one more than the scale at the picture (XPixelGroup/DiffBIR 3f8b530:
-    /// diffbir/sampler/sampler.py `get_cfg_scale`).
-    Rising,
-}
-
-impl GuidanceRamp {
-    /// The scale at a timestep of a training of 1000.
-    pub fn scale(self, scale: f64, timestep: f64) -> f64 {
-        match self {
-            Self::Rising if scale > 1.0 => {
-                let share = ((1000.0 - timestep) / 1000.0).powi(5);
-                1.0 + scale * (1.0 - (std::f64::consts::PI * share).cos()) / 2.0
-            }
-            _ => scale,
-        }
+/// A scale that rises from 1 in pure noise to one more than `scale` at the picture, at a timestep of a training of 1000
+/// (XPixelGroup/DiffBIR 3f8b530: diffbir/sampler/sampler.py `get_cfg_scale`).
+pub(super) fn rising(scale: f64, timestep: f64) -> f64 {
+    if scale <= 1.0 {
+        return scale;
     }
+    let share = ((1000.0 - timestep) / 1000.0).powi(5);
+    1.0 + scale * (1.0 - (std::f64::consts::PI * share).cos()) / 2.0
 }
 
 impl Text {
@@ -88,11 +74,10 @@ mod tests {
 
     #[test]
     fn the_rising_scale_goes_from_one_to_one_more_than_the_scale() {
-        let rising = |timestep| GuidanceRamp::Rising.scale(4.0, timestep);
-        assert!((rising(1000.0) - 1.0).abs() < 1e-12 && (rising(0.0) - 5.0).abs() < 1e-12);
-        assert!(rising(600.0) < rising(300.0));
-        assert_eq!(GuidanceRamp::Rising.scale(1.0, 0.0), 1.0);
-        assert_eq!(GuidanceRamp::Constant.scale(4.0, 0.0), 4.0);
+        let at = |timestep| rising(4.0, timestep);
+        assert!((at(1000.0) - 1.0).abs() < 1e-12 && (at(0.0) - 5.0).abs() < 1e-12);
+        assert!(at(600.0) < at(300.0));
+        assert_eq!(rising(1.0, 0.0), 1.0);
     }
 
     #[test]

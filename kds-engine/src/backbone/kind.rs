@@ -36,14 +36,14 @@ pub enum BackboneKind {
 pub enum BackboneOptions {
     /// The backbone has none.
     None,
-    /// Those of [`DiffBir`].
+    /// Options of [`DiffBir`].
     DiffBir(DiffBirOptions),
-    /// Those of [`SeeSr`].
+    /// Options of [`SeeSr`].
     SeeSr(SeeSrOptions),
 }
 
 impl BackboneKind {
-    /// Whether a model is one file, and code, which runs with the rights of the process.
+    /// Models that are one file of code, which runs with the rights of the process.
     pub fn is_code(self) -> bool {
         matches!(self, Self::TorchScript | Self::Plugin)
     }

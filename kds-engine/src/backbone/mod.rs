@@ -21,7 +21,6 @@ mod torchscript;
 
 pub use diffbir::{DiffBir, DiffBirOptions, DiffBirVersion};
 pub use files::{BuiltInFile, ModelFiles};
-pub use guidance::GuidanceRamp;
 pub use kind::{BackboneKind, BackboneOptions};
 pub use ldm_sr::LdmSr;
 pub use plugin::Plugin;
@@ -66,11 +65,6 @@ pub trait Session {
     /// The network's output for the states `x` (`n x C x h' x w'`, latents), all at `level`, as [`Spec::prediction`] says:
     /// noise, v or x0, of the shape of `x`.
     fn predict(&self, x: &Tensor, level: &Level) -> Result<Tensor>;
-
-    /// The clean latents `x0` (`n x C x h' x w'`) after guidance by the picture, before steering; unchanged for most models.
-    fn guide(&self, x0: Tensor, _level: &Level) -> Result<Tensor> {
-        Ok(x0)
-    }
 
     /// Latents as a first network estimates them without noise, `1 x C x h' x w'`; only where [`Spec::estimates`].
     fn estimate(&self) -> Result<Tensor> {

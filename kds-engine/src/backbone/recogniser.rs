@@ -3,7 +3,6 @@
 use serde_json::json;
 use tch::Tensor;
 
-use super::stable_diffusion::find;
 use super::{ModelFiles, Shared};
 use crate::Result;
 use crate::nn::names::OwnNames;
@@ -27,14 +26,14 @@ const CONFIG: &str = "ram/config.json";
 impl Recogniser {
     /// Loads both; the error names the file, and the tensor or line, that does not fit.
     pub fn load(files: &ModelFiles, loading: Loading) -> Result<Self> {
-        let Some(file) = find(files, &[NETWORK]) else {
-            let reason = "it is missing (also looked for .safetensors, .pt, .ckpt, .bin)".to_owned();
+        let Some(file) = files.find(&[NETWORK]) else {
+            let reason = "it is missing (also looked for .safetensors, .pt, .ckpt, .bin); docs/models.md says where it comes from".to_owned();
             return Err(files.error(&format!("{NETWORK}.pth"), reason));
         };
         let sizes = if files.contains(CONFIG) { files.read_json(CONFIG)? } else { json!({}) };
         let config: RamConfig =
             serde_json::from_value(sizes).map_err(|error| files.error(CONFIG, error.to_string()))?;
-        let update = find(files, &[UPDATE]);
+        let update = files.find(&[UPDATE]);
         if update.is_none() {
             tracing::warn!(
                 "{} is missing: unless RAM's file holds its update, SeeSR sees less",

@@ -4,24 +4,23 @@
 //! The network sees the latents concatenated with the mask and with the latents of the picture whose hole is gray.
 //! Two things differ from the reference. A pixel of the latents belongs to the hole if any pixel of the picture under it
 //! does, so that scratches one pixel wide are seen; the reference looks at one pixel in 64. And the picture's latents are
-//! the mean of what the autoencoder gives rather than a sample, so that they depend on no tile and no seed. The autoencoder
-//! computes in f32 whatever the network does: it runs once a tile, and its picture keeps more than eight bits.
+//! the mean of what the autoencoder gives rather than a sample, so that they depend on no tile and no seed.
 
 use tch::Tensor;
 
 use super::files::{DIFFUSERS_WEIGHTS, both};
 use super::guidance::Prompts;
+use super::stable_diffusion::{Vae, check_text};
 use super::{Backbone, ModelFiles, Prompt, Session, Shared, Spec, Text, TextEncoder};
 use crate::Result;
 use crate::footprint::Footprints;
-use crate::nn::{AutoencoderKl, AutoencoderKlConfig, Extras, Loading, UNet2dCondition, UNet2dConditionConfig};
+use crate::nn::{Extras, Loading, UNet2dCondition, UNet2dConditionConfig};
 use crate::schedule::{Level, SchedulerConfig};
 
 /// The backbone `sd-inpaint`: a folder with `unet/`, `vae/`, `text_encoder/`, `tokenizer/` and `scheduler/`.
 pub struct SdInpaint {
     unet: Shared<UNet2dCondition>,
-    vae: Shared<AutoencoderKl>,
-    scaling_factor: f64,
+    vae: Vae,
     prompts: Prompts,
     spec: Spec,
 }
@@ -33,15 +32,13 @@ impl SdInpaint {
     pub fn load(files: &ModelFiles, loading: Loading) -> Result<Self> {
         let networks = both(
             files.network::<UNet2dConditionConfig, _>("unet", DIFFUSERS_WEIGHTS, loading, UNet2dCondition::new),
-            files.network::<AutoencoderKlConfig, _>("vae", DIFFUSERS_WEIGHTS, loading.in_f32(), AutoencoderKl::new),
+            Vae::load(files, None, loading),
         );
-        let (((unet_config, unet), (vae_config, vae)), text_encoder) =
-            both(networks, TextEncoder::load(files, loading))?;
+        let (((unet_config, unet), vae), text_encoder) = both(networks, TextEncoder::load(files, loading))?;
         let scheduler: SchedulerConfig = files.read_json(SCHEDULER)?;
         let schedule = scheduler.schedule().map_err(|error| files.error(SCHEDULER, error.to_string()))?;
 
-        let autoencoder = &vae_config.autoencoder;
-        let latent_channels = autoencoder.latent_channels;
+        let latent_channels = vae.channels;
         let expected = (2 * latent_channels + 1, latent_channels);
         let encoder = &unet_config.encoder;
         if (encoder.in_channels, unet_config.out_channels) != expected {
@@ -53,16 +50,9 @@ impl SdInpaint {
             );
             return Err(files.error("unet/config.json", reason));
         }
-        if (autoencoder.in_channels, autoencoder.out_channels) != (3, 3) {
-            return Err(files.error("vae/config.json", "in_channels and out_channels must be 3".to_owned()));
-        }
-        if encoder.text_channels() != Some(text_encoder.channels()) {
-            let reason =
-                format!("cross_attention_dim is not the hidden_size {} of the text encoder", text_encoder.channels());
-            return Err(files.error("unet/config.json", reason));
-        }
+        check_text(files, &unet_config, &text_encoder)?;
 
-        let downscale = autoencoder.downscale();
+        let downscale = vae.downscale;
         let spec = Spec {
             scale: 1,
             fills_holes: true,
@@ -84,13 +74,7 @@ impl SdInpaint {
             device: loading.device,
             kind: loading.kind,
         };
-        Ok(Self {
-            unet: Shared(unet),
-            vae: Shared(vae),
-            scaling_factor: vae_config.scaling_factor,
-            prompts: Prompts::new(text_encoder),
-            spec,
-        })
+        Ok(Self { unet: Shared(unet), vae, prompts: Prompts::new(text_encoder), spec })
     }
 }
 
@@ -104,7 +88,7 @@ impl Backbone for SdInpaint {
         let none = || image.f_new_zeros([1, 1, height, width], (image.f_kind()?, image.device()));
         let mask = mask.map_or_else(none, |mask| Ok(mask.shallow_clone()))?;
         let known = image.f_mul(&mask.f_rsub_scalar(1.0)?)?;
-        let latents = self.vae.0.encode(&known)?.mean.f_mul_scalar(self.scaling_factor)?;
+        let latents = self.vae.encode(&known)?;
         let side = self.spec.downscale as i64;
         let mask = mask.f_max_pool2d([side, side], [side, side], [0, 0], [1, 1], false)?;
         let known = Tensor::f_cat(&[mask, latents], 1)?.f_to_kind(self.spec.kind)?;
@@ -130,7 +114,7 @@ impl Session for SdInpaintSession<'_> {
     }
 
     fn decode(&self, latents: &Tensor) -> Result<Tensor> {
-        Ok(self.model.vae.0.decode(&latents.f_div_scalar(self.model.scaling_factor)?)?.f_contiguous()?)
+        self.model.vae.decode(latents)
     }
 
     fn tensors(&mut self) -> Vec<&mut Tensor> {

@@ -2,7 +2,7 @@
 //! Diffusion 2, controlled by the enlarged photograph, sees what RAM recognises in it: tags in the prompt, and embeddings
 //! by a second cross-attention.
 //!
-//! What differs from the authors' code, beside tiles: RAM looks at each tile, theirs at the whole photograph. A trajectory
+//! Differences from the authors' code, beside tiles: RAM looks at each tile, theirs at the whole photograph. A trajectory
 //! that begins at the photograph is noised to the level of its first step, theirs always to the last timestep of the
 //! training. And the latent of the photograph is the mean of what the autoencoder gives, not a sample, which would depend on
 //! tile and seed.
@@ -13,24 +13,23 @@ use tch::Tensor;
 use super::files::{DIFFUSERS_WEIGHTS, both};
 use super::guidance::Prompts;
 use super::recogniser::Recogniser;
-use super::stable_diffusion::{StableDiffusion, Vae};
+use super::stable_diffusion::{StableDiffusion, Vae, check_control};
 use super::stage1::enlarged;
 use super::{Backbone, ModelFiles, Prompt, Session, Shared, Spec, Start, Text};
+use crate::Result;
 use crate::colour_transfer::ColourTransfer;
-use crate::footprint::Footprints;
 use crate::nn::{ControlNet, ControlNetConfig, Extras, Loading, UNet2dCondition};
 use crate::schedule::{Level, SchedulerConfig};
-use crate::{Error, Result};
 
-/// What a registry entry may set of a model of SeeSR.
+/// Options of a registry entry of SeeSR, `[model.options]`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SeeSrOptions {
-    /// How much the control branch counts, from 0 to 2.
+    /// Weight of the control branch, from 0 to 2.
     pub control: f64,
     /// Where trajectories begin.
     pub start: Start,
-    /// Which colours the picture gets.
+    /// Colour correction of the result.
     pub colours: ColourTransfer,
 }
 
@@ -41,12 +40,9 @@ impl Default for SeeSrOptions {
 }
 
 impl SeeSrOptions {
-    /// What is impossible about them.
+    /// Refuses values that are out of range.
     pub fn check(&self) -> std::result::Result<(), String> {
-        if !(0.0..=2.0).contains(&self.control) {
-            return Err(format!("control is {}; 0 to 2 are possible", self.control));
-        }
-        Ok(())
+        check_control(self.control)
     }
 }
 
@@ -81,7 +77,7 @@ impl SeeSr {
         );
         let ((diffusion, (branch_config, branch)), recogniser) =
             both(networks, Recogniser::load(files, loading.in_f32()))?;
-        let StableDiffusion { unet, unet_config, vae, text_encoder } = diffusion;
+        let StableDiffusion { unet_config, vae, .. } = &diffusion;
         let scheduler: SchedulerConfig = files.read_json(SCHEDULER)?;
         let schedule = scheduler.schedule().map_err(|error| files.error(SCHEDULER, error.to_string()))?;
         if unet_config.encoder.image_channels() != Some(recogniser.channels())
@@ -97,34 +93,8 @@ impl SeeSr {
             let reason = "its conditioning_embedding_out_channels do not bring a picture to the size of the latents";
             return Err(files.error("controlnet/config.json", reason.to_owned()));
         }
-        if scale == 0 || vae.downscale % scale != 0 {
-            return Err(Error::Conflict(format!(
-                "scale {scale}: a pixel of the latents stands for {} of the result, which must be a multiple of it",
-                vae.downscale
-            )));
-        }
-        let downscale = vae.downscale / scale;
-        let spec = Spec {
-            scale,
-            fills_holes: false,
-            takes_prompt: true,
-            estimates: false,
-            latent_channels: vae.channels.unsigned_abs() as usize,
-            downscale,
-            multiple: downscale * unet_config.encoder.multiple(),
-            // 512 pixels of the result, which it was trained on, and an eighth of them.
-            largest_side: 512 / scale,
-            overlap: 64 / scale,
-            context: 0,
-            latent_std: 1.0,
-            prediction: scheduler.prediction_type,
-            schedule,
-            steps_offset: scheduler.steps_offset,
-            activation_bytes: 0,
-            footprints: Footprints::default(),
-            device: loading.device,
-            kind: loading.kind,
-        };
+        let spec = diffusion.spec(scale, scheduler.prediction_type, schedule, scheduler.steps_offset, loading)?;
+        let StableDiffusion { unet, vae, text_encoder, .. } = diffusion;
         Ok(Self {
             unet: Shared(unet),
             branch: Shared(branch),
@@ -168,7 +138,7 @@ struct SeeSrSession<'a> {
     model: &'a SeeSr,
     /// The enlarged photograph, `1 x 3 x H x W` in -1..1.
     picture: Tensor,
-    /// What the control branch has made of it.
+    /// Features of the control branch.
     hint: Tensor,
     /// RAM's embeddings, `1 x S x C`.
     embeddings: Tensor,

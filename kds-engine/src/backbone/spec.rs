@@ -8,7 +8,7 @@ use crate::schedule::{NoiseSchedule, Prediction};
 /// Enlargements that a model may have.
 pub const SCALES: std::ops::RangeInclusive<usize> = 1..=16;
 
-/// What a model is, for the parts of the engine that know no model.
+/// Properties of a model, for the parts of the engine that know no model.
 #[derive(Debug, Clone)]
 pub struct Spec {
     /// Enlargement: output pixels per input pixel, along a side.
@@ -43,7 +43,7 @@ pub struct Spec {
     /// Bytes that a third-party model says it takes per particle and input pixel; the measured number counts where it is
     /// larger. 0 for ours.
     pub activation_bytes: usize,
-    /// What the stages take, once it has been measured.
+    /// Memory of the stages, once it has been measured.
     pub footprints: Footprints,
     /// Where it computes.
     pub device: Device,

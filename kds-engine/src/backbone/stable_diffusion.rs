@@ -5,13 +5,15 @@ use serde::de::DeserializeOwned;
 use tch::Tensor;
 
 use super::files::{DIFFUSERS_WEIGHTS, both};
-use super::{ModelFiles, Shared, TextEncoder};
-use crate::Result;
+use super::{ModelFiles, Shared, Spec, TextEncoder};
+use crate::footprint::Footprints;
 use crate::nn::names::{LdmUNet, LdmVae, OpenClipText};
 use crate::nn::{
     AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, Loading, NetworkConfig, UNet2dCondition,
     UNet2dConditionConfig,
 };
+use crate::schedule::{NoiseSchedule, Prediction};
+use crate::{Error, Result};
 
 /// Configurations of Stable Diffusion 2.x, for folders without any: original files hold none.
 const UNET: &str = r#"{"in_channels": 4, "out_channels": 4, "block_out_channels": [320, 640, 1280, 1280],
@@ -24,15 +26,6 @@ const VAE: &str = r#"{"in_channels": 3, "out_channels": 3, "latent_channels": 4,
     "up_block_types": ["UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D", "UpDecoderBlock2D"]}"#;
 const TEXT: &str = r#"{"vocab_size": 49408, "hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 23,
     "num_attention_heads": 16, "max_position_embeddings": 77, "hidden_act": "gelu"}"#;
-
-/// Extensions of files of weights, the preferred first.
-const EXTENSIONS: &[&str] = &["safetensors", "pth", "pt", "ckpt", "bin"];
-
-/// The first file of these names, in any of the formats that weights come in.
-pub(super) fn find(files: &ModelFiles, stems: &[&str]) -> Option<String> {
-    let names = stems.iter().flat_map(|stem| EXTENSIONS.iter().map(move |extension| format!("{stem}.{extension}")));
-    names.into_iter().find(|name| files.contains(name))
-}
 
 /// A configuration of the folder, or this one where it has none.
 pub(super) fn config<C: DeserializeOwned + NetworkConfig>(
@@ -75,12 +68,68 @@ impl StableDiffusion {
             );
             return Err(files.error("unet/config.json", reason));
         }
-        if unet_config.encoder.text_channels() != Some(text_encoder.channels()) {
-            let reason =
-                format!("cross_attention_dim is not the hidden_size {} of the text encoder", text_encoder.channels());
-            return Err(files.error("unet/config.json", reason));
-        }
+        check_text(files, &unet_config, &text_encoder)?;
         Ok(Self { unet, unet_config, vae, text_encoder })
+    }
+
+    /// Properties of a model that samples the latents of pictures enlarged by `scale`.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] for a scale that does not divide the size of a pixel of the latents.
+    pub fn spec(
+        &self,
+        scale: usize,
+        prediction: Prediction,
+        schedule: NoiseSchedule,
+        steps_offset: usize,
+        loading: Loading,
+    ) -> Result<Spec> {
+        let cell = self.vae.downscale;
+        if scale == 0 || !cell.is_multiple_of(scale) {
+            return Err(Error::Conflict(format!(
+                "scale {scale}: a pixel of the latents stands for {cell} of the result, which must be a multiple of it; \
+                 name another scale in the registry entry"
+            )));
+        }
+        let downscale = cell / scale;
+        Ok(Spec {
+            scale,
+            fills_holes: false,
+            takes_prompt: true,
+            estimates: false,
+            latent_channels: self.vae.channels.unsigned_abs() as usize,
+            downscale,
+            multiple: downscale * self.unet_config.encoder.multiple(),
+            // 512 pixels of the result, as in training, and an eighth of them.
+            largest_side: 512 / scale,
+            overlap: 64 / scale,
+            context: 0,
+            latent_std: 1.0,
+            prediction,
+            schedule,
+            steps_offset,
+            activation_bytes: 0,
+            footprints: Footprints::default(),
+            device: loading.device,
+            kind: loading.kind,
+        })
+    }
+}
+
+/// Refuses a U-Net that reads texts of another width than the encoder's.
+pub(super) fn check_text(files: &ModelFiles, unet: &UNet2dConditionConfig, encoder: &TextEncoder) -> Result<()> {
+    if unet.encoder.text_channels() == Some(encoder.channels()) {
+        return Ok(());
+    }
+    let reason = format!("cross_attention_dim is not the hidden_size {} of the text encoder", encoder.channels());
+    Err(files.error("unet/config.json", reason))
+}
+
+/// Refuses a weight of the control branch that is out of range.
+pub(super) fn check_control(control: f64) -> std::result::Result<(), String> {
+    match control {
+        0.0..=2.0 => Ok(()),
+        _ => Err(format!("control is {control}; 0 to 2 are possible")),
     }
 }
 

@@ -128,7 +128,7 @@ impl ControlNet {
         })
     }
 
-    /// What every step needs of the picture that controls, computed once: `hint` is `1 x conditioning_channels x H x W`, a
+    /// Features of the picture that controls, the same for every step: `hint` is `1 x conditioning_channels x H x W`, a
     /// picture in 0..1 or a latent, in the kind and on the device of the weights.
     pub fn condition(&self, hint: &Tensor) -> Result<Tensor> {
         let turned = (self.channel_order == ChannelOrder::Bgr).then(|| hint.f_flip([1])).transpose()?;

@@ -14,10 +14,10 @@ use tch::{Kind, Tensor};
 use super::stored::{self, Stored};
 use crate::{Error, Result};
 
-/// How a file of updates is meant.
+/// Scale and names of the updates in a file.
 #[derive(Debug, Clone, Copy)]
 pub struct Lora<'a> {
-    /// How much of the update is added, 1 for all.
+    /// Share of the update that is added, 1 for all.
     pub scale: f64,
     /// Numerator of `alpha / r` where the file says nothing; `None` stands for the rank `r` itself.
     pub alpha: Option<f64>,
@@ -175,7 +175,7 @@ impl<'a> Updates<'a> {
         Ok(Tensor::f_cat(&parts, 0)?.f_reshape(shape)?)
     }
 
-    /// What is wrong with the file once a network has taken all of its weights.
+    /// Problems of the file, known once a network has taken all of its weights.
     pub fn problems(&self) -> Vec<String> {
         let used = self.used.borrow();
         let unused = self.updates.iter().filter(|(name, _)| !used.contains(*name));

@@ -54,7 +54,7 @@ pub struct Weights<'a> {
     /// By their names in the file, with the mapping that they lie in.
     tensors: BTreeMap<String, (Stored<'a>, Option<&'a Mmap>)>,
     names: Box<dyn Names + 'a>,
-    /// What all names of this network begin with in the file.
+    /// Prefix of all names of this network in the file.
     prefix: String,
     /// Added to the weights.
     updates: Vec<Updates<'a>>,
@@ -76,7 +76,7 @@ impl<'a> Weights<'a> {
     /// Of a file in memory, safetensors or what `torch.save` wrote; `path` only names it in errors.
     ///
     /// # Errors
-    /// What is wrong with the file, with the tensor where it is one.
+    /// [`Error::Model`] with the file, and the tensor where it is one.
     pub fn new(bytes: &'a [u8], path: &Path, loading: Loading) -> Result<Self> {
         let mut weights = Self::empty(path, loading);
         weights.add(bytes, None, path)?;
@@ -140,7 +140,7 @@ impl<'a> Weights<'a> {
     /// The same with the low-rank updates of a file in memory added to them; `path` names it in errors.
     ///
     /// # Errors
-    /// What is wrong with that file.
+    /// [`Error::Model`] with that file.
     pub fn with_lora(mut self, bytes: &'a [u8], path: &Path, lora: Lora<'a>) -> Result<Self> {
         self.updates.push(Updates::new(bytes, path, lora)?);
         Ok(self)

@@ -239,8 +239,7 @@ impl<'a> Run<'a> {
                     tell(step.get())?;
                     let count = batch.min(settings.particles - first);
                     let part = x.f_narrow(0, first as i64, count as i64)?;
-                    let x0 = spec.prediction.x0(&session.predict(&part, level)?, &part, level)?;
-                    outputs.push(session.guide(x0, level)?);
+                    outputs.push(spec.prediction.x0(&session.predict(&part, level)?, &part, level)?);
                 }
                 if outputs.len() == 1 { Ok(outputs.swap_remove(0)) } else { Ok(Tensor::f_cat(&outputs, 0)?) }
             },

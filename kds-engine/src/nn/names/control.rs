@@ -12,7 +12,7 @@ impl LdmControlNet {
     /// Of the branch of this configuration.
     ///
     /// # Errors
-    /// What is wrong with the configuration.
+    /// A configuration that the original layout has no names for.
     pub fn new(config: &ControlNetConfig) -> Result<Self, String> {
         LdmUNet::of_encoder(&config.encoder).map(Self)
     }

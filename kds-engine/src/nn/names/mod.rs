@@ -16,11 +16,11 @@ pub use vae::LdmVae;
 pub struct Place {
     /// The name in the file.
     pub name: String,
-    /// How it lies there.
+    /// Its layout there.
     pub form: Form,
 }
 
-/// How a tensor lies in the file, if not as it is asked for.
+/// Layout of a tensor in the file, if not as it is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// As it is asked for.

@@ -38,7 +38,7 @@ impl LdmUNet {
     /// Of the network of this configuration.
     ///
     /// # Errors
-    /// What is wrong with the configuration.
+    /// A configuration that the original layout has no names for.
     pub fn new(config: &UNet2dConditionConfig) -> Result<Self, String> {
         let attends = |kind: &CrossUpBlockType| *kind == CrossUpBlockType::CrossAttnUpBlock2D;
         Ok(Self {

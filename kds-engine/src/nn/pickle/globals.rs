@@ -104,7 +104,7 @@ const OTHERS: &[(&str, &str)] = &[
     ("numpy", "fromfile"),
 ];
 
-/// Whether Python would run code that these can be made to run, if it opened the file without care.
+/// Names that can be made to run code where Python opens the file without care.
 pub(super) fn runs_code(module: &str, name: &str) -> bool {
     let root = module.split('.').next().unwrap_or_default();
     let built_in = ["builtins", "__builtin__", "__builtins__"].contains(&module);

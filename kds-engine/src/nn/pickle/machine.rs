@@ -294,7 +294,7 @@ impl<'a> Machine<'a> {
         self.push(Value::Opaque(class))
     }
 
-    /// How high the stack stands above the last mark: what lies below belongs to somebody else.
+    /// Values on the stack above the last mark; those below belong to an object that is not finished.
     fn height(&self) -> usize {
         self.stack.len() - self.marks.last().copied().unwrap_or(0)
     }

@@ -7,7 +7,7 @@ use super::machine::{Id, Value, Values};
 /// A storage: numbers beside the pickle.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Storage<'a> {
-    /// What it is called in the file.
+    /// Its name in the file.
     pub key: &'a str,
     pub dtype: Dtype,
     /// Elements.
