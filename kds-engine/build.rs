@@ -18,7 +18,7 @@ fn main() {
 
 /// With the headers and the flags that torch-sys compiles its own C++ with.
 fn compile(libtorch: PathBuf) {
-    const SOURCES: &[&str] = &["src/device/libtorch.cpp", "src/memory/allocations.cpp"];
+    const SOURCES: &[&str] = &["src/computing/device/libtorch.cpp", "src/computing/memory/allocations.cpp"];
     SOURCES.iter().for_each(|source| println!("cargo::rerun-if-changed={source}"));
     println!("cargo::rerun-if-env-changed=LIBTORCH_INCLUDE");
     println!("cargo::rerun-if-env-changed=LIBTORCH_CXX11_ABI");

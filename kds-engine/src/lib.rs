@@ -2,32 +2,20 @@
 //!
 //! The only crate of the workspace that sees `tch`. [`Registry`](registry::Registry) opens a model as a
 //! [`Backbone`](backbone::Backbone), [`restore`](restore::restore) runs it over a picture.
+//!
+//! Its floors are `computing`, `picture`, `sampling`, `models` and `restoration` (`docs/architecture.md`); their rooms have
+//! their doors here.
 
-pub mod alpha;
-pub mod backbone;
-pub mod calibration;
-pub mod colour_transfer;
-pub mod device;
-pub mod ensemble;
-pub mod error;
-pub mod footprint;
-mod grey;
-pub mod holes;
-mod known;
-pub mod memory;
-pub mod nn;
-pub mod noise;
+mod computing;
+mod error;
+mod models;
 pub mod picture;
-pub mod plan;
-pub mod registry;
-pub mod restore;
-pub mod sampler;
-pub mod schedule;
-pub mod settings;
-pub mod steering;
-pub mod threads;
-pub mod tiling;
-pub mod trust;
-mod values;
+mod restoration;
+mod sampling;
 
+pub use computing::{device, memory, threads};
 pub use error::{Error, Result};
+pub use models::{backbone, calibration, nn, registry, trust};
+pub use picture::{alpha, colour_transfer, holes, tiling};
+pub use restoration::{footprint, plan, restore, settings};
+pub use sampling::{ensemble, noise, sampler, schedule, steering};

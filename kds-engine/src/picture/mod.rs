@@ -1,4 +1,11 @@
-//! A picture in memory, and what may come with it.
+//! A picture in memory, what may come with it, and what is done to its pixels without a network.
+
+pub mod alpha;
+pub mod colour_transfer;
+pub(crate) mod grey;
+pub mod holes;
+pub(crate) mod known;
+pub mod tiling;
 
 /// A picture: planar RGB, `3 * width * height` sRGB-encoded values in 0..1.
 #[derive(Debug, Clone, PartialEq)]

@@ -6,16 +6,17 @@ use tch::{Device, Kind, Tensor};
 
 use super::{Progress, Restored, Stage};
 use crate::backbone::{Backbone, Session, move_to};
+use crate::computing::values::Values;
 use crate::ensemble::{Sampling, sample};
-use crate::known::Known;
 use crate::noise::Window;
 use crate::picture::Picture;
+use crate::picture::grey;
+use crate::picture::known::Known;
 use crate::plan::Plan;
 use crate::settings::Resolved;
 use crate::steering::{Distances, Selection, difference, fuse, spread};
 use crate::tiling::Tile;
-use crate::values::Values;
-use crate::{Error, Result, calibration, device, grey, memory};
+use crate::{Error, Result, calibration, device, memory};
 
 /// Restores what is known of a picture as planned.
 pub(super) fn restore(

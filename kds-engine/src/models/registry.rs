@@ -69,7 +69,7 @@ impl Task {
     }
 }
 
-const BUILT_IN: &str = include_str!("../../models/registry.toml");
+const BUILT_IN: &str = include_str!("../../../models/registry.toml");
 /// A model folder, compiled in.
 macro_rules! built_in {
     ($name:literal) => {
@@ -88,7 +88,7 @@ macro_rules! built_in {
 }
 macro_rules! built_in_file {
     ($name:literal, $file:literal) => {
-        ($file, include_bytes!(concat!("../../models/", $name, "/", $file)))
+        ($file, include_bytes!(concat!("../../../models/", $name, "/", $file)))
     };
 }
 const BUILT_IN_FILES: &[(&str, &[BuiltInFile])] = &[built_in!("kds-photo-x4"), built_in!("kds-photo-x1")];

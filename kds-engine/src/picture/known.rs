@@ -2,10 +2,11 @@
 
 use tch::{Device, Tensor};
 
+use crate::computing::values::Values;
+use crate::picture::grey;
 use crate::picture::{Picture, Source};
 use crate::tiling::Tile;
-use crate::values::Values;
-use crate::{Error, Result, alpha, grey, holes, memory};
+use crate::{Error, Result, alpha, holes, memory};
 
 /// The picture with its transparent parts and its holes filled from what is around them, so that nothing hidden there
 /// can show in the result.

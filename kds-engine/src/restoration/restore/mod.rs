@@ -4,8 +4,8 @@ mod tiles;
 
 use crate::backbone::Backbone;
 use crate::footprint::Footprint;
-use crate::known::Known;
 use crate::memory::{Free, Promise};
+use crate::picture::known::Known;
 use crate::picture::{Picture, Source};
 use crate::plan::{Plan, Request};
 use crate::settings::Resolved;

@@ -1,0 +1,6 @@
+//! The machine: devices, memory, threads.
+
+pub mod device;
+pub mod memory;
+pub mod threads;
+pub(crate) mod values;

@@ -1,0 +1,8 @@
+//! Models: networks, backbones made of them, and the registry of those that there are.
+
+pub mod backbone;
+pub mod calibration;
+#[doc(hidden)] // Open to the tests of this workspace only.
+pub mod nn;
+pub mod registry;
+pub mod trust;
