@@ -80,7 +80,7 @@ impl FileKind {
         }
     }
 
-    /// What is lost of samples of this depth.
+    /// Loss of precision for samples of this depth.
     pub fn loss(self, depth: Depth) -> Option<&'static str> {
         match (depth, self.depth(depth)) {
             (Depth::U16, Depth::U8) => Some("16 bits are cut to the 8 of this format; write PNG or TIFF to keep them"),

@@ -15,7 +15,7 @@ use std::{
 
 use crate::{file_kind::FileKind, read};
 
-/// What a file of kds shows.
+/// Kind of an output file of kds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// The restored picture.
@@ -29,7 +29,7 @@ pub enum Role {
 impl Role {
     const ALL: [Self; 3] = [Self::Restored, Self::Confidence, Self::Comparison];
 
-    /// What a person calls it.
+    /// Its name for the user.
     pub fn name(self) -> &'static str {
         match self {
             Self::Restored => "restored picture",
@@ -119,9 +119,9 @@ pub struct Marked<'a> {
     file: BufWriter<&'a mut File>,
     kind: FileKind,
     role: Role,
-    /// What came so far, as long as it is not known where the mark goes.
+    /// Bytes so far, until the position of the mark is known.
     start: Option<Vec<u8>>,
-    /// Where the mark stands.
+    /// Position of the mark.
     at: u64,
 }
 
@@ -163,7 +163,7 @@ impl<'a> Marked<'a> {
         self.file.flush()
     }
 
-    /// Where the encoder left room for the mark.
+    /// Position of the room for the mark.
     fn blank(&mut self) -> io::Result<u64> {
         self.file.seek(SeekFrom::Start(0))?;
         let mut start = Vec::new();
@@ -204,7 +204,7 @@ impl Seek for Marked<'_> {
     }
 }
 
-/// How a file stands to what kds would write under its name.
+/// State of an existing file compared with the output of this name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
     /// There is none, or an empty one.
@@ -324,7 +324,7 @@ fn claims_more(start: &[u8], length: u64) -> bool {
     told.is_some_and(|told| u64::from(told) + 8 > length)
 }
 
-/// Where the header of a TIFF or BigTIFF file ends.
+/// End of the header of a TIFF or BigTIFF file.
 fn tiff_header(start: &[u8]) -> usize {
     if matches!(start, [b'I', b'I', 43, ..] | [b'M', b'M', _, 43, ..]) { 16 } else { 8 }
 }

@@ -76,7 +76,7 @@ fn below(path: &Path, ancestor: &Path) -> PathBuf {
     path.strip_prefix(ancestor).unwrap_or(path).to_owned()
 }
 
-/// What names are made of besides the pictures'.
+/// Options for output names.
 #[derive(Debug, Clone, Copy)]
 pub struct Style<'a> {
     /// Stands between name and ending.

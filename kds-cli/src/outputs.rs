@@ -19,18 +19,18 @@ use crate::{
     task::Task,
 };
 
-/// What may be done to files that are there.
+/// Policy for existing files.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy {
     /// A picture whose outputs are all there is skipped.
     pub skip: bool,
     /// Whatever is there is replaced.
     pub overwrite: bool,
-    /// When the run began: what was written since is the work of another run beside it.
+    /// Start of the run: a file written later belongs to a parallel run.
     pub started: SystemTime,
 }
 
-/// What is to be done for a picture.
+/// Outputs still to be made for a picture.
 #[derive(Debug)]
 pub enum Decision {
     /// Make these files.
@@ -43,9 +43,9 @@ pub enum Decision {
 #[derive(Debug)]
 pub struct Place {
     role: Role,
-    /// As the user calls it.
+    /// Path as the user gave it.
     name: PathBuf,
-    /// Where it is, links followed.
+    /// Path with links resolved.
     path: PathBuf,
     before: Option<Snapshot>,
     standing: Standing,
@@ -117,7 +117,7 @@ pub struct Claimed {
     files: Vec<(Place, Partial)>,
 }
 
-/// What comes of beginning to write.
+/// Result of opening an output.
 pub enum Claim {
     /// Nobody else writes these files.
     Ours(Claimed),

@@ -178,22 +178,22 @@ fn check(target: &str, cases: u32, persistence: &'static str) {
 
 #[test]
 fn registry_files() {
-    check("registry", 40_000, "proptest-regressions/fuzzing-registry.txt");
+    check("registry", 10_000, "proptest-regressions/fuzzing-registry.txt");
 }
 
 #[test]
 fn model_files() {
-    check("weights", 20_000, "proptest-regressions/fuzzing-weights.txt");
+    check("weights", 10_000, "proptest-regressions/fuzzing-weights.txt");
 }
 
 #[test]
 fn checkpoint_files() {
-    check("checkpoint", 40_000, "proptest-regressions/fuzzing-checkpoint.txt");
+    check("checkpoint", 15_000, "proptest-regressions/fuzzing-checkpoint.txt");
 }
 
 #[test]
 fn picture_files() {
-    check("image", 40_000, "proptest-regressions/fuzzing-image.txt");
+    check("image", 20_000, "proptest-regressions/fuzzing-image.txt");
 }
 
 #[test]

@@ -303,15 +303,71 @@ fn four_inks() {
     assert!(refusal(page(4, INKS, data(|_, _| [0; 4])).field(332, Value::Short(vec![2]))).contains("inks"));
 }
 
+/// In units of `across` x `down` pixels of one colour, of uneven numbers of pixels where the sides are.
+fn ycbcr(across: u32, down: u32) -> Page {
+    let mut packed = Vec::new();
+    for y in (0..HEIGHT).step_by(down as usize) {
+        for x in (0..WIDTH).step_by(across as usize) {
+            for (inner_y, inner_x) in (0..down).flat_map(|y| (0..across).map(move |x| (y, x))) {
+                packed.push(luma(x + inner_x, y + inner_y));
+            }
+            packed.extend(chroma(x / across, y / down));
+        }
+    }
+    page(3, YCBCR, packed).field(530, Value::Short(vec![across as u16, down as u16]))
+}
+
+fn luma(x: u32, y: u32) -> u8 {
+    60 + 2 * x as u8 + y as u8
+}
+
+fn chroma(x: u32, y: u32) -> [u8; 2] {
+    [118 + x as u8 % 20, 140 - y as u8 % 20]
+}
+
+#[test]
+fn subsampled_colours_without_jpeg() {
+    for (across, down) in [(2, 2), (2, 1), (4, 2), (1, 2), (4, 4)] {
+        let (image, notes) = read(&[ycbcr(across, down)]);
+        assert!(notes.is_empty(), "{notes:?}");
+        let expected = |x, y| {
+            let y_prime = f64::from(luma(x, y));
+            let [cb, cr] = chroma(x / across, y / down).map(|value| f64::from(value) - 128.0);
+            [y_prime + 1.402 * cr, y_prime - 0.344_136 * cb - 0.714_136 * cr, y_prime + 1.772 * cb]
+                .map(|value| value.round() as u8)
+        };
+        assert_colours(&image, expected, &format!("{across} x {down}"));
+    }
+}
+
+#[test]
+fn bits_in_reverse_order() {
+    let reversed = |page: Page| Page { data: page.data.iter().map(|byte| byte.reverse_bits()).collect(), ..page };
+    let (image, _) = read(&[reversed(rgb()).field(266, Value::Short(vec![2]))]);
+    assert_colours(&image, colour, "8 bits");
+    let deep =
+        page(3, RGB, data(|x, y| colour(x, y).map(|value| u16::from(value) * 257).map(u16::to_le_bytes).concat()));
+    let (image, _) = read(&[reversed(Page { bits: 16, ..deep }).field(266, Value::Short(vec![2]))]);
+    assert_colours(&image, colour, "16 bits");
+}
+
+/// Written by libtiff.
+#[test]
+fn zstandard() {
+    let (picture, notes) = decode(include_bytes!("../data/zstd.tif"), MOST_BYTES).unwrap();
+    assert!(notes.is_empty(), "{notes:?}");
+    assert_colours(&picture.image, colour, "Zstandard");
+}
+
 #[test]
 fn kinds_that_are_not_read_are_named() {
     for (page, words) in [
         (rgb().field(COMPRESSION, Value::Short(vec![34925])), "LZMA"),
-        (rgb().field(COMPRESSION, Value::Short(vec![50000])), "Zstandard"),
         (rgb().field(COMPRESSION, Value::Short(vec![3])), "Group 3 fax"),
         (rgb().field(258, Value::Short(vec![5, 6, 5])), "different bits"),
         (rgb().field(262, Value::Short(vec![32845])), "LogLuv"),
-        (rgb().field(530, Value::Short(vec![2, 2])).field(262, Value::Short(vec![YCBCR])), "subsampled"),
+        (ycbcr(2, 2).field(530, Value::Short(vec![2, 3])), "subsampled by [2, 3]"),
+        (ycbcr(2, 2).field(317, Value::Short(vec![2])), "subsampled colours with"),
         (rgb().field(256, Value::Long(vec![0])), "no pixels"),
         (rgb().field(256, Value::Long(vec![1 << 20])).field(257, Value::Long(vec![1 << 20])), "too large"),
         (rgb().field(256, Value::Long(vec![4000])), "cut short"),

@@ -14,7 +14,7 @@ pub struct Converter {
     pub to_srgb: Conversion,
     /// From sRGB.
     pub from_srgb: Conversion,
-    /// Of a pixel: 1 or 3.
+    /// Channels of a pixel: 1 or 3.
     pub channels: usize,
 }
 

@@ -8,7 +8,7 @@ pub struct Rows {
     pub width: usize,
     /// In pixels.
     pub height: usize,
-    /// Of a pixel.
+    /// Channels of a pixel.
     pub channels: usize,
 }
 

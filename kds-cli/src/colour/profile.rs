@@ -12,7 +12,7 @@ use super::convert::{self, Converter};
 /// White and the three primaries, as x and y.
 pub type Primaries = [(f32, f32); 4];
 
-/// Those of sRGB.
+/// White and primaries of sRGB.
 const SRGB_PRIMARIES: Primaries = [(0.3127, 0.329), (0.64, 0.33), (0.3, 0.6), (0.15, 0.06)];
 /// The exponent that is written for sRGB, and stands for it.
 const SRGB_GAMMA: f32 = 0.45455;

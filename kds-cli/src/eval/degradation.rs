@@ -13,7 +13,7 @@ use rand_chacha::{
     rand_core::{RngCore, SeedableRng},
 };
 
-/// What is done to a true picture after it was reduced by the model's scale.
+/// Degradation of a true picture after its reduction by the model's scale.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Degradation {
     /// Nothing but the bicubic reduction.
@@ -32,7 +32,7 @@ pub enum Degradation {
     Scratches,
 }
 
-/// What a person may write.
+/// Names of the degradations on the command line.
 pub const EXPECTED: &str = "bicubic, blur:PIXELS, noise:LEVELS, jpeg:QUALITY, mixed, box or scratches";
 
 impl FromStr for Degradation {

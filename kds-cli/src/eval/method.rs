@@ -80,20 +80,20 @@ impl Method {
     }
 }
 
-/// What a method made of a picture.
+/// Result of a method on one picture.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Outcome {
     /// [`Method::key`].
     pub method: String,
     /// Values of the metrics.
     pub scores: Scores,
-    /// What it took.
+    /// Time and peak memory.
     pub cost: Cost,
     /// Its picture in the folder of the evaluation, without `.png`; none for a mean of values.
     pub picture: Option<String>,
 }
 
-/// How much the results of several seeds differ, with and without steering.
+/// Spread over several seeds, with and without steering (CCSR's G-STD and L-STD).
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Stability {
     /// One particle.
@@ -118,9 +118,9 @@ pub struct Outcomes {
     pub name: String,
     /// Method by method.
     pub methods: Vec<Outcome>,
-    /// Where several seeds were asked for.
+    /// Set when several seeds are evaluated.
     pub stability: Option<Stability>,
-    /// Where the confidence map is judged.
+    /// Set when the confidence map is evaluated.
     #[serde(default)]
     pub reliability: Option<Reliability>,
 }
@@ -134,7 +134,7 @@ struct Scored {
 
 /// One picture at work.
 pub struct Work<'a> {
-    /// Where results are kept.
+    /// Store of the results.
     pub store: &'a Store,
     /// The metrics.
     pub metrics: &'a Metrics,

@@ -87,7 +87,7 @@ fn evaluate(options: &Evaluate) -> anyhow::Result<(String, Summary, bool)> {
     Ok((report, summary, all_whole))
 }
 
-/// What results depend on: an evaluation goes on only with the same.
+/// Everything that results depend on: an evaluation is resumed only with the same.
 fn settings(options: &Evaluate, restorer: &Restorer, parameters: &[(&str, String)]) -> serde_json::Value {
     let path = |path: &Option<std::path::PathBuf>| {
         path.as_ref().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone()).display().to_string())

@@ -1,4 +1,4 @@
-//! What is evaluated: pictures to restore, and their truth where there is one.
+//! Pairs of an evaluation: pictures to restore, with their truth where there is one.
 
 use std::{
     fs,

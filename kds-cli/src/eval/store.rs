@@ -25,11 +25,11 @@ pub struct Store {
 pub struct Run {
     /// The result.
     pub picture: RgbImage,
-    /// What it took.
+    /// Time and peak memory.
     pub cost: Cost,
 }
 
-/// What a restoration took.
+/// Time and peak memory of a restoration.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     /// Seconds.

@@ -9,7 +9,7 @@ use super::{
     metric::{self, Metric, Scores, score},
 };
 
-/// What an evaluation found.
+/// Results of an evaluation.
 #[derive(Debug, Serialize)]
 pub struct Summary {
     /// The model and what it computes with.
@@ -47,7 +47,7 @@ pub struct Mean {
     pub pictures: usize,
 }
 
-/// What kernel density steering gains on another method in one metric.
+/// Gain of kernel density steering over another method in one metric.
 #[derive(Debug, Serialize)]
 pub struct Comparison {
     /// [`Method::key`] of the other.

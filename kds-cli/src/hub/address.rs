@@ -20,7 +20,7 @@ pub struct HubAddress {
 pub struct NoAddress;
 
 impl HubAddress {
-    /// How addresses begin.
+    /// Prefix of addresses.
     pub const PREFIX: &str = "hf:";
 
     /// Where the same model is, for those that their authors took from the hub: Stability AI withdrew every Stable

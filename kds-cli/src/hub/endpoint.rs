@@ -1,4 +1,4 @@
-//! Where the hub is: may a token go there?
+//! Address of the hub, and the check that a token may be sent there.
 
 use std::net::IpAddr;
 

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use hf_hub::api::sync::ApiError;
 
-/// What went wrong and what helps, for a person; `with_token` tells whether a token was sent.
+/// Error message and remedy for the user; `with_token` is true when a token was sent.
 pub fn explain(error: &ApiError, with_token: bool) -> String {
     match error {
         ApiError::RequestError(error) => request(error, with_token),

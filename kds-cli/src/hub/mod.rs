@@ -103,7 +103,7 @@ struct Download<'a> {
     remote: ApiRepo,
     api: Api,
     commit: String,
-    /// What the commit holds.
+    /// Files of the commit.
     listed: BTreeSet<String>,
 }
 

@@ -9,7 +9,7 @@ use std::{
 use sha1::Sha1;
 use sha2::{Digest, Sha256};
 
-/// What is wrong with a file that should have this size and this tag; `None` when nothing is.
+/// Mismatch of a file with its expected size and tag; `None` when it matches.
 ///
 /// # Errors
 /// When it cannot be read.

@@ -8,11 +8,11 @@ pub struct Directories<'a> {
 
 /// An entry of a directory.
 pub struct Entry {
-    /// Which field it is.
+    /// Number of the field.
     pub tag: u16,
     kind: u16,
     count: u32,
-    /// Where its value, or the offset of its value, lies.
+    /// Position of its value, or of the offset of its value.
     value: usize,
 }
 
@@ -38,7 +38,7 @@ impl<'a> Directories<'a> {
         Some(Self { bytes, little })
     }
 
-    /// Where the main directory begins.
+    /// Offset of the main directory.
     pub fn main(&self) -> usize {
         self.long(4).map_or(usize::MAX, |offset| offset as usize)
     }
@@ -60,7 +60,7 @@ impl<'a> Directories<'a> {
             .collect()
     }
 
-    /// Where the directory after this one begins.
+    /// Offset of the next directory.
     pub fn next_of(&self, directory: usize) -> Option<usize> {
         let next = self.long(self.link_of(directory)?)?;
         (next != 0).then_some(next as usize)

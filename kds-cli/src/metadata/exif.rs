@@ -128,7 +128,7 @@ pub fn rational(value: f64) -> (u32, u32) {
 /// A field as it lies in a file.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RawField {
-    /// Which field it is.
+    /// Number of the field.
     pub tag: u16,
     /// Type of its values.
     pub kind: u16,

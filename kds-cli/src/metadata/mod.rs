@@ -10,7 +10,7 @@ use image::metadata::Orientation;
 /// Most bytes of one piece of metadata or of a colour profile. Compressed ones may claim to unpack to gigabytes.
 pub const MOST_BYTES: usize = 16 << 20;
 
-/// What a file says besides its pixels and their colour space.
+/// Metadata of a file, without its colour space.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Metadata {
     /// EXIF block: the bytes of a small TIFF file.

@@ -22,7 +22,7 @@ pub struct Evaluate {
     pub low: Option<PathBuf>,
     /// Folder of masks, for models that fill holes.
     pub masks: Option<PathBuf>,
-    /// How true pictures are spoilt where there is no folder of pictures to restore.
+    /// Degradation of the true pictures where no folder of low-quality pictures is given.
     pub degradation: Option<Degradation>,
     /// True pictures are reduced by this before.
     pub reduce: u32,
@@ -38,7 +38,7 @@ pub struct Evaluate {
     pub device: Option<String>,
     /// Number format, where named.
     pub dtype: Option<String>,
-    /// What the context is made with.
+    /// Options of the context.
     pub library: Library,
     /// The job's parameters that were named, checked one by one.
     pub settings: Vec<(&'static str, String)>,

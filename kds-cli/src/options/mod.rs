@@ -16,7 +16,7 @@ pub use restore::{DEFAULT_MODEL, Restore};
 
 use crate::usage::UsageError;
 
-/// What to do.
+/// Subcommand.
 #[derive(Debug)]
 pub enum Command {
     /// Print this: help or version.
@@ -31,7 +31,7 @@ pub enum Command {
     Doctor(Library),
 }
 
-/// What a context is made with.
+/// Options of a context.
 #[derive(Debug, Clone)]
 pub struct Library {
     /// Extra registry file.

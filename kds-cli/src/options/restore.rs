@@ -28,17 +28,17 @@ pub struct Restore {
     pub device: Option<String>,
     /// Number format, where named.
     pub dtype: Option<String>,
-    /// What the context is made with.
+    /// Options of the context.
     pub library: Library,
     /// The job's parameters that were named, checked one by one.
     pub settings: Vec<(&'static str, String)>,
     /// The page of files of several, from 1.
     pub page: Option<usize>,
-    /// Where to restore, for models that fill holes.
+    /// Mask of the holes, for inpainting models.
     pub mask: Option<PathBuf>,
-    /// Where the confidence map goes: a file, or a folder for several pictures.
+    /// Output of the confidence map: a file, or a folder for several pictures.
     pub confidence: Option<PathBuf>,
-    /// Where the comparison goes: a file, or a folder for several pictures.
+    /// Output of the comparison: a file, or a folder for several pictures.
     pub compare: Option<PathBuf>,
     /// Whether a batch replaces outputs that exist.
     pub overwrite: bool,
@@ -59,7 +59,7 @@ pub struct Restore {
 }
 
 impl Restore {
-    /// What standard output gets besides a picture.
+    /// Content of standard output other than a picture.
     pub fn form(&self) -> Form {
         match (self.json, self.quiet || place::is_standard(&self.output)) {
             (true, _) => Form::Json,
@@ -75,7 +75,7 @@ pub fn command() -> Command {
     let command = Command::new("restore")
         .about("Restores photographs")
         .long_about(
-            "Restores photographs: PNG, JPEG, WebP, TIFF, OpenEXR, GIF, BMP, Radiance HDR, QOI or PNM.\n\n\
+            "Restores photographs: PNG, JPEG, WebP, TIFF, OpenEXR, JPEG XL, GIF, BMP, Radiance HDR, QOI or PNM.\n\n\
              One picture goes to the file OUT, whose name ends in png, jpg, jpeg, webp, tif, tiff or exr. Several pictures, or \
              the pictures of a folder, go to the folder OUT under their own names; those of which everything that is asked \
              for is there already are skipped. Several folders get a folder each below OUT. '-' is standard input or \

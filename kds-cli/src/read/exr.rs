@@ -6,7 +6,7 @@ use anyhow::bail;
 use exr::meta::MetaData;
 use image::{DynamicImage, ImageDecoder, codecs::openexr::OpenExrDecoder};
 
-use super::{Decoded, Limits, explain};
+use super::{Decoded, Limits, alpha::straight, explain};
 use crate::colour;
 
 /// Reads the first layer of colours of an OpenEXR file.
@@ -20,7 +20,7 @@ pub fn decode(file: &[u8], limits: Limits) -> anyhow::Result<Decoded> {
     limits.check(width, height, 16)?;
     decoder.set_limits(limits.for_image()).map_err(explain)?;
     let mut decoded = Decoded::plain(DynamicImage::from_decoder(decoder).map_err(explain)?);
-    divide_by_alpha(&mut decoded.image);
+    straight(&mut decoded.image);
     let meta = MetaData::read_from_buffered(Cursor::new(file), false).ok();
     if let Some(meta) = &meta
         && meta.headers.len() > 1
@@ -35,15 +35,4 @@ pub fn decode(file: &[u8], limits: Limits) -> anyhow::Result<Decoded> {
     };
     decoded.profile = Some(profile);
     Ok(decoded)
-}
-
-fn divide_by_alpha(image: &mut DynamicImage) {
-    if let DynamicImage::ImageRgba32F(buffer) = image {
-        for pixel in buffer.pixels_mut() {
-            let [red, green, blue, alpha] = pixel.0;
-            if alpha > 0.0 {
-                pixel.0 = [red / alpha, green / alpha, blue / alpha, alpha];
-            }
-        }
-    }
 }

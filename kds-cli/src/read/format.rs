@@ -16,12 +16,17 @@ pub enum Format {
     WebP,
     /// OpenEXR.
     Exr,
+    /// JPEG XL, bare or in a container.
+    Jxl,
     /// Formats of which nothing but pixels is read.
     Other(ImageFormat),
 }
 
 /// Names of the formats that are read, in words.
-const READ: &str = "PNG, JPEG, WebP, TIFF, OpenEXR, GIF, BMP, Radiance HDR, QOI or PNM";
+const READ: &str = "PNG, JPEG, WebP, TIFF, OpenEXR, JPEG XL, GIF, BMP, Radiance HDR, QOI or PNM";
+
+/// First bytes of JPEG XL: of a codestream, and of a container.
+const JXL: [&[u8]; 2] = [b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"];
 
 /// First bytes of raw files that are no TIFF files, and of which cameras.
 const RAW: &[(&[u8], &str)] = &[
@@ -52,8 +57,6 @@ const BRANDS: &[(&[u8], &str, &str)] = &[
 
 /// Other formats that people have pictures in.
 const OTHER: &[(&[u8], &str, &str)] = &[
-    (b"\xff\x0a", "JPEG XL", "'djxl in.jxl out.png'"),
-    (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL", "'djxl in.jxl out.png'"),
     (b"\0\0\0\x0cjP  \r\n\x87\n", "JPEG 2000", "'opj_decompress -i in.jp2 -o out.png'"),
     (b"\xff\x4f\xff\x51", "JPEG 2000", "'opj_decompress -i in.j2k -o out.png'"),
     (b"8BPS", "Photoshop", "'magick in.psd[0] out.png'"),
@@ -76,6 +79,9 @@ impl Format {
     pub fn of(file: &[u8]) -> anyhow::Result<Self> {
         if file.starts_with(b"II+\0") || file.starts_with(b"MM\0+") {
             return Ok(Self::Tiff);
+        }
+        if JXL.iter().any(|start| file.starts_with(start)) {
+            return Ok(Self::Jxl);
         }
         if let Some((_, camera)) = RAW.iter().find(|(start, _)| file.starts_with(start)) {
             bail!("{}", raw_refusal(camera));
@@ -128,7 +134,6 @@ mod tests {
             (b"\0\0\0\x18ftypmif1\0\0\0\0heicmif1", "HEIC"),
             (b"\0\0\0\x18ftypcrx \0\0\0\x01crx isom", "Canon"),
             (b"FUJIFILMCCD-RAW 0201", "Fujifilm"),
-            (b"\xff\x0a....", "JPEG XL"),
             (b"8BPS\0\x01", "Photoshop"),
         ] {
             let message = Format::of(start).unwrap_err().to_string();
@@ -137,5 +142,6 @@ mod tests {
         assert!(Format::of(b"plain text").unwrap_err().to_string().contains("not a picture"));
         assert!(Format::of(b"\0\0\0\x18ftypisom\0\0\0\0").unwrap_err().to_string().contains("not a picture"));
         assert_eq!(Format::of(b"MM\0+\0\x08\0\0").unwrap(), Format::Tiff);
+        assert_eq!(Format::of(b"\xff\x0a....").unwrap(), Format::Jxl);
     }
 }

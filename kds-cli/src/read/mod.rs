@@ -1,10 +1,12 @@
 //! Reading pictures: upright pixels, colour space and metadata, or one line on why not.
 
+mod alpha;
 mod exr;
 mod format;
 mod guard;
 mod jpeg;
 mod jpeg_segments;
+mod jxl;
 mod limits;
 mod others;
 mod png;
@@ -84,6 +86,7 @@ fn claimed_size(file: &[u8]) -> anyhow::Result<Option<(u32, u32)>> {
         // Its decoder unpacks the metadata first.
         Format::Png => Ok(png::size(file)),
         Format::Tiff => tiff::size(file).map(Some),
+        Format::Jxl => Ok(jxl::size(file)),
         _ => {
             let mut reader = image::ImageReader::new(Cursor::new(file)).with_guessed_format()?;
             reader.limits(Limits { most_bytes: METADATA as u64 }.for_image());
@@ -125,22 +128,23 @@ fn decode_as(format: Format, file: &[u8], limits: Limits, page: Option<usize>) -
         Format::Tiff => tiff::decode(file, limits, page),
         Format::WebP => webp::decode(file, limits),
         Format::Exr => exr::decode(file, limits),
+        Format::Jxl => jxl::decode(file, limits),
         Format::Other(format) => others::decode(file, format, limits),
     }
 }
 
-/// What a decoder gives.
+/// A decoded picture.
 #[derive(Debug)]
 struct Decoded {
     /// The pixels as they lie in the file.
     image: DynamicImage,
     /// Colour profile.
     profile: Option<Vec<u8>>,
-    /// What the file says besides.
+    /// Metadata of the file.
     metadata: Metadata,
-    /// What makes the pixels upright, where the container says it; EXIF says it otherwise.
+    /// Orientation that the container states; otherwise EXIF states it.
     orientation: Option<Orientation>,
-    /// What a person should know.
+    /// Warnings and notes for the user.
     notes: Vec<String>,
 }
 

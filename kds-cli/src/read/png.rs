@@ -75,7 +75,7 @@ pub fn decode(file: &[u8], limits: Limits) -> anyhow::Result<Decoded> {
     Ok(decoded)
 }
 
-/// Where the rows end before their time.
+/// End of the rows in a file that is cut short.
 struct End {
     row: usize,
     rows: usize,

@@ -12,7 +12,7 @@ use crate::{
     picture::Picture,
 };
 
-/// What a segment holds beside its length.
+/// Most bytes of a segment, without its length field.
 const MOST: usize = 65_533;
 /// Most bytes of EXIF data.
 pub const MOST_EXIF: usize = MOST - 6;
@@ -71,7 +71,7 @@ pub fn write(picture: &Picture, quality: u8, file: &mut impl Write) -> anyhow::R
     Ok(())
 }
 
-/// Where the segments of applications end.
+/// End of the application segments.
 fn after_applications(file: &[u8]) -> usize {
     let mut at = 2;
     while let Some([0xff, 0xe0..=0xef, high, low]) = file.get(at..at + 4) {

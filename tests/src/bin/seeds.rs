@@ -7,6 +7,7 @@ use anyhow::Result;
 use image::{DynamicImage, ImageFormat};
 use kds_cli::{metadata::Metadata, picture::Picture, save};
 use kds_tests::fuzz::{corpus, tiny_model, weights_input};
+use kds_tests::tiff_file::{Page, tiff};
 use safetensors::Dtype;
 
 fn main() -> Result<()> {
@@ -139,10 +140,15 @@ fn images() -> Result<Seeds> {
         image.write_to(&mut file, ImageFormat::Tiff)?;
         seeds.push((name.to_owned(), file.into_inner()));
     }
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    for name in ["palette.png", "cmyk.jpg"] {
-        seeds.push((name.to_owned(), std::fs::read(repository.join("kds-cli/testdata").join(name))?));
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("data");
+    let files =
+        ["palette.png", "cmyk.jpg", "zstd.tif", "jxl/alpha.jxl", "jxl/grey16.jxl", "jxl/exif.jxl", "jxl/lossy.jxl"];
+    for name in files {
+        let seed = name.rsplit('/').next().unwrap_or(name);
+        seeds.push((seed.to_owned(), std::fs::read(data.join(name))?));
     }
+    let subsampled = Page::new(3, 2, 3, 6, vec![40, 50, 60, 70, 118, 140, 80, 90, 100, 110, 130, 120]);
+    seeds.push(("subsampled.tif".to_owned(), tiff(&[subsampled], true, false)));
     Ok(seeds)
 }
 

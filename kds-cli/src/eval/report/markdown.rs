@@ -33,10 +33,10 @@ pub fn report(summary: &Summary, plots: &[Plot]) -> String {
     text
 }
 
-/// What the second table says.
+/// Caption of the second table.
 pub const GAINS: &str = "Mean gain of KDS on each other method (positive: KDS is better), pictures on which it is better, and \
                          p of Wilcoxon's signed-rank test.";
-/// What the third table says.
+/// Caption of the third table.
 pub const STABILITY: &str = "Standard deviation over the seeds: of each metric (G-STD) and of the pixels, from 0 to 1 (L-STD); less \
                              is steadier.";
 

@@ -137,7 +137,7 @@ fn trade_off(summary: &Summary, metric: Metric) -> anyhow::Result<Option<Plot>> 
     Ok(Some(Plot { name: format!("{}-against-psnr", metric.key()), title, svg }))
 }
 
-/// What steering gains on the mean of single particles, the pictures sorted by it.
+/// Gain of steering over the mean single particle, per picture, in ascending order.
 fn gains(summary: &Summary, metric: Metric) -> anyhow::Result<Option<Plot>> {
     let value = |picture: &super::super::method::Outcomes, method: Method| {
         let outcome = picture.methods.iter().find(|outcome| outcome.method == method.key())?;
@@ -171,7 +171,7 @@ fn gains(summary: &Summary, metric: Metric) -> anyhow::Result<Option<Plot>> {
     Ok(Some(Plot { name: format!("gain-{}", metric.key()), title, svg }))
 }
 
-/// What holds all values with some room at both ends.
+/// Range of an axis: all values, with a margin at both ends.
 fn range(values: impl Iterator<Item = f64> + Clone) -> std::ops::Range<f64> {
     let (least, most) = (values.clone().fold(f64::INFINITY, f64::min), values.fold(f64::NEG_INFINITY, f64::max));
     let room = ((most - least) * 0.15).max(most.abs() * 0.01).max(1e-6);

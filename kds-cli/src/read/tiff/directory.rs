@@ -28,7 +28,7 @@ pub struct Directory<'a> {
 /// A field of a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field<'a> {
-    /// Which field it is.
+    /// Number of the field.
     pub tag: u16,
     /// Type of its values.
     pub kind: u16,

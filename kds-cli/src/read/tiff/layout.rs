@@ -1,4 +1,4 @@
-//! How the samples of a picture lie in a TIFF file.
+//! Layout of the samples in a TIFF file.
 
 use anyhow::{Context, bail};
 
@@ -27,7 +27,7 @@ pub const UNCOMPRESSED: u16 = 1;
 /// JPEG as everyone writes it.
 pub const JPEG: u16 = 7;
 
-/// What the numbers of the samples are.
+/// Number type of the samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Integers from zero.
@@ -38,18 +38,18 @@ pub enum Kind {
     Float,
 }
 
-/// How the samples lie in the file.
+/// Layout of the samples in the file.
 #[derive(Debug, Clone)]
 pub struct Layout<'a> {
     /// In pixels.
     pub width: u32,
     /// In pixels.
     pub height: u32,
-    /// Of each sample.
+    /// Bits per sample.
     pub bits: u16,
-    /// Of each pixel.
+    /// Samples per pixel.
     pub samples: usize,
-    /// What they are.
+    /// Number type of the samples.
     pub kind: Kind,
     /// Whether each channel lies apart.
     pub planar: bool,
@@ -61,10 +61,12 @@ pub struct Layout<'a> {
     pub chunk: (u32, u32),
     /// Whether the chunks are tiles.
     pub tiled: bool,
-    /// Where each chunk begins.
+    /// Offset of each chunk in the file, in bytes.
     pub offsets: Vec<u64>,
     /// Bytes of each chunk.
     pub lengths: Vec<u64>,
+    /// Whether the lowest bit of each byte comes first. JPEG has an order of its own, whatever the file says.
+    pub reversed: bool,
     /// Tables that all chunks of JPEG share.
     pub tables: Option<&'a [u8]>,
 }
@@ -93,9 +95,6 @@ impl<'a> Layout<'a> {
         }
         if !(1..=64).contains(&bits) || !(1..=64).contains(&samples) {
             bail!("has {samples} channels of {bits} bits, which is not read; convert it to PNG");
-        }
-        if number(FILL_ORDER, 1) != 1 {
-            bail!("stores the bits of a byte in reverse order, which is not read; convert it with 'tiffcp -f msb2lsb'");
         }
         let compression = u16::try_from(number(COMPRESSION, 1))?;
         if let Some(name) = unknown_compression(compression) {
@@ -146,6 +145,7 @@ impl<'a> Layout<'a> {
             tiled,
             offsets,
             lengths,
+            reversed: number(FILL_ORDER, 1) == 2 && compression != JPEG,
             tables: page.bytes(JPEG_TABLES),
         })
     }
@@ -166,14 +166,13 @@ impl<'a> Layout<'a> {
 /// The name of a compression that is not read.
 fn unknown_compression(number: u16) -> Option<String> {
     Some(match number {
-        // None, Group 4 fax, LZW, JPEG, Deflate (twice), PackBits, WebP.
-        UNCOMPRESSED | 4 | 5 | JPEG | 8 | 32946 | 32773 | 50001 => return None,
+        // None, Group 4 fax, LZW, JPEG, Deflate (twice), PackBits, Zstandard, WebP.
+        UNCOMPRESSED | 4 | 5 | JPEG | 8 | 32946 | 32773 | 50000 | 50001 => return None,
         2 | 3 => "Group 3 fax".into(),
         6 => "JPEG as of 1992".into(),
         34712 => "JPEG 2000".into(),
         34887 => "LERC".into(),
         34925 => "LZMA".into(),
-        50000 => "Zstandard".into(),
         50002 => "JPEG XL".into(),
         32809 => "ThunderScan".into(),
         34676 | 34677 => "SGILog".into(),

@@ -1,4 +1,4 @@
-//! What the samples of a TIFF file mean: grey, colours, a palette, inks or lightness.
+//! Photometric interpretation of the samples of a TIFF file: grey, colours, a palette, inks or lightness.
 
 use anyhow::bail;
 use image::{DynamicImage, ImageBuffer};
@@ -8,10 +8,11 @@ use super::{
     directory::{Directory, Tiff},
     layout::{JPEG, Kind, Layout},
     samples::{self, Samples},
+    subsampled,
 };
 use crate::{
     colour::{self, Sample},
-    read::broken,
+    read::{alpha::straight, broken},
 };
 
 const COLOUR_MAP: u16 = 320;
@@ -59,14 +60,17 @@ pub fn image(tiff: &Tiff, page: &Directory, layout: &Layout) -> anyhow::Result<D
     if meaning == INKS && page.integer(INK_SET).unwrap_or(1) != 1 {
         bail!("has inks other than cyan, magenta, yellow and black; convert it to RGB with the program that made it");
     }
-    let subsampled = page.integers(YCBCR_SUBSAMPLING).unwrap_or(vec![2, 2]).iter().any(|factor| *factor != 1);
-    if meaning == YCBCR && subsampled && layout.compression != JPEG {
-        bail!("has subsampled colours without JPEG compression, which is not read; convert it with 'tiff2rgba'");
-    }
+    let factors = page.integers(YCBCR_SUBSAMPLING).unwrap_or(vec![2, 2]);
+    // The decoder of JPEG brings the channels to one size itself.
+    let subsampled = meaning == YCBCR && layout.compression != JPEG && factors.iter().any(|factor| *factor != 1);
     // Lightness is never signed, whatever the file says of all channels.
     let kind = if meaning == CIE_LAB { Kind::Unsigned } else { layout.kind };
     let layout = &Layout { kind, ..layout.clone() };
-    let all = samples::read(tiff.file(), tiff.little, layout, meaning != PALETTE)?;
+    let all = if subsampled {
+        subsampled::read(tiff.file(), tiff.little, layout, &factors)?
+    } else {
+        samples::read(tiff.file(), tiff.little, layout, meaning != PALETTE)?
+    };
     let extra = match page.integers(EXTRA_SAMPLES).as_deref() {
         Some([1, ..]) => Extra::Associated,
         Some([2, ..]) => Extra::Unassociated,
@@ -109,7 +113,7 @@ pub fn image(tiff: &Tiff, page: &Directory, layout: &Layout) -> anyhow::Result<D
     };
     let mut image = image.ok_or_else(|| broken(&"it has fewer samples than pixels"))?;
     if with_alpha && extra == Extra::Associated {
-        divide_by_alpha(&mut image);
+        straight(&mut image);
     }
     if layout.kind == Kind::Float && matches!(meaning, WHITE_IS_ZERO | BLACK_IS_ZERO) {
         profile = profile.map(|profile| colour::of_equal_channels(&profile).unwrap_or(profile));
@@ -270,23 +274,4 @@ fn of_lab(samples: Samples, channels: usize, signed: bool) -> Samples {
         (value, true) => value,
     };
     samples.map_colours(channels, |[l, a, b]| colour::of_lab(l * levels / brightest * 100.0, colour(a), colour(b)))
-}
-
-fn divide_by_alpha(image: &mut DynamicImage) {
-    fn divide<T: Sample>(samples: &mut [T], channels: usize) {
-        for pixel in samples.chunks_exact_mut(channels) {
-            let alpha = pixel[channels - 1].to_unit();
-            if alpha > 0.0 {
-                pixel[..channels - 1].iter_mut().for_each(|sample| *sample = T::from_unit(sample.to_unit() / alpha));
-            }
-        }
-    }
-    match image {
-        DynamicImage::ImageLumaA8(buffer) => divide(buffer, 2),
-        DynamicImage::ImageLumaA16(buffer) => divide(buffer, 2),
-        DynamicImage::ImageRgba8(buffer) => divide(buffer, 4),
-        DynamicImage::ImageRgba16(buffer) => divide(buffer, 4),
-        DynamicImage::ImageRgba32F(buffer) => divide(buffer, 4),
-        _ => {}
-    }
 }

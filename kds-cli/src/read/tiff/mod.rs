@@ -7,6 +7,7 @@ mod directory;
 mod layout;
 mod meaning;
 mod samples;
+mod subsampled;
 mod unpack;
 
 use anyhow::bail;

@@ -41,7 +41,7 @@ pub fn read(file: &[u8], little: bool, layout: &Layout, scaled: bool) -> anyhow:
 }
 
 impl Samples {
-    /// How many there are.
+    /// Number of samples.
     pub fn len(&self) -> usize {
         match self {
             Self::U8(samples) => samples.len(),

@@ -3,7 +3,10 @@
 //! It sees one plane at a time, as a file of its own whose directory is made here and whose chunks lie in the real file:
 //! of one interpretation, grey of so many channels, whatever the samples mean. So it unpacks, and nothing else.
 
-use std::io::{Read, Result, Seek, SeekFrom};
+use std::{
+    borrow::Cow,
+    io::{Read, Result, Seek, SeekFrom},
+};
 
 use anyhow::bail;
 use tiff::{
@@ -24,7 +27,12 @@ pub fn plane(file: &[u8], little: bool, layout: &Layout, plane: usize) -> anyhow
     let mut limits = Limits::unlimited();
     // Chunks are no longer than the file, and the size of the picture has been checked.
     limits.intermediate_buffer_size = file.len().max(1 << 20);
-    let mut decoder = Decoder::new(Chain { parts: [&directory, file], at: 0 }).map_err(explain)?.with_limits(limits);
+    let file = if layout.reversed {
+        Cow::Owned(file.iter().map(|byte| byte.reverse_bits()).collect::<Vec<u8>>())
+    } else {
+        Cow::Borrowed(file)
+    };
+    let mut decoder = Decoder::new(Chain { parts: [&directory, &file], at: 0 }).map_err(explain)?.with_limits(limits);
     let mut result = DecodingResult::U8(Vec::new());
     decoder.read_image_to_buffer(&mut result).map_err(explain)?;
     Ok(result)
