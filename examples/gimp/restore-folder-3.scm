@@ -3,16 +3,63 @@
 ;   gimp-console-3.0 -i -d -f --quit --batch-interpreter=plug-in-script-fu-eval \
 ;                    -b '(load "/where/it/is/restore-folder-3.scm") (kds-restore-folder "/photos" "/restored")'
 ;
-; Arguments that are left out have the model's own values: see plug-in-kds-restore in Help ▸ Procedure Browser.
+; A picture that fails does not keep the others from being restored; the exit code and standard error tell of it. Arguments of
+; the procedure that are left out have the model's own values: see plug-in-kds-restore in Help ▸ Procedure Browser.
+
+(define (kds-restore-file file result)
+  (let* ((image (car (gimp-file-load RUN-NONINTERACTIVE file))))
+    (gimp-image-policy-rotate image FALSE)                             ; upright, as its EXIF says
+    (if (= INDEXED (car (gimp-image-get-base-type image))) (gimp-image-convert-rgb image))
+    (plug-in-kds-restore #:run-mode RUN-NONINTERACTIVE #:image image #:drawables (car (gimp-image-get-layers image)))
+    (file-png-export #:run-mode RUN-NONINTERACTIVE #:image image #:file result
+                     #:include-color-profile TRUE #:include-exif TRUE #:include-iptc TRUE #:include-xmp TRUE
+                     #:include-comment TRUE)
+    (gimp-image-delete image)))
+
+(define (kds-last char text)                   ; where it stands last, or -1
+  (let loop ((at (- (string-length text) 1)))
+    (if (or (< at 0) (char=? char (string-ref text at))) at (loop (- at 1)))))
+
+(define (kds-after char text) (substring text (+ 1 (kds-last char text)) (string-length text)))
+
+(define (kds-ending name) (list->string (map char-downcase (string->list (kds-after #\. name)))))
+
+(define (kds-keep wanted? items)
+  (cond ((null? items) '())
+        ((wanted? (car items)) (cons (car items) (kds-keep wanted? (cdr items))))
+        (else (kds-keep wanted? (cdr items)))))
+
+(define (kds-entries folder)                   ; no pattern, in which the folder's own name could be taken for one
+  (let* ((stream (dir-open-stream folder))
+         (entries (let loop ((entry (dir-read-entry stream)))
+                    (if (eof-object? entry) '() (cons entry (loop (dir-read-entry stream)))))))
+    (dir-close-stream stream)
+    entries))
+
+; What `kds restore photos -o restored --format png` calls the results: a.b.jpg becomes a.b.png, but a.b.jpg.png where there
+; is another a.b.png.
+(define (kds-result name names)
+  (define (first name)
+    (if (string=? (kds-ending name) "png") name (string-append (substring name 0 (kds-last #\. name)) ".png")))
+  (let* ((wanted (first name))
+         (rivals (kds-keep (lambda (other) (string=? wanted (first other))) names)))
+    (if (or (string=? wanted name) (null? (cdr rivals))) wanted (string-append name ".png"))))
 
 (define (kds-restore-folder source target)
-  (define (name-of file) (car (reverse (strbreakup file "/"))))
-  (define (restore file)
-    (let* ((image (car (gimp-file-load RUN-NONINTERACTIVE file)))
-           (layers (car (gimp-image-get-layers image)))
-           (result (string-append target "/" (car (strbreakup (name-of file) ".")) ".png")))
-      (plug-in-kds-restore #:run-mode RUN-NONINTERACTIVE #:image image #:drawables layers)
-      (gimp-file-save RUN-NONINTERACTIVE image result)
-      (gimp-image-delete image)))
-  (for-each (lambda (ending) (for-each restore (car (file-glob #:pattern (string-append source "/*" ending)))))
-            '(".png" ".jpg" ".jpeg" ".PNG" ".JPG" ".JPEG")))
+  (define (path name) (string-append source "/" name))
+  (define (picture? name)
+    (and (not (char=? #\. (string-ref name 0)))
+         (member (kds-ending name) '("png" "jpg" "jpeg"))
+         (= FILE-TYPE-FILE (file-type (path name)))))
+  (define names (kds-keep picture? (kds-entries source)))
+  (define reason "")
+  (define failed "")
+  (define hook *error-hook*)
+  (define (try name)
+    (catch (set! failed (string-append failed "\n" (path name) ": " reason))
+           (kds-restore-file (path name) (string-append target "/" (kds-result name names)))))
+  (if (string=? source target) (error "the results would replace the pictures: name another folder"))
+  (set! *error-hook* (lambda message (set! reason (car message)) (apply throw message)))
+  (for-each try names)
+  (set! *error-hook* hook)
+  (if (not (string=? failed "")) (error (string-append "not restored:" failed))))

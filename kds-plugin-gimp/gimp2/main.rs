@@ -1,6 +1,5 @@
 //! The plug-in for GIMP 2.10: images and layers are numbers, arguments an array, and what is remembered a parasite.
 
-mod remembered;
 mod wire;
 
 use std::ffi::{CString, c_char, c_int};
@@ -16,6 +15,7 @@ use kds_plugin_gimp::gimp::{Gimp, text};
 use kds_plugin_gimp::gtk::Gtk;
 use kds_plugin_gimp::guard::guard;
 use kds_plugin_gimp::procedure::{self, RunMode};
+use kds_plugin_gimp::remembered;
 use kds_plugin_gimp::settings::{Settings, Value};
 use kds_plugin_gimp::symbols::Library;
 use kds_plugin_gimp::task::{AUTHORS, COPYRIGHT, DATE, IMAGE_TYPES, MENU, Task};
@@ -172,10 +172,8 @@ unsafe fn restore(name: *const c_char, count: c_int, params: *const Param) -> Re
         RunMode::NonInteractive => unsafe { settings_of(params) }?,
         _ => remembered.recall(task),
     };
-    let placed = procedure::run(&gimp, start_gtk, task, mode, layer, &mut settings)?;
-    if mode == RunMode::Interactive {
-        remembered.remember(task, &settings);
-    }
+    let remember = |settings: &Settings| remembered.remember(task, settings);
+    let placed = procedure::run(&gimp, start_gtk, task, mode, &[layer], &mut settings, remember)?;
     Ok((placed.image, placed.layer))
 }
 

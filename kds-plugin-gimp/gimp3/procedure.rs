@@ -10,6 +10,7 @@ use kds_plugin_gimp::gimp::{Gimp, text};
 use kds_plugin_gimp::gtk::Gtk;
 use kds_plugin_gimp::guard::guard;
 use kds_plugin_gimp::procedure::{self, RunMode};
+use kds_plugin_gimp::remembered;
 use kds_plugin_gimp::settings::{Settings, Value};
 use kds_plugin_gimp::symbols::Library;
 use kds_plugin_gimp::task::{AUTHORS, COPYRIGHT, DATE, IMAGE_TYPES, MENU, Task};
@@ -24,6 +25,10 @@ type Run = unsafe extern "C" fn(Pointer, c_int, Pointer, *const Pointer, Pointer
 
 /// `G_PARAM_READWRITE`
 const READ_AND_WRITE: c_int = 3;
+/// `GIMP_PROCEDURE_SENSITIVE_DRAWABLE`
+const ONE_DRAWABLE: c_int = 1;
+/// `GIMP_PROCEDURE_SENSITIVE_DRAWABLES`
+const SEVERAL_DRAWABLES: c_int = 4;
 /// `GIMP_PDB_EXECUTION_ERROR`
 const EXECUTION_ERROR: c_int = 0;
 /// `GIMP_PDB_SUCCESS`
@@ -36,6 +41,7 @@ functions! {
     Functions {
         gimp_image_procedure_new(Pointer, Text, c_int, Run, Pointer, Pointer) -> Pointer;
         gimp_procedure_set_image_types(Pointer, Text);
+        gimp_procedure_set_sensitivity_mask(Pointer, c_int);
         gimp_procedure_set_menu_label(Pointer, Text);
         gimp_procedure_add_menu_path(Pointer, Text);
         gimp_procedure_set_documentation(Pointer, Text, Text, Text);
@@ -75,6 +81,7 @@ impl Functions {
         unsafe {
             let new = (self.gimp_image_procedure_new)(plug_in, name.as_ptr(), PLUGIN, run, null_mut(), null_mut());
             (self.gimp_procedure_set_image_types)(new, types.as_ptr());
+            (self.gimp_procedure_set_sensitivity_mask)(new, ONE_DRAWABLE | SEVERAL_DRAWABLES);
             (self.gimp_procedure_set_menu_label)(new, label.as_ptr());
             (self.gimp_procedure_add_menu_path)(new, menu.as_ptr());
             (self.gimp_procedure_set_documentation)(new, blurb.as_ptr(), help.as_ptr(), name.as_ptr());
@@ -287,20 +294,25 @@ unsafe fn restore(
 ) -> Result<(Pointer, Pointer), Failure> {
     let Opened { library, procedures, .. } = opened()?;
     // SAFETY: by the contract of this function; the list of layers ends with null.
-    let (name, first, second) = unsafe {
+    let (name, layers) = unsafe {
         let name = CStr::from_ptr((procedures.gimp_procedure_get_name)(procedure)).to_string_lossy();
-        let first = if layers.is_null() { null_mut() } else { *layers };
-        (name, first, if first.is_null() { null_mut() } else { *layers.add(1) })
+        let mut count = 0;
+        while !layers.is_null() && !(*layers.add(count)).is_null() {
+            count += 1;
+        }
+        (name, if count == 0 { &[][..] } else { std::slice::from_raw_parts(layers, count) })
     };
     let task = Task::of_procedure(&name).ok_or_else(|| Failure::new(format!("there is no procedure {name}")))?;
-    if first.is_null() || !second.is_null() {
-        return Err(Failure::new("select one layer in the layers dialog: exactly one is restored at a time"));
-    }
-    // SAFETY: by the contract of this function.
-    let mut settings = unsafe { procedures.read(configuration) };
-    let placed = procedure::run(&Gimp::new(library)?, start_gtk, task, mode, first, &mut settings)?;
+    let remembered = remembered::Functions::load(library)?;
+    let mut settings = match mode {
+        // SAFETY: by the contract of this function.
+        RunMode::NonInteractive => unsafe { procedures.read(configuration) },
+        _ => remembered.recall(task),
+    };
+    let remember = |settings: &Settings| remembered.remember(task, settings);
+    let placed = procedure::run(&Gimp::new(library)?, start_gtk, task, mode, layers, &mut settings, remember)?;
     if mode == RunMode::Interactive {
-        // GIMP remembers the configuration as it is when the procedure returns.
+        // GIMP keeps the configuration beside its history of filters.
         // SAFETY: by the contract of this function.
         unsafe { procedures.write(configuration, &settings) };
     }

@@ -3,15 +3,18 @@
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::sync::Arc;
+use std::time::Duration;
 
 use kds_host::{Estimate, ModelInfo};
 
 use crate::argument::{Argument, Kind};
 use crate::failure::Failure;
+use crate::gimp::Handle;
 use crate::gtk::{Gtk, Handler, Widget};
 use crate::guard::guard;
-use crate::measurement::Measurement;
+use crate::loading::{Loading, News};
 use crate::preset::Preset;
+use crate::region::Region;
 use crate::restorer::{Models, Restorer, Speed};
 use crate::settings::{Settings, Value};
 use crate::task::Task;
@@ -21,16 +24,39 @@ const ADVANCED: [&str; 6] = ["particles", "steps", "strength", "bandwidth", "see
 /// Arguments of which a model has an own idea, which is shown where nothing else was chosen.
 const OF_THE_MODEL: [&str; 4] = ["particles", "steps", "strength", "bandwidth"];
 
+/// The pictures that the dialog is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Pixels of each that the model sees: columns and rows.
+    pub sizes: Vec<(u32, u32)>,
+    /// They have a palette, which they will lose.
+    pub indexed: bool,
+}
+
+impl Subject {
+    /// What these regions are.
+    pub fn of<H: Handle>(regions: &[Region<H>]) -> Self {
+        let size = |region: &Region<H>| (region.seen.width.unsigned_abs(), region.seen.height.unsigned_abs());
+        Self { sizes: regions.iter().map(size).collect(), indexed: regions.iter().any(|region| region.indexed) }
+    }
+
+    /// The largest of them, which decides what memory is needed.
+    fn largest(&self) -> (u32, u32) {
+        let pixels = |(width, height): &(u32, u32)| u64::from(*width) * u64::from(*height);
+        self.sizes.iter().copied().max_by_key(pixels).unwrap_or((1, 1))
+    }
+}
+
 /// Asks for the settings, and returns the model that was loaded meanwhile. The dialog begins with `settings`, and leaves
-/// what was chosen in them. `size` is that of the picture.
+/// what was chosen in them.
 ///
 /// # Errors
 /// [`Failure::Cancelled`], and whatever keeps the chosen model from being used.
 pub fn ask(
     gtk: &Gtk,
     task: Task,
-    models: &Models,
-    size: (u32, u32),
+    models: Models,
+    subject: &Subject,
     settings: &mut Settings,
 ) -> Result<Arc<Restorer>, Failure> {
     // A model that is gone since the last time is no reason to refuse a new choice.
@@ -38,46 +64,71 @@ pub fn ask(
         settings.set("model", Value::Text(String::new()));
     }
     let window = gtk.dialog(&format!("{} (KDS)", task.title()), "kds", &format!("_{}", task.title()));
-    let dialog = Dialog::build(gtk, models, size, window, settings);
+    let dialog = Dialog::build(gtk, Arc::new(models), subject, window, settings);
     dialog.listen();
-    dialog.load_model();
     gtk.show(window);
+    dialog.load_model();
     // SAFETY: the handler takes a dialog, and this one lives until it is stopped.
     let ticks = unsafe { gtk.every(100, look, std::ptr::from_ref(&dialog).cast_mut().cast()) };
     let answer = gtk.answer(window);
     gtk.stop(ticks);
+    gtk.hide(window);
+    if answer {
+        dialog.wait_for_model();
+    }
     *settings = dialog.settings();
     gtk.close(window);
-    let loaded = dialog.loaded.replace(Err(Failure::Cancelled));
-    if answer { loaded.map(|loaded| loaded.restorer) } else { Err(Failure::Cancelled) }
+    // The measurement ends before the restoration begins.
+    dialog.abandoned.borrow_mut().clear();
+    drop(dialog.loading.take());
+    match dialog.chosen.replace(Chosen::Loading) {
+        Chosen::Loaded { restorer, .. } if answer => Ok(restorer),
+        Chosen::Unusable(failure) if answer => Err(failure),
+        _ => Err(Failure::Cancelled),
+    }
 }
 
 struct Dialog<'a> {
     gtk: &'a Gtk,
-    models: &'a Models,
-    size: (u32, u32),
+    models: Arc<Models>,
+    subject: &'a Subject,
     window: Widget,
     preset: Widget,
     about: Widget,
     cost: Widget,
+    advanced: Widget,
     devices: Vec<String>,
     controls: Vec<(Argument, Widget)>,
     /// What the dialog began with.
     before: Settings,
-    /// The model that is chosen now, or why it cannot be used.
-    loaded: RefCell<Result<Loaded, Failure>>,
+    /// The model that is chosen now.
+    chosen: RefCell<Chosen>,
+    loading: RefCell<Option<Loading>>,
+    /// Loading of models that were chosen for a moment, until it has ended.
+    abandoned: RefCell<Vec<Loading>>,
     /// While we change widgets ourselves, what they say is no news.
     quiet: Cell<bool>,
+    /// The quality was chosen before the model's own numbers were known.
+    preset_chosen: Cell<bool>,
+    /// Controls that were changed before that.
+    changed: RefCell<Vec<Widget>>,
 }
 
-struct Loaded {
-    restorer: Arc<Restorer>,
-    speed: Option<Result<Speed, Failure>>,
-    measurement: Measurement,
+/// What has become of the model that is chosen.
+enum Chosen {
+    Loading,
+    Loaded { restorer: Arc<Restorer>, speed: Option<Result<Speed, Failure>> },
+    Unusable(Failure),
+}
+
+impl Chosen {
+    fn restorer(&self) -> Option<&Arc<Restorer>> {
+        if let Self::Loaded { restorer, .. } = self { Some(restorer) } else { None }
+    }
 }
 
 impl<'a> Dialog<'a> {
-    fn build(gtk: &'a Gtk, models: &'a Models, size: (u32, u32), window: Widget, settings: &Settings) -> Self {
+    fn build(gtk: &'a Gtk, models: Arc<Models>, subject: &'a Subject, window: Widget, settings: &Settings) -> Self {
         let mut devices = models.devices();
         devices.insert(0, "auto".into());
         let device = settings.text("device");
@@ -85,17 +136,17 @@ impl<'a> Dialog<'a> {
             devices.push(device.into());
         }
         let content = gtk.content(window);
-        let (basic, advanced) = (gtk.table(), gtk.table());
+        let (basic, rare) = (gtk.table(), gtk.table());
         let preset = gtk.combo(Preset::ALL.map(Preset::title));
         let about = gtk.label();
         let mut controls = Vec::new();
         // The next rows of either table.
-        let (mut basic_row, mut advanced_row) = (0, 0);
+        let (mut basic_row, mut rare_row) = (0, 0);
         for (argument, _) in settings.iter() {
             let widget = control(gtk, argument, models.list(), &devices);
             let label = (argument.kind != Kind::Switch).then_some(argument.label);
             let (table, row) = match ADVANCED.contains(&argument.name) {
-                true => (advanced, &mut advanced_row),
+                true => (rare, &mut rare_row),
                 false => (basic, &mut basic_row),
             };
             gtk.attach(table, *row, label, widget, &argument.help);
@@ -110,13 +161,33 @@ impl<'a> Dialog<'a> {
         }
         let cost = gtk.label();
         gtk.append(content, basic);
-        let changed = ADVANCED.iter().any(|name| *name != "seed" && settings.parameter(name).is_some());
-        gtk.append(content, gtk.expander("_Advanced", advanced, changed));
+        let advanced = gtk.expander("_Advanced", rare);
+        gtk.append(content, advanced);
+        if subject.indexed {
+            let note = gtk.label();
+            gtk.say(note, "The image has a palette. It becomes RGB, so that the result has all its colours.");
+            gtk.append(content, note);
+        }
         gtk.append(content, cost);
-        let loaded = RefCell::new(Err(Failure::Cancelled));
-        let before = settings.clone();
-        let quiet = Cell::new(false);
-        Self { gtk, models, size, window, preset, about, cost, devices, controls, before, loaded, quiet }
+        Self {
+            gtk,
+            models,
+            subject,
+            window,
+            preset,
+            about,
+            cost,
+            advanced,
+            devices,
+            controls,
+            before: settings.clone(),
+            chosen: RefCell::new(Chosen::Loading),
+            loading: RefCell::default(),
+            abandoned: RefCell::default(),
+            quiet: Cell::new(false),
+            preset_chosen: Cell::new(false),
+            changed: RefCell::default(),
+        }
     }
 
     fn control(&self, name: &str) -> Option<Widget> {
@@ -165,7 +236,7 @@ impl<'a> Dialog<'a> {
     /// What is chosen now.
     fn settings(&self) -> Settings {
         let mut settings = self.before.clone();
-        let loaded = self.loaded.borrow();
+        let loaded = self.chosen.borrow();
         for (argument, widget) in &self.controls {
             let gtk = self.gtk;
             let value = match (argument.name, argument.kind) {
@@ -184,34 +255,73 @@ impl<'a> Dialog<'a> {
                 (_, Kind::Switch) => Value::Integer(i32::from(gtk.ticked(*widget))),
                 (_, Kind::Text { .. }) => Value::Text(gtk.typed(*widget)),
             };
-            let own = loaded.as_ref().ok().and_then(|loaded| loaded.restorer.own_text(argument.name));
-            let chosen = !OF_THE_MODEL.contains(&argument.name) || own != Some(value.to_string());
-            settings.set(argument.name, if chosen { value } else { argument.kind.default() });
+            if !OF_THE_MODEL.contains(&argument.name) {
+                settings.set(argument.name, value);
+            } else if let Some(restorer) = loaded.restorer() {
+                let own = restorer.own_text(argument.name) == Some(value.to_string());
+                settings.set(argument.name, if own { argument.kind.default() } else { value });
+            }
         }
         settings
     }
 
-    /// Loads the chosen model, and shows what it is and what it suggests.
+    /// Begins to load the chosen model, and shows what it is.
     fn load_model(&self) {
         let settings = self.settings();
-        // The one before frees its memory first.
-        *self.loaded.borrow_mut() = Err(Failure::Cancelled);
-        let loaded = self.models.load(&settings).and_then(|restorer| {
-            let restorer = Arc::new(restorer);
-            Ok(Loaded { measurement: Measurement::start(restorer.clone())?, restorer, speed: None })
-        });
         self.gtk.say(self.about, &self.models.chosen(&settings).map_or_else(|error| error.to_string(), about));
-        *self.loaded.borrow_mut() = loaded;
-        self.show_values();
+        *self.chosen.borrow_mut() = Chosen::Loading;
+        let mut abandoned = self.abandoned.borrow_mut();
+        abandoned.extend(self.loading.take());
+        abandoned.retain(|loading| !loading.stop());
+        match Loading::start(self.models.clone(), settings) {
+            Ok(loading) => *self.loading.borrow_mut() = Some(loading),
+            Err(failure) => *self.chosen.borrow_mut() = Chosen::Unusable(failure),
+        }
+        drop(abandoned);
         self.show_cost();
+    }
+
+    /// Takes what has become known of the model: shows what it suggests, then what a restoration will cost.
+    fn take_news(&self) {
+        let news = self.loading.borrow().as_ref().and_then(Loading::news);
+        match news {
+            None => return,
+            Some(News::Loaded(Ok(restorer))) => {
+                *self.chosen.borrow_mut() = Chosen::Loaded { restorer, speed: None };
+                self.show_values();
+                self.open_what_was_changed();
+            }
+            Some(News::Loaded(Err(failure))) => *self.chosen.borrow_mut() = Chosen::Unusable(failure),
+            Some(News::Measured(measured)) => {
+                if let Chosen::Loaded { speed, .. } = &mut *self.chosen.borrow_mut() {
+                    *speed = Some(measured);
+                }
+            }
+        }
+        self.show_cost();
+    }
+
+    /// Opens the advanced part where it holds what was chosen before and no quality says.
+    fn open_what_was_changed(&self) {
+        const OF_A_PRESET: [&str; 2] = ["particles", "steps"];
+        let preset = self.numbers().is_some_and(|(shown, own)| Preset::of(shown, own) != Preset::Custom);
+        let chosen = |name: &str| *name != *"seed" && self.before.parameter(name).is_some();
+        let told = |name: &str| preset && OF_A_PRESET.contains(&name);
+        if ADVANCED.into_iter().any(|name| chosen(name) && !told(name)) {
+            self.gtk.open(self.advanced);
+        }
     }
 
     /// Shows what was chosen before for the model's own parameters, or what the model suggests.
     fn show_values(&self) {
-        let loaded = self.loaded.borrow();
-        let Ok(Loaded { restorer, .. }) = &*loaded else { return };
+        let loaded = self.chosen.borrow();
+        let Some(restorer) = loaded.restorer() else { return };
         self.quiet.set(true);
-        for (argument, widget) in self.controls.iter().filter(|(argument, _)| OF_THE_MODEL.contains(&argument.name)) {
+        let changed = self.changed.take();
+        let unchanged = |(argument, widget): &&(Argument, Widget)| {
+            OF_THE_MODEL.contains(&argument.name) && !changed.contains(widget)
+        };
+        for (argument, widget) in self.controls.iter().filter(unchanged) {
             let chosen = self.before.parameter(argument.name);
             let value = chosen.or_else(|| restorer.own_text(argument.name)).unwrap_or_default();
             match argument.kind {
@@ -221,13 +331,24 @@ impl<'a> Dialog<'a> {
         }
         self.quiet.set(false);
         drop(loaded);
-        self.show_preset();
+        match self.preset_chosen.take() {
+            true => self.take_preset(),
+            false => self.show_preset(),
+        }
+    }
+
+    /// Who does not wait for the model may confirm the dialog all the same.
+    fn wait_for_model(&self) {
+        while matches!(*self.chosen.borrow(), Chosen::Loading) {
+            std::thread::sleep(Duration::from_millis(20));
+            self.take_news();
+        }
     }
 
     /// Particles and steps, as shown and as the model suggests.
     fn numbers(&self) -> Option<((i32, i32), (i32, i32))> {
-        let loaded = self.loaded.borrow();
-        let restorer = &loaded.as_ref().ok()?.restorer;
+        let loaded = self.chosen.borrow();
+        let restorer = loaded.restorer()?;
         let shown = |name| self.control(name).map(|widget| self.gtk.number(widget) as i32);
         let shown = (shown("particles")?, shown("steps")?);
         Some((shown, (restorer.own_value("particles"), restorer.own_value("steps"))))
@@ -244,7 +365,7 @@ impl<'a> Dialog<'a> {
 
     fn take_preset(&self) {
         let preset = usize::try_from(self.gtk.chosen(self.preset)).ok().and_then(|chosen| Preset::ALL.get(chosen));
-        let (Some(preset), Some((_, own))) = (preset, self.numbers()) else { return };
+        let (Some(preset), Some((_, own))) = (preset, self.numbers()) else { return self.preset_chosen.set(true) };
         let Some((particles, steps)) = preset.numbers(own) else { return };
         self.quiet.set(true);
         for (name, value) in [("particles", particles), ("steps", steps)] {
@@ -257,25 +378,35 @@ impl<'a> Dialog<'a> {
 
     /// Says what a restoration with these settings takes, or why there can be none.
     fn show_cost(&self) {
-        let settings = self.settings();
-        let shown = self.loaded.borrow();
-        let cost = shown.as_ref().map_err(Clone::clone).and_then(|loaded| {
-            let (width, height) = self.size;
-            let estimate = loaded.restorer.estimate(&settings, width, height)?;
-            let particles = self.control("particles").map_or(1.0, |widget| self.gtk.number(widget));
-            let steps = estimate.evaluations as f64 / estimate.tiles.max(1) as f64;
-            // Tiles overlap, so they hold more pixels than the picture.
-            let pixels = estimate.tiles as f64 * f64::from(estimate.tile_width) * f64::from(estimate.tile_height);
-            let seconds = loaded.speed.clone().transpose()?.map(|speed| speed.seconds(pixels, particles, steps));
-            let place = Place {
-                device: self.models.why(&loaded.restorer.device(), settings.parameter("device").as_deref()),
-                free: self.models.free_memory("cpu"),
-                free_on_device: self.models.free_memory(&loaded.restorer.device()),
-            };
-            Ok(in_words(seconds, &estimate, &place))
-        });
+        let cost = match &*self.chosen.borrow() {
+            Chosen::Loading => {
+                self.gtk.allow(self.window, true);
+                return self.gtk.say(self.cost, "Loading the model…");
+            }
+            Chosen::Unusable(failure) => Err(failure.clone()),
+            Chosen::Loaded { restorer, speed } => self.cost(restorer, speed.as_ref()),
+        };
         self.gtk.allow(self.window, cost.is_ok());
         self.gtk.say(self.cost, &cost.unwrap_or_else(|error| error.to_string()));
+    }
+
+    fn cost(&self, restorer: &Restorer, speed: Option<&Result<Speed, Failure>>) -> Result<String, Failure> {
+        let settings = self.settings();
+        let particles = self.control("particles").map_or(1.0, |widget| self.gtk.number(widget));
+        let speed = speed.cloned().transpose()?;
+        let mut seconds = 0.0;
+        for (width, height) in &self.subject.sizes {
+            let estimate = restorer.estimate(&settings, *width, *height)?;
+            seconds += speed.map_or(0.0, |speed| speed.estimated(&estimate, particles));
+        }
+        let (width, height) = self.subject.largest();
+        let device = restorer.device();
+        let place = Place {
+            device: self.models.why(&device, settings.parameter("device").as_deref()),
+            free: self.models.free_memory("cpu"),
+            free_on_device: self.models.free_memory(&device),
+        };
+        Ok(in_words(speed.map(|_| seconds), &restorer.estimate(&settings, width, height)?, &place))
     }
 }
 
@@ -361,8 +492,11 @@ unsafe extern "C" fn other_preset(_: *mut c_void, data: *mut c_void) {
     unsafe { react(data, change) }
 }
 
-unsafe extern "C" fn other_value(_: *mut c_void, data: *mut c_void) {
+unsafe extern "C" fn other_value(widget: *mut c_void, data: *mut c_void) {
     let change = |dialog: &Dialog<'_>| {
+        if matches!(*dialog.chosen.borrow(), Chosen::Loading) {
+            dialog.changed.borrow_mut().push(Widget::of(widget));
+        }
         dialog.show_preset();
         dialog.show_cost();
     };
@@ -370,22 +504,10 @@ unsafe extern "C" fn other_value(_: *mut c_void, data: *mut c_void) {
     unsafe { react(data, change) }
 }
 
-/// Whether the measurement is over.
+/// Whether anything has become known of the model.
 unsafe extern "C" fn look(data: *mut c_void) -> c_int {
-    let look = |dialog: &Dialog<'_>| {
-        let news = match &mut *dialog.loaded.borrow_mut() {
-            Ok(loaded) if loaded.speed.is_none() => {
-                loaded.speed = loaded.measurement.result();
-                loaded.speed.is_some()
-            }
-            _ => false,
-        };
-        if news {
-            dialog.show_cost();
-        }
-    };
     // SAFETY: `ask` gives its dialog.
-    unsafe { react(data, look) };
+    unsafe { react(data, |dialog| dialog.take_news()) };
     1
 }
 

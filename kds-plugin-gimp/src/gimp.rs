@@ -79,6 +79,12 @@ functions! {
         gimp_image_undo_disable(H) -> Flag;
         gimp_image_undo_enable(H) -> Flag;
         gimp_image_clean_all(H) -> Flag;
+        gimp_image_convert_rgb(H) -> Flag;
+        gimp_image_get_metadata(H) -> *mut c_void;
+        gimp_image_set_metadata(H, *mut c_void) -> Flag;
+        gimp_image_get_parasite(H, Text) -> *mut c_void;
+        gimp_image_attach_parasite(H, *mut c_void) -> Flag;
+        gimp_parasite_free(*mut c_void);
         gimp_image_delete(H) -> Flag;
         gimp_context_push() -> Flag;
         gimp_context_pop() -> Flag;
@@ -91,7 +97,18 @@ functions! {
         gimp_item_is_layer(H) -> Flag;
         gimp_item_is_group(H) -> Flag;
         gimp_item_get_lock_content(H) -> Flag;
+        gimp_item_set_lock_content(H, Flag) -> Flag;
+        gimp_item_set_lock_position(H, Flag) -> Flag;
+        gimp_item_set_name(H, Text) -> Flag;
+        gimp_item_get_visible(H) -> Flag;
         gimp_item_set_visible(H, Flag) -> Flag;
+        gimp_layer_copy(H, Flag) -> H;
+        gimp_layer_add_alpha(H) -> Flag;
+        gimp_layer_resize(H, c_int, c_int, c_int, c_int) -> Flag;
+        gimp_layer_get_mode(H) -> c_int;
+        gimp_layer_set_mode(H, c_int) -> Flag;
+        gimp_layer_get_opacity(H) -> c_double;
+        gimp_layer_set_opacity(H, c_double) -> Flag;
         gimp_layer_new(H, Text, c_int, c_int, c_int, c_double, c_int) -> H;
         gimp_layer_set_offsets(H, c_int, c_int) -> Flag;
         gimp_drawable_get_width ["gimp_drawable_get_width", "gimp_drawable_width"] (H) -> c_int;
@@ -109,6 +126,7 @@ functions! {
         gimp_progress_init(Text) -> Flag;
         gimp_progress_set_text(Text) -> Flag;
         gimp_progress_update(c_double) -> Flag;
+        gimp_progress_end() -> Flag;
         gimp_message(Text) -> Flag;
         gimp_display_new(H) -> H;
         gimp_displays_flush() -> Flag;
@@ -227,8 +245,28 @@ impl<H: Handle> Gimp<H> {
 
     /// The image can have layers of grey pixels, or of colours.
     pub fn takes_layers(&self, image: H, gray: bool) -> bool {
+        self.base_type(image) == c_int::from(gray)
+    }
+
+    /// The layers of the image are numbers of colours in a palette.
+    pub fn has_palette(&self, image: H) -> bool {
+        const INDEXED: c_int = 2;
+        self.base_type(image) == INDEXED
+    }
+
+    fn base_type(&self, image: H) -> c_int {
         // SAFETY: see above.
-        unsafe { (self.functions.gimp_image_get_base_type)(image) == c_int::from(gray) }
+        unsafe { (self.functions.gimp_image_get_base_type)(image) }
+    }
+
+    /// Gives all layers of an image with a palette colours of their own.
+    ///
+    /// # Errors
+    /// When GIMP does not.
+    pub fn convert_to_rgb(&self, image: H) -> Result<(), Failure> {
+        // SAFETY: see above.
+        let converted = unsafe { (self.functions.gimp_image_convert_rgb)(image) != 0 };
+        converted.then_some(()).ok_or_else(|| Failure::new("GIMP cannot convert the image to RGB colours"))
     }
 
     /// All of it, in its own coordinates.
@@ -411,8 +449,8 @@ impl<H: Handle> Gimp<H> {
         })
     }
 
-    /// A new image with depth, encoding, colour profile and resolution of this one. It is deleted again if `fill`, which
-    /// returns a layer, fails.
+    /// A new image with depth, encoding, colour profile, resolution, metadata and comment of this one. It is deleted again if
+    /// `fill`, which returns a layer, fails.
     ///
     /// # Errors
     /// Those of `fill`, and when there is no memory.
@@ -443,6 +481,16 @@ impl<H: Handle> Gimp<H> {
             if (functions.gimp_image_get_resolution)(image, &mut x, &mut y) != 0 {
                 (functions.gimp_image_set_resolution)(new, x, y);
             }
+            let metadata = (functions.gimp_image_get_metadata)(image);
+            if !metadata.is_null() {
+                (functions.gimp_image_set_metadata)(new, metadata);
+                (functions.g_object_unref)(metadata);
+            }
+            let comment = (functions.gimp_image_get_parasite)(image, c"gimp-comment".as_ptr());
+            if !comment.is_null() {
+                (functions.gimp_image_attach_parasite)(new, comment);
+                (functions.gimp_parasite_free)(comment);
+            }
             new
         };
         let filled = fill(new);
@@ -454,6 +502,62 @@ impl<H: Handle> Gimp<H> {
             };
         }
         Ok((new, filled?))
+    }
+
+    /// Adds a copy of a layer above it, with its mode, opacity, mask, visibility and filters, and lets `write` fill it. Where
+    /// `part`, in the layer's coordinates, is given, the copy is cut to it, with an alpha channel.
+    ///
+    /// # Errors
+    /// Those of `write`, and when there is no memory.
+    pub fn add_copy(
+        &self,
+        image: H,
+        layer: H,
+        name: &str,
+        part: Option<Rectangle>,
+        write: impl FnOnce(&Buffer<'_>) -> Result<(), Failure>,
+    ) -> Result<H, Failure> {
+        let functions = &self.functions;
+        // SAFETY: see above. GIMP 3 takes no second argument, and does not see it.
+        unsafe {
+            let new = (functions.gimp_layer_copy)(layer, 0);
+            if new == H::NONE {
+                return Err(Failure::new("GIMP makes no copy of the layer; select a smaller part"));
+            }
+            (functions.gimp_item_set_name)(new, text(name).as_ptr());
+            (functions.gimp_item_set_lock_content)(new, 0);
+            (functions.gimp_item_set_lock_position)(new, 0);
+            let (parent, position) = self.place_in_stack(image, layer);
+            (functions.gimp_image_insert_layer)(image, new, parent, position);
+            if let Some(part) = part {
+                if !self.has_alpha(new) {
+                    (functions.gimp_layer_add_alpha)(new);
+                }
+                (functions.gimp_layer_resize)(new, part.width, part.height, -part.x, -part.y);
+            }
+            write(&self.buffer(new)?)?;
+            let Rectangle { width, height, .. } = self.bounds(new);
+            (functions.gimp_drawable_update)(new, 0, 0, width, height);
+            Ok(new)
+        }
+    }
+
+    /// The group that a layer is in, and its place among the layers there.
+    fn place_in_stack(&self, image: H, layer: H) -> (H, i32) {
+        let functions = &self.functions;
+        // SAFETY: see above.
+        unsafe { ((functions.gimp_item_get_parent)(layer), (functions.gimp_image_get_item_position)(image, layer)) }
+    }
+
+    /// Gives a layer mode, opacity and visibility of another.
+    pub fn resemble(&self, layer: H, other: H) {
+        let functions = &self.functions;
+        // SAFETY: see above.
+        unsafe {
+            (functions.gimp_layer_set_mode)(layer, (functions.gimp_layer_get_mode)(other));
+            (functions.gimp_layer_set_opacity)(layer, (functions.gimp_layer_get_opacity)(other));
+            (functions.gimp_item_set_visible)(layer, (functions.gimp_item_get_visible)(other));
+        }
     }
 
     /// Adds a layer above another, or as the only one, at these coordinates of the image, and lets `write` fill it.
@@ -480,12 +584,7 @@ impl<H: Handle> Gimp<H> {
                 return Err(Failure::new(format!("GIMP makes no layer of {size} pixels; select a smaller part")));
             }
             (functions.gimp_item_set_visible)(new, Flag::from(visible));
-            let (parent, position) = match above {
-                Some(other) => {
-                    ((functions.gimp_item_get_parent)(other), (functions.gimp_image_get_item_position)(image, other))
-                }
-                None => (H::NONE, 0),
-            };
+            let (parent, position) = above.map_or((H::NONE, 0), |other| self.place_in_stack(image, other));
             (functions.gimp_image_insert_layer)(image, new, parent, position);
             (functions.gimp_layer_set_offsets)(new, place.x, place.y);
             write(&self.buffer(new)?)?;
@@ -520,6 +619,12 @@ impl<H: Handle> Gimp<H> {
             (self.functions.gimp_progress_set_text)(text(what).as_ptr());
             (self.functions.gimp_progress_update)(share);
         }
+    }
+
+    /// Takes the progress bar away.
+    pub fn end_progress(&self) {
+        // SAFETY: see above.
+        unsafe { (self.functions.gimp_progress_end)() };
     }
 
     /// Tells the person something.

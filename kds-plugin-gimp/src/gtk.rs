@@ -87,6 +87,13 @@ pub struct Gtk {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Widget(Pointer);
 
+impl Widget {
+    /// The one that a [`Handler`] was called for.
+    pub fn of(pointer: *mut c_void) -> Self {
+        Self(pointer)
+    }
+}
+
 // SAFETY (of all calls below): widgets come from the functions here, and are used before their window is destroyed; each
 // function here is called for widgets of its kind, which GTK checks too; texts live through the call, and GTK copies them.
 impl Gtk {
@@ -136,12 +143,23 @@ impl Gtk {
         unsafe { (self.functions.gtk_dialog_set_response_sensitive)(dialog.0, OK, Flag::from(allowed)) }
     }
 
-    /// Takes the dialog off the screen, at once.
+    /// Takes the dialog off the screen, at once; its widgets can be read still.
+    pub fn hide(&self, dialog: Widget) {
+        let functions = &self.functions;
+        // SAFETY: see above.
+        unsafe {
+            (functions.gtk_widget_hide)(dialog.0);
+            while (functions.gtk_events_pending)() != 0 {
+                (functions.gtk_main_iteration)();
+            }
+        }
+    }
+
+    /// Ends the dialog.
     pub fn close(&self, dialog: Widget) {
         let functions = &self.functions;
         // SAFETY: see above; nothing uses the widgets afterwards.
         unsafe {
-            (functions.gtk_widget_hide)(dialog.0);
             (functions.gtk_widget_destroy)(dialog.0);
             while (functions.gtk_events_pending)() != 0 {
                 (functions.gtk_main_iteration)();
@@ -210,16 +228,21 @@ impl Gtk {
     }
 
     /// A part that is shown on request.
-    pub fn expander(&self, label: &str, content: Widget, expanded: bool) -> Widget {
+    pub fn expander(&self, label: &str, content: Widget) -> Widget {
         let functions = &self.functions;
         // SAFETY: see above.
         unsafe {
             let expander = (functions.gtk_expander_new_with_mnemonic)(text(label).as_ptr());
             (functions.gtk_container_set_border_width)(content.0, 6);
             (functions.gtk_container_add)(expander, content.0);
-            (functions.gtk_expander_set_expanded)(expander, Flag::from(expanded));
             Widget(expander)
         }
+    }
+
+    /// Shows the content of an expander.
+    pub fn open(&self, expander: Widget) {
+        // SAFETY: see above.
+        unsafe { (self.functions.gtk_expander_set_expanded)(expander.0, 1) };
     }
 
     /// Lines of text.

@@ -33,7 +33,7 @@ pub struct Placed<H> {
     pub elsewhere: Option<String>,
 }
 
-/// Puts it there, as one step to undo.
+/// Puts them there, as one step to undo. The layers are all of one image.
 ///
 /// # Errors
 /// When the image was closed, GIMP takes no layer of that size, or there is no memory.
@@ -41,26 +41,61 @@ pub fn put<H: Handle>(
     gimp: &Gimp<H>,
     task: Task,
     output: Output,
-    region: &Region<H>,
-    restored: Restored,
-) -> Result<Placed<H>, Failure> {
-    let Restored { picture: restored, content } = restored;
-    if !gimp.has_image(region.image) {
-        return Err(Failure::new("the image was closed before it was restored, so there is no place for the result"));
+    regions: &[Region<H>],
+    restored: Vec<Restored>,
+) -> Result<Vec<Placed<H>>, Failure> {
+    let mut writers = Vec::new();
+    for (region, Restored { picture, content }) in regions.iter().zip(restored) {
+        if !gimp.has_image(region.image) {
+            return Err(Failure::new(
+                "the image was closed before it was restored, so there is no place for the result",
+            ));
+        }
+        let state = State::of(gimp, region, content)?;
+        let (output, elsewhere) = state.place(gimp, region, output, picture.scale);
+        let shift = if let State::Same { shift, .. } = state { shift } else { (0, 0) };
+        let area = region.area.moved(shift.0, shift.1).scaled(picture.scale).ok_or_else(too_large)?;
+        // Where the area lies in the pixels of the result.
+        let source = region.within_seen().scaled(picture.scale).ok_or_else(too_large)?;
+        let mut writer = Writer {
+            gimp,
+            task,
+            region,
+            restored: picture,
+            state,
+            output,
+            elsewhere,
+            area,
+            source,
+            confidence_source: source,
+            as_selected: false,
+            alone: regions.len() == 1,
+        };
+        writer.as_selected = writer.is_selected_as_before()?;
+        writers.push(writer);
     }
-    let state = State::of(gimp, region, content)?;
-    let (output, elsewhere) = state.place(gimp, region, output, restored.scale);
-    let shift = if let State::Same { shift, .. } = state { shift } else { (0, 0) };
-    let area = region.area.moved(shift.0, shift.1).scaled(restored.scale).ok_or_else(too_large)?;
-    // Where the area lies in the pixels of the result.
-    let source = region.within_seen().scaled(restored.scale).ok_or_else(too_large)?;
-    let mut writer = Writer { gimp, task, region, restored, state, area, source, confidence_source: source };
-    let placed = match output {
-        Output::NewImage => writer.new_image(),
-        Output::Replace => gimp.as_one_step(region.image, || writer.replace()),
-        Output::NewLayer => gimp.as_one_step(region.image, || writer.new_layer()),
-    }?;
-    Ok(Placed { elsewhere, ..placed })
+    let Some(first) = writers.iter().find(|writer| writer.output != Output::NewImage) else {
+        return writers.into_iter().map(Writer::put).collect();
+    };
+    let (image, scale) = (first.region.image, first.restored.scale);
+    gimp.as_one_step(image, || {
+        if gimp.has_palette(image) {
+            gimp.convert_to_rgb(image)?;
+        }
+        enlarge(gimp, image, scale)?;
+        writers.into_iter().map(Writer::put).collect()
+    })
+}
+
+/// Enlarges the image with all that is in it, as much as the results.
+fn enlarge<H: Handle>(gimp: &Gimp<H>, image: H, scale: i32) -> Result<(), Failure> {
+    if scale == 1 {
+        return Ok(());
+    }
+    let (width, height) = gimp.image_size(image);
+    let size = width.checked_mul(scale).zip(height.checked_mul(scale));
+    let (width, height) = size.ok_or_else(too_large)?;
+    gimp.scale(image, width, height)
 }
 
 fn too_large() -> Failure {
@@ -86,7 +121,6 @@ impl State {
         }
         let channels = region.format.channels;
         let same_kind = gimp.kind(layer) == Kind::Layer
-            && !gimp.is_indexed(layer)
             && gimp.is_gray(layer) == region.gray()
             && gimp.has_alpha(layer) == channels.has_alpha();
         if !same_kind {
@@ -122,7 +156,8 @@ impl State {
             // Enlarged layers lie where those below them do.
             Output::NewLayer => same || scale == 1,
         };
-        let takes_layers = gimp.takes_layers(region.image, region.gray());
+        let takes_layers =
+            gimp.takes_layers(region.image, region.gray()) || region.indexed && gimp.has_palette(region.image);
         if fits && (takes_layers || output == Output::NewImage) {
             return (output, None);
         }
@@ -147,46 +182,73 @@ struct Writer<'a, H: Handle> {
     region: &'a Region<H>,
     restored: restorer::Restored,
     state: State,
+    /// Where it goes, and why it goes elsewhere than it should.
+    output: Output,
+    elsewhere: Option<String>,
     /// What changes, in the coordinates of the layer when that is enlarged.
     area: Rectangle,
     /// The same, in the pixels of the result.
     source: Rectangle,
     /// The same, in the pixels of the confidence.
     confidence_source: Rectangle,
+    /// The selection is what it was at the beginning.
+    as_selected: bool,
+    /// There is no other result.
+    alone: bool,
 }
 
 impl<H: Handle> Writer<'_, H> {
+    fn put(mut self) -> Result<Placed<H>, Failure> {
+        match self.output {
+            Output::NewImage => self.new_image(),
+            Output::Replace => self.replace(),
+            Output::NewLayer => self.new_layer(),
+        }
+    }
+
     fn replace(&mut self) -> Result<Placed<H>, Failure> {
         let Region { image, layer, .. } = *self.region;
-        let as_selected = self.is_selected_as_before()?;
-        self.enlarge()?;
+        self.is_enlarged()?;
         let (gimp, area) = (self.gimp, self.area);
-        if as_selected {
+        if self.as_selected {
             gimp.change(layer, area, |buffer| self.write(buffer, area))?;
         } else {
             self.blend()?;
             gimp.with_selected(image, self.place(), || gimp.change(layer, area, |buffer| self.write(buffer, area)))?;
         }
         gimp.keeping_selected_layers(image, || self.add_confidence(image, Some(layer), self.place()))?;
-        Ok(Placed { image, layer, new_image: false, elsewhere: None })
+        Ok(Placed { image, layer, new_image: false, elsewhere: self.elsewhere.take() })
     }
 
     fn new_layer(&mut self) -> Result<Placed<H>, Failure> {
-        let image = self.region.image;
-        let below = (self.state != State::Gone).then_some(self.region.layer);
-        self.enlarge()?;
-        let place = self.place();
+        let (gimp, region) = (self.gimp, self.region);
+        let (image, layer) = (region.image, region.layer);
+        let (place, area) = (self.place(), self.area);
         if let Some(selected) = &self.region.selected {
             self.restored.picture = self.restored.picture.cut_out(self.source, selected)?;
             self.source = at_origin(self.source);
         }
         let name = format!("{} ({})", self.region.name, self.task.result());
-        let alpha = self.restored.picture.format.channels.has_alpha();
-        let new = NewLayer { name: &name, place, gray: self.region.gray(), alpha, visible: true };
-        let layer = self.gimp.add_layer(image, &new, below, |buffer| self.write(buffer, at_origin(place)))?;
-        self.add_confidence(image, Some(layer), place)?;
-        self.gimp.select_layer(image, layer);
-        Ok(Placed { image, layer, new_image: false, elsewhere: None })
+        let new = if let State::Same { .. } = self.state {
+            self.is_enlarged()?;
+            let part = self.region.selected.is_some().then_some(area);
+            let to = if part.is_some() { at_origin(area) } else { area };
+            gimp.add_copy(image, layer, &name, part, |buffer| self.write(buffer, to))?
+        } else {
+            let below = (self.state != State::Gone).then_some(layer);
+            let alpha = self.restored.picture.format.channels.has_alpha();
+            let new = NewLayer { name: &name, place, gray: self.region.gray(), alpha, visible: true };
+            let new = gimp.add_layer(image, &new, below, |buffer| self.write(buffer, at_origin(place)))?;
+            if let Some(below) = below {
+                gimp.resemble(new, below);
+            }
+            new
+        };
+        self.add_confidence(image, Some(new), place)?;
+        if self.alone {
+            gimp.select_layer(image, new);
+        }
+        Ok(Placed { image, layer: new, new_image: false, elsewhere: self.elsewhere.take() })
     }
 
     fn new_image(&mut self) -> Result<Placed<H>, Failure> {
@@ -202,7 +264,7 @@ impl<H: Handle> Writer<'_, H> {
             gimp.select_layer(image, layer);
             Ok(layer)
         })?;
-        Ok(Placed { image, layer, new_image: true, elsewhere: None })
+        Ok(Placed { image, layer, new_image: true, elsewhere: self.elsewhere.take() })
     }
 
     /// Compares the selection of now with that of the beginning, where both touch the layer.
@@ -234,24 +296,16 @@ impl<H: Handle> Writer<'_, H> {
         Ok(())
     }
 
-    /// The image with all that is in it, as much as the result.
-    fn enlarge(&self) -> Result<(), Failure> {
-        let scale = self.restored.scale;
-        if scale == 1 {
+    /// GIMP has enlarged the layer as much as the result.
+    fn is_enlarged(&self) -> Result<(), Failure> {
+        let bounds = self.gimp.bounds(self.region.layer);
+        if self.area.grown(0, bounds) == self.area {
             return Ok(());
         }
-        let (width, height) = self.gimp.image_size(self.region.image);
-        let size = width.checked_mul(scale).zip(height.checked_mul(scale));
-        let (width, height) = size.ok_or_else(too_large)?;
-        self.gimp.scale(self.region.image, width, height)?;
-        let bounds = self.gimp.bounds(self.region.layer);
-        if self.area.grown(0, bounds) != self.area {
-            return Err(Failure::new(format!(
-                "GIMP enlarged the layer to {}x{} pixels, other than the result: undo, and choose 'New image'",
-                bounds.width, bounds.height
-            )));
-        }
-        Ok(())
+        Err(Failure::new(format!(
+            "GIMP enlarged the layer to {}x{} pixels, other than the result: undo, and choose 'New image'",
+            bounds.width, bounds.height
+        )))
     }
 
     /// Where the area lies in the image, after that was enlarged.

@@ -38,8 +38,9 @@ impl RunMode {
     }
 }
 
-/// Restores a layer. For [`RunMode::Interactive`] the settings are those that the dialog begins with, and become those
-/// that it ended with; `gtk` is what it is drawn with.
+/// Restores layers of an image; returns where the first is. For [`RunMode::Interactive`] the settings are those that the
+/// dialog begins with, and become those that it ended with, which `remember` gets before anything is computed; `gtk` is what it
+/// is drawn with.
 ///
 /// # Errors
 /// [`Failure::Cancelled`] when the person did not want it after all; otherwise what happened and what to do. The image is
@@ -49,42 +50,52 @@ pub fn run<H: Handle>(
     gtk: impl FnOnce() -> Result<Gtk, Failure>,
     task: Task,
     mode: RunMode,
-    layer: H,
+    layers: &[H],
     settings: &mut Settings,
+    remember: impl FnOnce(&Settings),
 ) -> Result<Placed<H>, Failure> {
-    let region = Region::new(gimp, task, layer)?;
+    let regions = layers.iter().map(|layer| Region::new(gimp, task, *layer)).collect::<Result<Vec<_>, _>>()?;
     gimp.begin_progress(&format!("{}: loading the library", task.title()));
     let models = Models::open(task)?;
     let restorer = if mode == RunMode::Interactive {
-        dialog::ask(
-            &gtk()?,
-            task,
-            &models,
-            (region.seen.width.unsigned_abs(), region.seen.height.unsigned_abs()),
-            settings,
-        )?
+        // The dialog says itself what it waits for.
+        gimp.end_progress();
+        let restorer = dialog::ask(&gtk()?, task, models, &dialog::Subject::of(&regions), settings)?;
+        remember(settings);
+        gimp.begin_progress(task.title());
+        restorer
     } else {
         Arc::new(models.load(settings)?)
     };
     // Asked before, so that nobody waits for a result that has no place.
     let output = settings.output()?;
-    let restored = restore(gimp, task, &region, &restorer, settings)?;
-    let placed = output::put(gimp, task, output, &region, restored)?;
-    if let Some(why) = &placed.elsewhere {
-        gimp.message(why);
-    }
-    if mode != RunMode::NonInteractive {
-        if placed.new_image {
+    let restored = regions.iter().enumerate().map(|(index, region)| {
+        let name = match regions.len() {
+            1 => task.title().to_owned(),
+            count => format!("{} (layer {} of {count})", task.title(), index + 1),
+        };
+        restore(gimp, task, &name, region, &restorer, settings)
+    });
+    let restored = restored.collect::<Result<Vec<_>, _>>()?;
+    let placed = output::put(gimp, task, output, &regions, restored)?;
+    for placed in &placed {
+        if let Some(why) = &placed.elsewhere {
+            gimp.message(why);
+        }
+        if mode != RunMode::NonInteractive && placed.new_image {
             gimp.show(placed.image);
         }
+    }
+    if mode != RunMode::NonInteractive {
         gimp.redraw();
     }
-    Ok(placed)
+    placed.into_iter().next().ok_or_else(|| Failure::new("no layer is selected: select one in the layers dialog"))
 }
 
 fn restore<H: Handle>(
     gimp: &Gimp<H>,
     task: Task,
+    name: &str,
     region: &Region<H>,
     restorer: &Restorer,
     settings: &Settings,
@@ -93,7 +104,7 @@ fn restore<H: Handle>(
     let mask = (task == Task::Inpaint).then(|| mask(gimp, region)).transpose()?;
     let mut progress = |progress: Progress| {
         let share = progress.done as f64 / progress.total.max(1) as f64;
-        gimp.progress(&format!("{}: {}", task.title(), stage(progress)), share);
+        gimp.progress(&format!("{name}: {}", stage(progress)), share);
         ControlFlow::Continue(())
     };
     // "Cancel" beside GIMP's progress bar ends this process, in the middle of a step; the image is not touched before

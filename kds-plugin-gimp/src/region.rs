@@ -32,6 +32,8 @@ pub struct Region<H> {
     pub selected: Option<Pixels>,
     /// The layer's name.
     pub name: String,
+    /// Its pixels were numbers of colours in a palette; they are read as the colours.
+    pub indexed: bool,
     /// How its pixels are read and written.
     pub format: Format,
     precision: i32,
@@ -78,6 +80,7 @@ impl<H: Handle> Region<H> {
             offsets,
             selected,
             name: gimp.name(layer),
+            indexed: gimp.is_indexed(layer),
             format,
             precision,
         })
@@ -141,9 +144,6 @@ fn check<H: Handle>(gimp: &Gimp<H>, layer: H) -> Result<(), Failure> {
         Kind::Mask => refuse(format!(
             "'{name}' is no layer but a mask or a channel: select the picture of a layer in the layers dialog"
         )),
-        Kind::Layer if gimp.is_indexed(layer) => {
-            refuse("an image of indexed colours cannot be restored: convert it first, by Image ▸ Mode ▸ RGB".into())
-        }
         Kind::Layer if gimp.is_locked(layer) => refuse(format!(
             "the pixels of the layer '{name}', or of a group that it is in, are locked: unlock them in the layers dialog"
         )),

@@ -110,6 +110,15 @@ impl Speed {
     pub fn seconds(self, pixels: f64, particles: f64, steps: f64) -> f64 {
         pixels * (self.once + self.step * particles * steps)
     }
+
+    /// Seconds for a restoration of so many particles that is estimated to need this.
+    pub fn estimated(self, estimate: &Estimate, particles: f64) -> f64 {
+        let tiles = f64::from(u32::try_from(estimate.tiles).unwrap_or(u32::MAX));
+        let steps = estimate.evaluations as f64 / tiles.max(1.0);
+        // Tiles overlap, so they hold more pixels than the picture.
+        let pixels = tiles * f64::from(estimate.tile_width) * f64::from(estimate.tile_height);
+        self.seconds(pixels, particles, steps)
+    }
 }
 
 /// The result.
@@ -232,5 +241,28 @@ pub fn stage(progress: Progress) -> String {
         kds_host::Stage::Sample => format!("step {} of {}", progress.done, progress.total),
         kds_host::Stage::Decode => format!("decoding, step {} of {}", progress.done, progress.total),
         kds_host::Stage::Finish => "finishing".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_network_is_computed_once_and_the_others_for_each_particle_and_step() {
+        let estimate = Estimate {
+            tile_width: 128,
+            tile_height: 64,
+            batch: 2,
+            tiles: 6,
+            memory: 0,
+            evaluations: 6 * 8,
+            host_memory: 0,
+            device_memory: 0,
+        };
+        let speed = Speed { once: 3e-4, step: 1e-6 };
+        let pixels = 6.0 * 128.0 * 64.0;
+        let expected = pixels * 3e-4 + pixels * 4.0 * 8.0 * 1e-6;
+        assert!((speed.estimated(&estimate, 4.0) - expected).abs() < 1e-9);
     }
 }

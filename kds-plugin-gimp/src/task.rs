@@ -14,7 +14,7 @@ pub enum Task {
 /// Where all of them are in the menus.
 pub const MENU: &str = "<Image>/Filters/Enhance";
 /// The images that they work with; GIMP greys the entries out for others.
-pub const IMAGE_TYPES: &str = "RGB*, GRAY*";
+pub const IMAGE_TYPES: &str = "RGB*, GRAY*, INDEXED*";
 /// Who wrote it, for the procedure browser.
 pub const AUTHORS: &str = "The KDS authors";
 /// Under what terms, for the procedure browser.

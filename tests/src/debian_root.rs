@@ -12,6 +12,7 @@ use xtask::setup::Setup;
 
 /// A Debian of this name with its essential packages, apt, and what else was asked for; it is made once and kept beside
 /// libtorch, in the user's cache folder. That takes root, `mmdebstrap` and a network.
+#[derive(Clone)]
 pub struct DebianRoot(PathBuf);
 
 impl DebianRoot {

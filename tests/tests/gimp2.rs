@@ -41,6 +41,11 @@ fn values_beyond_the_range_stay() {
 }
 
 #[test]
+fn a_palette_gives_way_to_all_colours() {
+    places::a_palette_gives_way_to_all_colours(Two).unwrap();
+}
+
+#[test]
 fn refusals_say_what_to_do() {
     refusals::refusals_say_what_to_do(Two).unwrap();
 }

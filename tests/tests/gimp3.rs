@@ -41,6 +41,16 @@ fn values_beyond_the_range_stay() {
 }
 
 #[test]
+fn a_palette_gives_way_to_all_colours() {
+    places::a_palette_gives_way_to_all_colours(Three).unwrap();
+}
+
+#[test]
+fn several_layers_are_restored_at_once() {
+    places::several_layers_are_restored_at_once().unwrap();
+}
+
+#[test]
 fn refusals_say_what_to_do() {
     refusals::refusals_say_what_to_do(Three).unwrap();
 }

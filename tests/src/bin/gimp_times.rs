@@ -72,10 +72,7 @@ fn foretold_over_measured(task: Task, side: i32) -> Result<f64> {
     let restorer = Models::open(task)?.load(&settings)?;
     let speed = restorer.speed(&AtomicBool::new(false))?;
     let estimate = restorer.estimate(&settings, side.unsigned_abs(), side.unsigned_abs())?;
-    let tiles = f64::from(u32::try_from(estimate.tiles)?);
-    let steps = estimate.evaluations as f64 / tiles;
-    let pixels = tiles * f64::from(estimate.tile_width) * f64::from(estimate.tile_height);
-    let foretold = speed.seconds(pixels, f64::from(restorer.own_value("particles")), steps);
+    let foretold = speed.estimated(&estimate, f64::from(restorer.own_value("particles")));
     let picture = Pixels::new(Format { channels: Channels::Rgb, depth: Depth::U8 }, side, side)?;
     let mut mask = Pixels::new(Format { channels: Channels::Gray, depth: Depth::U8 }, side, side)?;
     // All but a frame.

@@ -64,7 +64,7 @@ pub fn restoring_undoing_and_repeating(version: Version) -> Result<()> {
 /// The button beside the progress bar, at the right end of the status bar, where the docks begin.
 const CANCEL: (u32, u32) = (SCREEN.0 - 250, SCREEN.1 - 18);
 
-/// "Cancel" ends a restoration that would take long, at once and without a trace.
+/// "Cancel" ends a restoration that would take long, at once and without a trace but the settings: the next dialog has them.
 pub fn cancelling(version: Version) -> Result<()> {
     let window = open(version, "cancelling")?;
     open_dialog(&window)?;
@@ -80,5 +80,7 @@ pub fn cancelling(version: Version) -> Result<()> {
     window.eval("(save-layer (top-layer (opened-image)) \"after.png\")")?;
     let session = window.session();
     ensure!(session.read("before.png")? == session.read("after.png")?, "the pixels have changed");
+    let remembered = window.eval("(car (cddr (car (gimp-get-parasite \"plug-in-kds-restore\"))))")?;
+    ensure!(remembered.contains("steps=1000"), "remembered is {remembered}");
     Ok(())
 }

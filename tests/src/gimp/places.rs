@@ -1,6 +1,7 @@
 //! Where the result goes: selections, offsets, layer masks, new layers, new images, and what stays as it was.
 
 use std::fs;
+use std::process::Command;
 
 use anyhow::{Result, ensure};
 use image::{DynamicImage, GrayImage, Rgb32FImage, RgbaImage};
@@ -67,14 +68,27 @@ pub fn only_the_selection_changes(version: Version) -> Result<()> {
     Ok(())
 }
 
-/// New layers and new images leave what was there alone, and carry what belongs to the image.
+/// New layers and new images leave what was there alone; they carry what belongs to the layer and to the image.
 pub fn results_go_where_they_should(version: Version) -> Result<()> {
     let session = session(version, "outputs")?;
     fs::copy(concat!(env!("CARGO_MANIFEST_DIR"), "/data/srgb.icc"), session.folder().join("profile.icc"))?;
+    let mut exiftool = Command::new("exiftool");
+    exiftool.args(["-q", "-overwrite_original", "-IFD0:Make=Maker"]).arg(session.folder().join("rgb.png"));
+    ensure!(exiftool.status()?.success(), "exiftool failed");
     let facts = session.run(&format!(
         "{OFFSET}
          (gimp-image-set-resolution image 123 123)
          (attach-profile image (in-folder \"profile.icc\"))
+         (gimp-image-attach-parasite image (list \"gimp-comment\" 1 \"by hand\"))
+         (gimp-layer-set-mode layer LAYER-MODE-MULTIPLY)
+         (gimp-layer-set-opacity layer 40)
+         (gimp-layer-add-mask layer (car (gimp-layer-create-mask layer ADD-MASK-WHITE)))
+         (gimp-item-set-visible layer FALSE)
+         (define (tell-likeness name result)
+           (tell name (and (= LAYER-MODE-MULTIPLY (car (gimp-layer-get-mode result)))
+                           (< 39.9 (car (gimp-layer-get-opacity result)) 40.1)
+                           (= (width-of result) (width-of (car (gimp-layer-get-mask result))))
+                           (not (memv (car (gimp-item-get-visible result)) (list 1 #t))))))
          (save-layer layer \"before.png\")
          (let ((result (kds plug-in-kds-restore image layer '(output \"new-layer\") '(confidence TRUE))))
            (tell \"same image\" (= (car result) image))
@@ -84,18 +98,22 @@ pub fn results_go_where_they_should(version: Version) -> Result<()> {
            (tell \"result below\" (= (layer-at image 1) (cadr result)))
            (tell \"name\" (car (gimp-item-get-name (cadr result))))
            (tell \"offsets\" (offsets-of (cadr result)))
+           (tell-likeness \"likeness\" (cadr result))
            (save-layer (cadr result) \"new-layer.png\")
            (save-layer (layer-at image 0) \"confidence.png\"))
          (let ((result (kds plug-in-kds-upscale image layer '(output \"new-image\"))))
            (tell \"new image\" (not (= (car result) image)))
            (tell \"new size\" (list (image-width (car result)) (image-height (car result))))
            (tell \"profile\" (equal? (profile-of image) (profile-of (car result))))
+           (tell \"comment\" (car (cddr (car (gimp-image-get-parasite (car result) \"gimp-comment\")))))
+           (write-with-metadata (car result) (in-folder \"metadata.png\"))
            (tell \"resolution\" (car (gimp-image-get-resolution (car result))))
            (save-layer (cadr result) \"new-image.png\"))
          (gimp-image-select-rectangle image CHANNEL-OP-REPLACE 9 8 10 8)
          (let ((result (kds plug-in-kds-restore image layer '(output \"new-layer\"))))
            (tell \"part\" (list (width-of (cadr result)) (height-of (cadr result))))
            (tell \"part offsets\" (offsets-of (cadr result)))
+           (tell-likeness \"part likeness\" (cadr result))
            (save-layer (cadr result) \"part.png\"))
          (save-layer layer \"after.png\")"
     ))?;
@@ -113,6 +131,11 @@ pub fn results_go_where_they_should(version: Version) -> Result<()> {
     told("new image", "#t")?;
     told("new size", "(80 56)")?;
     told("profile", "#t")?;
+    told("comment", "by hand")?;
+    let make = Command::new("exiftool").args(["-s3", "-Make"]).arg(session.folder().join("metadata.png")).output()?;
+    ensure!(make.stdout == b"Maker\n", "the metadata are lost: {make:?}");
+    told("likeness", "#t")?;
+    told("part likeness", "#t")?;
     ensure!(facts["resolution"].starts_with("123"), "{facts:?}");
     told("part", "(10 8)")?;
     told("part offsets", "(9 8)")?;
@@ -255,5 +278,61 @@ pub fn the_selection_is_filled(version: Version) -> Result<()> {
         picture
     };
     ensure!(outside(before) == outside(after), "what is not selected has changed");
+    Ok(())
+}
+
+/// An image with a palette becomes RGB, restored as the same picture of RGB is, and one step of undo brings the palette back.
+pub fn a_palette_gives_way_to_all_colours(version: Version) -> Result<()> {
+    let session = session(version, "palette")?;
+    let facts = session.run(
+        "(define image (load-image (in-folder \"rgb.png\")))
+         (gimp-image-convert-indexed image CONVERT-DITHER-NONE CONVERT-PALETTE-GENERATE 9 FALSE FALSE \"\")
+         (define layer (top-layer image))
+         (write-png image (in-folder \"before.png\"))
+         (define new (kds plug-in-kds-restore image layer '(output \"new-image\")))
+         (tell \"palette stays\" (= INDEXED (base-type image)))
+         (save-layer (cadr new) \"new.png\")
+         (kds plug-in-kds-restore image layer)
+         (tell \"rgb\" (= RGB (base-type image)))
+         (save-layer layer \"after.png\")",
+    )?;
+    ensure!(facts["palette stays"] == "#t" && facts["rgb"] == "#t", "{facts:?}");
+    let restored = expected(&session, "before.png", RESTORE)?;
+    ensure!(difference(&restored, &session.read("before.png")?)? > 2.0, "nothing has changed");
+    same("new image", &session.read("new.png")?, &restored)?;
+    same("layer", &session.read("after.png")?, &restored)
+}
+
+/// Several layers that are selected are restored each, as one step to undo; enlarging enlarges the image once.
+pub fn several_layers_are_restored_at_once() -> Result<()> {
+    let session = session(Version::Three, "several")?;
+    let facts = session.run(&format!(
+        "(define (call procedure image first second)
+           (procedure #:run-mode RUN-NONINTERACTIVE #:image image #:drawables (vector first second)
+                      #:particles 3 #:steps 2 #:seed 5 #:device \"cpu\"))
+         {OFFSET}
+         (define second (car (gimp-layer-copy layer)))
+         (gimp-image-insert-layer image second 0 0)
+         (gimp-layer-set-offsets second 1 2)
+         (save-layer layer \"before.png\")
+         (call plug-in-kds-restore image layer second)
+         (tell \"layers\" (layer-count image))
+         (save-layer layer \"first.png\")
+         (save-layer second \"second.png\")
+         {OFFSET}
+         (define second (car (gimp-layer-copy layer)))
+         (gimp-image-insert-layer image second 0 0)
+         (call plug-in-kds-upscale image layer second)
+         (tell \"size\" (list (image-width image) (image-height image)))
+         (save-layer layer \"first-enlarged.png\")
+         (save-layer second \"second-enlarged.png\")"
+    ))?;
+    ensure!(facts["layers"] == "3" && facts["size"] == "(120 88)", "{facts:?}");
+    for (names, model) in [(["first", "second"], RESTORE), (["first-enlarged", "second-enlarged"], UPSCALE)] {
+        let restored = expected(&session, "before.png", model)?;
+        for name in names {
+            same(name, &session.read(&format!("{name}.png"))?, &restored)?;
+        }
+    }
     Ok(())
 }

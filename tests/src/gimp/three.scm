@@ -28,3 +28,5 @@
     (gimp-image-insert-layer new copy 0 0)
     (write-png new (in-folder file))))
 (define (attach-profile image file) (gimp-image-set-color-profile-from-file image file))
+(define (write-with-metadata image file)
+  (file-png-export #:run-mode RUN-NONINTERACTIVE #:image image #:file file #:include-exif TRUE))

@@ -30,3 +30,4 @@
     (gimp-image-insert-layer new copy 0 0)
     (write-png new (in-folder file))))
 (define (attach-profile image file) (gimp-image-set-color-profile-from-file image (string-append "file://" file)))
+(define (write-with-metadata image file) (file-png-save-defaults RUN-NONINTERACTIVE image (top-layer image) file file))

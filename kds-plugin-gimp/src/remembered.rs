@@ -1,11 +1,12 @@
-//! The values of the last time. GIMP 2.10 keeps them in its own file of parasites, so they outlive the session.
+//! The values of the last time. GIMP keeps them in its own file of parasites, so they outlive the session. GIMP 3's own
+//! memory of a procedure's arguments forgets those of a run that was cancelled.
 
 use std::ffi::{c_char, c_int, c_void};
 
-use kds_plugin_gimp::functions;
-use kds_plugin_gimp::gimp::text;
-use kds_plugin_gimp::settings::Settings;
-use kds_plugin_gimp::task::Task;
+use crate::functions;
+use crate::gimp::text;
+use crate::settings::Settings;
+use crate::task::Task;
 
 /// `GimpParasite`
 #[repr(C)]
