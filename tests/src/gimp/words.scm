@@ -24,6 +24,8 @@
     (if (< 0 (car (gimp-layer-get-mask copy))) (gimp-layer-remove-mask copy MASK-DISCARD))
     (gimp-layer-set-offsets copy 0 0)
     (gimp-item-set-visible copy TRUE)
+    (gimp-layer-set-opacity copy 100)
+    (gimp-layer-set-mode copy LAYER-MODE-NORMAL)
     (if (not (or (= precision U8) (= precision U16))) (gimp-image-convert-precision new U16))
     (write-png new (in-folder file))
     (gimp-image-delete new)))
