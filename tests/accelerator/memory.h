@@ -67,6 +67,7 @@ class Memory final : public c10::DeviceAllocator {
         most[device] = std::max(most[device], used[device]);
         counts.allocated += size;
         counts.peak = std::max(counts.peak, counts.allocated);
+        report(memory, static_cast<int64_t>(size), device);
         return {memory, memory, &release, place};
     }
 
@@ -101,6 +102,7 @@ class Memory final : public c10::DeviceAllocator {
         std::lock_guard lock(state().mutex);
         const auto block = blocks.find(static_cast<char *>(memory));
         used[block->second.device] -= block->second.bytes;
+        report(memory, -static_cast<int64_t>(block->second.bytes), block->second.device);
         state().counts.allocated -= block->second.bytes;
         munmap(memory, block->second.bytes);
         blocks.erase(block);
@@ -115,6 +117,11 @@ class Memory final : public c10::DeviceAllocator {
     }
 
   private:
+    // As CUDA's allocator does, to whoever measures.
+    static void report(void *memory, int64_t bytes, int8_t device) {
+        c10::reportMemoryUsageToProfiler(memory, bytes, used[device], used[device], {at::kCUDA, device});
+    }
+
     static inline std::map<char *, Block> blocks;
     static inline uint64_t used[64], most[64];
 };

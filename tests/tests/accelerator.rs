@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use image::imageops::FilterType;
 use image::{GrayImage, RgbImage};
 use kds_engine::backbone::{Backbone, LdmSr, ModelFiles, Prompt, Residual, SdInpaint, TorchScript};
 use kds_engine::device::{self, Fault};
@@ -222,6 +223,39 @@ fn memory_is_known_and_running_out_of_it_is_told() {
         assert_eq!(Fault::of(&host.to_string()), Fault::OutOfMemory, "{host}");
     };
     machine.run("memory_is_known_and_running_out_of_it_is_told", body).unwrap();
+}
+
+/// Of each built-in model, with one particle and with many.
+#[test]
+fn the_estimate_of_device_memory_is_the_peak() {
+    let body = || {
+        device::load_cuda().unwrap();
+        for (model, particles, width, height) in [
+            ("kds-photo-x4", "1", 96, 80),
+            ("kds-photo-x4", "10", 60, 44),
+            ("kds-photo-x1", "1", 144, 104),
+            ("kds-photo-x1", "10", 60, 44),
+            ("kds-inpaint", "1", 60, 44),
+            ("kds-inpaint", "10", 96, 80),
+        ] {
+            let options = Options { model: Some(model), device: Some("cuda"), dtype: Some("f32"), threads: 0 };
+            let restorer = Restorer::open(&options).unwrap();
+            let picture = image::imageops::resize(&small_picture().unwrap(), width, height, FilterType::Triangle);
+            let mask = (model == "kds-inpaint").then(|| holes(&picture));
+            // All steps are steered, so that what steering takes is seen.
+            let parameters = [("particles", particles), ("steps", "1"), ("from", "1")];
+            let estimate = restorer.job(&parameters).unwrap().estimate(width, height).unwrap().device_memory;
+            device::empty_cache(CUDA).unwrap();
+            device::reset_peak(CUDA).unwrap();
+            let before = device::memory(CUDA).unwrap().unwrap().allocated;
+            restorer.restore_with(&picture, mask.as_ref(), &parameters).unwrap();
+            let peak = device::memory(CUDA).unwrap().unwrap().peak - before;
+            let ratio = estimate as f64 / peak as f64;
+            println!("{model} {width}x{height}, {particles} particles: {estimate} of {peak} bytes, {ratio:.2}");
+            assert!((0.8..=1.2).contains(&ratio), "{model}, {particles} particles: {estimate} of {peak} bytes");
+        }
+    };
+    Machine::usual().run("the_estimate_of_device_memory_is_the_peak", body).unwrap();
 }
 
 #[test]

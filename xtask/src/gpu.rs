@@ -19,8 +19,10 @@ const FILES: &[(&str, &str)] = &[
     ("tests/golden/pipelines.safetensors", "golden/pipelines.safetensors"),
     ("examples/images/kitten.png", "picture.png"),
 ];
-/// The folder must travel.
-const LARGEST: u64 = 40 << 20;
+/// The folder must travel. The built-in weights alone are 34 MiB once they are compressed.
+const LARGEST: u64 = 44 << 20;
+/// For weights of 16 bits: literals are predicted by whether they are the first or the second byte.
+const XZ_OPTIONS: &str = "--lzma2=preset=6,lc=0,lp=1,pb=1";
 
 /// Builds, and fills the folder, which is made anew. Returns its size in bytes.
 ///
@@ -46,6 +48,7 @@ pub fn pack(root: &Path, profile: Profile, folder: &Path) -> Result<u64> {
         run(&mut strip)?;
     }
     let mut tar = Command::new("tar");
+    tar.env("XZ_OPT", XZ_OPTIONS);
     run(tar.arg("-C").arg(folder).args(["-cJf"]).arg(folder.join("bin.tar.xz")).arg("bin"))?;
     fs::remove_dir_all(&programs)?;
     let size = size(folder)?;

@@ -10,7 +10,9 @@ mod profile;
 pub use inks::cmyk_to_srgb;
 pub use lab::of_lab;
 pub use model::{ForModel, in_linear, in_srgb, is_grey};
-pub use profile::{fits, linear_srgb, of_code_points, of_equal_channels, of_gamma_and_primaries, usable};
+pub use profile::{
+    fits, linear_srgb, of_code_points, of_equal_channels, of_gamma_and_primaries, refuse_high_range, usable,
+};
 
 /// A sample of a pixel.
 pub trait Sample: Copy + Send + Sync {

@@ -34,6 +34,28 @@ pub fn usable(profile: Option<Vec<u8>>, channels: Channels) -> (Option<Vec<u8>>,
     }
 }
 
+/// Refuses a profile whose code points name a curve of high dynamic range (ICC.1:2022, section 9.2.17): only a display knows
+/// what its levels are in a standard range.
+///
+/// # Errors
+/// For PQ and HLG.
+pub fn refuse_high_range(profile: &[u8]) -> anyhow::Result<()> {
+    let points = convert::parse(profile).ok().and_then(|profile| profile.cicp);
+    match points.map(|points| points.transfer_characteristics as u8) {
+        Some(transfer @ (PQ | HLG)) => Err(high_range(transfer)),
+        _ => Ok(()),
+    }
+}
+
+/// Code points of curves (ITU-T H.273, table 3).
+const PQ: u8 = 16;
+const HLG: u8 = 18;
+
+fn high_range(transfer: u8) -> anyhow::Error {
+    let name = if transfer == PQ { "PQ" } else { "HLG" };
+    anyhow!("is of high dynamic range ({name}), which is not treated; convert it to a standard range, or to OpenEXR")
+}
+
 /// Compares the colour space of a profile with these channels: grey or RGB, by the four letters at byte 16 (ICC.1:2022,
 /// section 7.2). What the letters do not tell, [`usable`] does.
 pub fn fits(profile: &[u8], channels: Channels) -> bool {
@@ -93,17 +115,10 @@ pub fn of_gamma_and_primaries(
 pub fn of_code_points(primaries: u8, transfer: u8, grey: bool) -> anyhow::Result<Option<Vec<u8>>> {
     const BT709: u8 = 1;
     const SRGB: u8 = 13;
-    const PQ: u8 = 16;
-    const HLG: u8 = 18;
     match (primaries, transfer) {
         (BT709, SRGB) => return Ok(None),
         (_, SRGB) if grey => return Ok(None),
-        (_, PQ | HLG) => {
-            let name = if transfer == PQ { "PQ" } else { "HLG" };
-            bail!(
-                "is of high dynamic range ({name}), which is not treated; convert it to a standard range, or to OpenEXR"
-            );
-        }
+        (_, PQ | HLG) => return Err(high_range(transfer)),
         _ => {}
     }
     let unknown = || anyhow!("has colours of unknown code points ({primaries} and {transfer}); convert it to sRGB");
@@ -206,6 +221,11 @@ mod tests {
         assert!(of_code_points(9, 16, false).unwrap_err().to_string().contains("PQ"));
         assert!(of_code_points(9, 18, false).unwrap_err().to_string().contains("HLG"));
         assert!(of_code_points(200, 13, false).is_err());
+        let mut profile = ColorProfile::new_bt2020_pq();
+        assert!(refuse_high_range(&profile.encode().unwrap()).unwrap_err().to_string().contains("PQ"));
+        profile.cicp = None;
+        refuse_high_range(&profile.encode().unwrap()).unwrap();
+        refuse_high_range(&ColorProfile::new_display_p3().encode().unwrap()).unwrap();
         assert!(of_gamma_and_primaries(Some(0.0), None, false).is_err());
         assert!(of_gamma_and_primaries(None, Some([(0.3, 0.0); 4]), false).is_err());
         let (profile, note) = usable(Some(crate::testing::profile(b"GRAY")), Channels::Rgb);

@@ -172,6 +172,7 @@ fn finish(mut decoded: Decoded) -> anyhow::Result<(Picture, Vec<String>)> {
     decoded.metadata.complete_resolution();
     let Decoded { mut image, profile, metadata, mut notes, .. } = decoded;
     replace_non_numbers(&mut image);
+    profile.as_deref().map(colour::refuse_high_range).transpose()?;
     let mut picture = Picture { image, profile: None, metadata };
     let (profile, note) = colour::usable(profile, picture.format().channels);
     picture.profile = profile;

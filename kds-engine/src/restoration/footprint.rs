@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::backbone::{Backbone, Prompt, Spec};
 use crate::ensemble::{Sampling, sample};
@@ -32,30 +32,46 @@ pub struct Footprint {
 pub struct Line {
     /// For a tile of any size: workspaces, weights in another layout.
     pub fixed: f64,
-    /// For each pixel.
+    /// For each pixel, up to the largest area that was measured.
     pub per_pixel: f64,
+    /// The largest area that was measured, in pixels.
+    pub measured: f64,
+    /// For each pixel beyond it.
+    pub beyond: f64,
 }
 
 impl Line {
     /// Through one or two measurements, area and bytes.
-    fn through(points: &[(usize, u64)]) -> Self {
+    ///
+    /// The peak is that of the layer that takes most, and layers of few pixels give way to layers of many: so beyond the
+    /// larger area it grows at least as fast as between the two, and at most in proportion to the area. On a GPU, which has
+    /// no large workspaces to hide it, the middle of both is taken.
+    fn through(points: &[(usize, u64)], device: Device) -> Self {
         match *points {
-            [(area, bytes)] => Self { fixed: 0.0, per_pixel: bytes as f64 / area as f64 },
-            [(small, fewer), (large, more), ..] => {
-                let per_pixel = ((more as f64 - fewer as f64) / (large as f64 - small as f64)).max(0.0);
-                Self { fixed: (more as f64 - per_pixel * large as f64).max(0.0), per_pixel }
+            [(area, bytes)] => {
+                let per_pixel = bytes as f64 / area as f64;
+                Self { fixed: 0.0, per_pixel, measured: area as f64, beyond: per_pixel }
             }
-            [] => Self { fixed: 0.0, per_pixel: 0.0 },
+            [(small, fewer), (large, more), ..] => {
+                let [small, fewer, large, more] = [small as f64, fewer as f64, large as f64, more as f64];
+                let per_pixel = ((more - fewer) / (large - small)).max(0.0);
+                let beyond = if device == Device::Cpu { per_pixel } else { (per_pixel + more / large) / 2.0 };
+                Self { fixed: (more - per_pixel * large).max(0.0), per_pixel, measured: large, beyond }
+            }
+            [] => Self { fixed: 0.0, per_pixel: 0.0, measured: 0.0, beyond: 0.0 },
         }
     }
 
     fn at_least(self, per_pixel: usize) -> Self {
-        Self { per_pixel: self.per_pixel.max(per_pixel as f64), ..self }
+        let least = per_pixel as f64;
+        Self { per_pixel: self.per_pixel.max(least), beyond: self.beyond.max(least), ..self }
     }
 
     /// For this area, `times` at once.
     pub fn bytes(&self, area: usize, times: usize) -> u64 {
-        (self.fixed + self.per_pixel * area as f64 * times as f64) as u64
+        let pixels = area as f64 * times as f64;
+        let within = pixels.min(self.measured);
+        (self.fixed + self.per_pixel * within + self.beyond * (pixels - within)) as u64
     }
 }
 
@@ -99,7 +115,7 @@ impl Footprint {
             let taken = measure_tile(backbone, prompt, side)?;
             points.iter_mut().zip(taken).for_each(|(points, bytes)| points.push((side * side, bytes)));
         }
-        let [open, kept, predict, decode] = points.map(|points| Line::through(&points));
+        let [open, kept, predict, decode] = points.map(|points| Line::through(&points, spec.device));
         // Third-party models may take memory that libtorch does not see, and say so.
         let least = spec.activation_bytes;
         Ok(Self { open, kept, predict: predict.at_least(least), decode: decode.at_least(least) })
@@ -107,9 +123,11 @@ impl Footprint {
 }
 
 /// Sides of the tiles to measure: small ones, so that it takes little, and large enough to tell what grows with the area.
+/// Below 64 pixels a GPU's peak may be that of the weights; it has the time for larger ones.
 fn sides(spec: &Spec) -> Vec<usize> {
-    let side = 32usize.next_multiple_of(spec.multiple);
-    if 2 * side <= spec.largest_side.max(64) { vec![side, 2 * side] } else { vec![side] }
+    let least = if spec.device == Device::Cpu { 32usize } else { 64 };
+    let side = least.next_multiple_of(spec.multiple);
+    if 2 * side <= spec.largest_side.max(2 * least) { vec![side, 2 * side] } else { vec![side] }
 }
 
 /// A picture, its hole and latents, all 0.
