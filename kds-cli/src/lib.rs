@@ -34,6 +34,7 @@ mod replace;
 mod report;
 mod restore;
 pub mod save;
+mod serve;
 mod shown;
 mod table;
 mod task;
@@ -65,6 +66,7 @@ pub fn run() -> ExitCode {
         Command::Evaluate(options) => eval::run(&options),
         Command::Models(options) => models::run(&options),
         Command::Doctor(options) => doctor::print(&options),
+        Command::Serve(options) => serve::run(&options).map(|()| true),
     });
     match result {
         Ok(true) => ExitCode::SUCCESS,

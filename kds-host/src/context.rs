@@ -1,19 +1,8 @@
 //! A context: threads, registry of models, devices.
 
-use std::{
-    path::PathBuf,
-    ptr::{NonNull, null, null_mut},
-    sync::Arc,
-};
+use std::{fmt, path::PathBuf, sync::Arc};
 
-use crate::{
-    Error, Library, Log, Model, Status,
-    error::check,
-    log,
-    model::ModelHandle,
-    raw::{self, Sized32},
-    text,
-};
+use crate::{DeviceInfo, Error, Library, Log, Model, ModelInfo, transport::ContextCalls};
 
 /// What a context is made with.
 #[derive(Debug, Clone, Default)]
@@ -27,50 +16,19 @@ pub struct ContextOptions {
 }
 
 /// Models and devices; the beginning of everything that computes. It may be shared between threads.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Context {
-    handle: Arc<ContextHandle>,
+    calls: Arc<dyn ContextCalls>,
 }
 
 impl Context {
     /// Reads the registries and looks for devices.
     ///
     /// # Errors
-    /// [`Status::InvalidRegistry`] or [`Status::NotFound`] for a registry file that cannot be used.
+    /// [`Status::InvalidRegistry`](crate::Status) or [`Status::NotFound`](crate::Status) for a registry file that cannot be
+    /// used.
     pub fn new(library: &Arc<Library>, options: &ContextOptions) -> Result<Self, Error> {
-        let api = &library.api;
-        let registry = options
-            .registry
-            .as_ref()
-            .map(|path| {
-                let path = path.to_str().ok_or_else(|| {
-                    let message = format!("the registry path {} is not UTF-8; rename the file", path.display());
-                    Error::new(Status::InvalidArgument, message)
-                })?;
-                text::pass("registry path", path)
-            })
-            .transpose()?;
-        let log = options.log.clone().map(Box::new);
-        let mut params = raw::ContextParams::empty();
-        let mut pointer = null_mut();
-        // SAFETY: `params` is writable and at least as large as in interface 1.0; the registry string lives through the
-        // call.
-        unsafe {
-            match api.kds_context_params_init_sized {
-                Some(init) => init(&mut params, size_of_val(&params)),
-                None => (api.kds_context_params_init)(&mut params),
-            }
-            params.threads = i32::from(options.threads);
-            params.registry = text::pointer(&registry);
-            if let Some(log) = &log {
-                params.log = Some(log::forward);
-                params.log_user_data = std::ptr::from_ref::<Log>(log).cast_mut().cast();
-                params.log_level = log.level as i32;
-            }
-            check(api, |error| (api.kds_context_new)(&params, &mut pointer, error))?;
-        }
-        let pointer = filled(pointer, "kds_context_new")?;
-        Ok(Self { handle: Arc::new(ContextHandle { pointer, library: library.clone(), _log: log }) })
+        Ok(Self { calls: library.transport.clone().context(options)? })
     }
 
     /// The models of all registries.
@@ -78,20 +36,7 @@ impl Context {
     /// # Errors
     /// Only on a defect of the library.
     pub fn models(&self) -> Result<Vec<ModelInfo>, Error> {
-        let (api, context) = (&self.handle.library.api, self.handle.pointer.as_ptr());
-        let mut count = 0;
-        // SAFETY: a live context and a writable number.
-        check(api, |error| unsafe { (api.kds_context_model_count)(context, &mut count, error) })?;
-        (0..count)
-            .map(|index| {
-                let mut info = raw::ModelInfo::empty();
-                // SAFETY: a live context, whose strings are copied while it lives, and a writable structure.
-                unsafe {
-                    check(api, |error| (api.kds_context_model_get)(context, index, &mut info, error))?;
-                    Ok(ModelInfo::copy(&info))
-                }
-            })
-            .collect()
+        self.calls.models()
     }
 
     /// The devices that can compute.
@@ -99,27 +44,7 @@ impl Context {
     /// # Errors
     /// Only on a defect of the library.
     pub fn devices(&self) -> Result<Vec<DeviceInfo>, Error> {
-        let (api, context) = (&self.handle.library.api, self.handle.pointer.as_ptr());
-        let mut count = 0;
-        // SAFETY: a live context and a writable number.
-        check(api, |error| unsafe { (api.kds_context_device_count)(context, &mut count, error) })?;
-        (0..count)
-            .map(|index| {
-                let mut info = raw::DeviceInfo::empty();
-                // SAFETY: a live context, whose strings are copied while it lives, and a writable structure.
-                unsafe {
-                    check(api, |error| (api.kds_context_device_get)(context, index, &mut info, error))?;
-                    Ok(DeviceInfo {
-                        name: text::copy(info.name),
-                        description: text::copy(info.description),
-                        dtypes: text::copy(info.dtypes).split(',').map(Into::into).collect(),
-                        default_dtype: text::copy(info.default_dtype),
-                        memory_total: info.memory_total,
-                        memory_free: info.memory_free,
-                    })
-                }
-            })
-            .collect()
+        self.calls.devices()
     }
 
     /// What the library computes with, as pairs of a key and a value: version of libtorch, capability of the CPU,
@@ -128,186 +53,32 @@ impl Context {
     /// # Errors
     /// Only on a defect of the library.
     pub fn describe(&self) -> Result<Vec<(String, String)>, Error> {
-        let (api, context) = (&self.handle.library.api, self.handle.pointer.as_ptr());
-        let mut lines = null();
-        // SAFETY: a live context, whose string is copied while it lives, and a writable pointer.
-        let lines = unsafe {
-            check(api, |error| (api.kds_context_describe)(context, &mut lines, error))?;
-            text::copy(lines)
-        };
-        Ok(pairs(&lines))
+        self.calls.describe()
     }
 
     /// Loads a model. `device` and `dtype` are `None` for the automatic choice; otherwise they take what the parameters
     /// of these names take.
     ///
     /// # Errors
-    /// [`Status::NotFound`] for an unknown id, [`Status::InvalidModel`] for files that cannot be used,
-    /// [`Status::DeviceUnavailable`], [`Status::OutOfMemory`], [`Status::InvalidArgument`].
+    /// [`Status::NotFound`](crate::Status) for an unknown id, [`Status::InvalidModel`](crate::Status) for files that cannot
+    /// be used, [`Status::DeviceUnavailable`](crate::Status), [`Status::OutOfMemory`](crate::Status),
+    /// [`Status::InvalidArgument`](crate::Status).
     pub fn open_model(&self, id: &str, device: Option<&str>, dtype: Option<&str>) -> Result<Model, Error> {
-        let api = &self.handle.library.api;
-        let id = text::pass("model id", id)?;
-        let device = device.map(|device| text::pass("device", device)).transpose()?;
-        let dtype = dtype.map(|dtype| text::pass("dtype", dtype)).transpose()?;
-        let mut pointer = null_mut();
-        // SAFETY: a live context, strings that live through the call, and a writable pointer.
-        check(api, |error| unsafe {
-            (api.kds_model_open)(
-                self.handle.pointer.as_ptr(),
-                id.as_ptr(),
-                text::pointer(&device),
-                text::pointer(&dtype),
-                &mut pointer,
-                error,
-            )
-        })?;
-        let pointer = filled(pointer, "kds_model_open")?;
-        Ok(Model::new(ModelHandle::new(pointer, self.handle.clone())))
+        Ok(Model::new(self.calls.clone().open_model(id, device, dtype)?))
     }
-}
 
-impl Context {
     /// Compares the files of a model with what its architecture needs, without loading them.
     ///
     /// # Errors
-    /// [`Status::NotFound`] for an unknown id, [`Status::InvalidModel`] with all that is wrong with the files,
-    /// [`Status::LibraryUnavailable`] where the library is too old to check models.
+    /// [`Status::NotFound`](crate::Status) for an unknown id, [`Status::InvalidModel`](crate::Status) with all that is wrong
+    /// with the files, [`Status::LibraryUnavailable`](crate::Status) where the library is too old to check models.
     pub fn check_model(&self, id: &str) -> Result<(), Error> {
-        let library = &self.handle.library;
-        let api = &library.api;
-        let kds_model_check = api.kds_model_check.ok_or_else(|| library.lacks("check models"))?;
-        let id = text::pass("model id", id)?;
-        // SAFETY: a live context, and a string that lives through the call.
-        check(api, |error| unsafe { kds_model_check(self.handle.pointer.as_ptr(), id.as_ptr(), error) })
+        self.calls.check_model(id)
     }
 }
 
-/// The handle that a successful call must have written.
-pub(crate) fn filled<T>(pointer: *mut T, function: &str) -> Result<NonNull<T>, Error> {
-    NonNull::new(pointer).ok_or_else(|| {
-        Error::new(Status::Internal, format!("{function} succeeded but gave nothing; install KDS again"))
-    })
-}
-
-/// Reads lines of `key: value`.
-fn pairs(lines: &str) -> Vec<(String, String)> {
-    lines
-        .lines()
-        .filter_map(|line| line.split_once(':'))
-        .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
-        .collect()
-}
-
-/// Owns a `kds_context`.
-pub(crate) struct ContextHandle {
-    pub(crate) pointer: NonNull<raw::Context>,
-    pub(crate) library: Arc<Library>,
-    /// What the library was given a pointer to. Models and jobs, which log too, keep this handle alive.
-    _log: Option<Box<Log>>,
-}
-
-// SAFETY: the library lets any thread use a context, and its functions that take it as `const`, which are all but the one
-// that frees it, run at the same time.
-unsafe impl Send for ContextHandle {}
-// SAFETY: as above.
-unsafe impl Sync for ContextHandle {}
-
-impl Drop for ContextHandle {
-    fn drop(&mut self) {
-        // SAFETY: the pointer came from `kds_context_new` and is freed once, here.
-        unsafe { (self.library.api.kds_context_free)(self.pointer.as_ptr()) }
-    }
-}
-
-impl std::fmt::Debug for ContextHandle {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("ContextHandle").field("library", &self.library).finish_non_exhaustive()
-    }
-}
-
-/// What a registry says about a model.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ModelInfo {
-    /// The name for [`Context::open_model`].
-    pub id: String,
-    /// A few words for a person.
-    pub title: String,
-    /// `restoration`, `super-resolution` or `inpainting`.
-    pub task: String,
-    /// The kind of network.
-    pub backbone: String,
-    /// `built-in`, or the path it comes from.
-    pub source: String,
-    /// Enlargement: output pixels per input pixel and side.
-    pub scale: u32,
-    /// Whether a job needs a mask.
-    pub needs_mask: bool,
-    /// Calibration of its confidence map.
-    pub calibration: Option<Calibration>,
-}
-
-/// Calibration of a confidence map, in grey levels of 255.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Calibration {
-    /// Expected absolute error where the confidence is 0; none is expected where it is 1.
-    pub error_range: f64,
-    /// Where the confidence of two particles or more is at least the first, the worst error of a picture is, in the mean
-    /// over pictures, at most the second.
-    pub trusted: Option<(f64, f64)>,
-}
-
-impl ModelInfo {
-    /// # Safety
-    /// The strings of `info` are live.
-    pub(crate) unsafe fn copy(info: &raw::ModelInfo) -> Self {
-        // SAFETY: by the contract of this function.
-        unsafe {
-            Self {
-                id: text::copy(info.id),
-                title: text::copy(info.title),
-                task: text::copy(info.task),
-                backbone: text::copy(info.backbone),
-                source: text::copy(info.source),
-                scale: info.scale,
-                needs_mask: info.needs_mask != 0,
-                calibration: (info.error_range > 0.0).then_some(Calibration {
-                    error_range: info.error_range,
-                    trusted: (info.trusted_error > 0.0).then_some((info.trusted_confidence, info.trusted_error)),
-                }),
-            }
-        }
-    }
-}
-
-/// A device that can compute.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeviceInfo {
-    /// The name for [`Context::open_model`]: `cpu`, `cuda:0`.
-    pub name: String,
-    /// The maker's name for it.
-    pub description: String,
-    /// The number formats it does well.
-    pub dtypes: Vec<String>,
-    /// The number format that `auto` chooses.
-    pub default_dtype: String,
-    /// Memory in bytes; 0 where not known.
-    pub memory_total: u64,
-    /// Memory in bytes that was free when the devices were looked for; 0 where not known.
-    pub memory_free: u64,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn descriptions_are_read_line_by_line() {
-        let expected = vec![("cuda".to_owned(), "not usable: no driver".to_owned()), ("threads".into(), "2".into())];
-        assert_eq!(pairs("cuda: not usable: no driver\nthreads: 2\n\n"), expected);
-    }
-
-    #[test]
-    fn a_missing_handle_is_an_error() {
-        assert_eq!(filled::<raw::Context>(null_mut(), "kds_context_new").unwrap_err().status, Status::Internal);
+impl fmt::Debug for Context {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Context").finish_non_exhaustive()
     }
 }

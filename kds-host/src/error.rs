@@ -1,11 +1,9 @@
 //! Errors: what went wrong, as a status for the program and a message for a person.
 
-use std::ffi::CStr;
-
-use crate::raw;
+use serde::{Deserialize, Serialize};
 
 /// An error of the library, or of loading it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{message}")]
 pub struct Error {
     /// What kind of error it is.
@@ -21,7 +19,7 @@ impl Error {
 }
 
 /// Kinds of errors.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Status {
     /// A value outside what the call takes.
     InvalidArgument,
@@ -47,13 +45,15 @@ pub enum Status {
     Panic,
     /// The library could not be loaded.
     LibraryUnavailable,
+    /// The worker process ended in the middle of a call: it was killed, or memory ran out. The next call starts a new one.
+    WorkerLost,
     /// A status that this client does not know.
     Unknown(i32),
 }
 
 impl Status {
     /// The status of a C code other than `KDS_OK`.
-    fn from_code(code: i32) -> Self {
+    pub(crate) fn from_code(code: i32) -> Self {
         match code {
             1 => Self::InvalidArgument,
             2 => Self::NotFound,
@@ -69,31 +69,6 @@ impl Status {
             other => Self::Unknown(other),
         }
     }
-}
-
-/// Makes one call of the library and turns its status and error object into a result. The object is freed.
-pub(crate) fn check(api: &raw::Api, call: impl FnOnce(*mut *mut raw::Error) -> i32) -> Result<(), Error> {
-    let mut error = std::ptr::null_mut();
-    let code = call(&mut error);
-    if code == raw::OK {
-        return Ok(());
-    }
-    let status = Status::from_code(code);
-    if error.is_null() {
-        // SAFETY: takes any number; returns a static string or null.
-        let name = unsafe { crate::text::copy((api.kds_status_name)(code)) };
-        return Err(Error::new(status, format!("libkds reported {name} without a message")));
-    }
-    // SAFETY: `error` was set by the failed call, so it is a live error object that this function owns; the message is a
-    // string that lives as long as the object, and is copied before the object is freed.
-    let message = unsafe {
-        let message = (api.kds_error_message)(error);
-        let copy =
-            if message.is_null() { String::new() } else { CStr::from_ptr(message).to_string_lossy().into_owned() };
-        (api.kds_error_free)(error);
-        copy
-    };
-    Err(Error::new(status, message))
 }
 
 #[cfg(test)]

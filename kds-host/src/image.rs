@@ -2,13 +2,12 @@
 
 use std::marker::PhantomData;
 
-use crate::{
-    Error, Status,
-    raw::{self, Sized32},
-};
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Status};
 
 /// Channels of a pixel, in the order in which they lie in memory.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Channels {
     /// Grey.
     Gray,
@@ -38,7 +37,7 @@ impl Channels {
 }
 
 /// Number format of a sample.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Depth {
     /// 0 to 255.
     U8,
@@ -60,7 +59,7 @@ impl Depth {
 }
 
 /// Layout of a pixel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Format {
     /// Channels of a pixel.
     pub channels: Channels,
@@ -73,25 +72,10 @@ impl Format {
     pub fn bytes(self) -> usize {
         self.channels.count() * self.depth.bytes()
     }
-
-    fn code(self) -> i32 {
-        let channels = match self.channels {
-            Channels::Gray => 1,
-            Channels::Rgb => 2,
-            Channels::RgbAlpha => 3,
-            Channels::GrayAlpha => 4,
-        };
-        let depth = match self.depth {
-            Depth::U8 => 0,
-            Depth::U16 => 16,
-            Depth::F32 => 32,
-        };
-        channels + depth
-    }
 }
 
 /// How colour and alpha go together.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Alpha {
     /// The colour is independent of alpha.
     #[default]
@@ -125,13 +109,13 @@ impl Sample for f32 {
 
 /// Geometry of a buffer, checked against its length.
 #[derive(Debug, Clone, Copy)]
-struct Layout {
-    format: Format,
-    width: u32,
-    height: u32,
-    stride: usize,
-    len: usize,
-    alpha: Alpha,
+pub(crate) struct Layout {
+    pub format: Format,
+    pub width: u32,
+    pub height: u32,
+    pub stride: usize,
+    pub len: usize,
+    pub alpha: Alpha,
 }
 
 impl Layout {
@@ -152,19 +136,9 @@ impl Layout {
         }
     }
 
-    fn raw(self, data: *mut u8) -> raw::Image {
-        let mut image = raw::Image::empty();
-        image.format = self.format.code();
-        image.width = self.width;
-        image.height = self.height;
-        image.stride = self.stride;
-        image.data = data.cast();
-        image.len = self.len;
-        image.alpha = match self.alpha {
-            Alpha::Straight => 0,
-            Alpha::Premultiplied => 1,
-        };
-        image
+    /// Bytes of a row, without the gap after it.
+    fn row(&self) -> usize {
+        self.width as usize * self.format.bytes()
     }
 }
 
@@ -202,8 +176,20 @@ impl<'a> ImageRef<'a> {
         Ok(Self { data: bytes.as_ptr(), layout, _buffer: PhantomData })
     }
 
-    pub(crate) fn raw(&self) -> raw::Image {
-        self.layout.raw(self.data.cast_mut())
+    pub(crate) fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    pub(crate) fn data(&self) -> *const u8 {
+        self.data
+    }
+
+    /// The rows from top to bottom, without gaps.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &'a [u8]> {
+        let (data, layout) = (self.data, self.layout);
+        // SAFETY: `Layout::checked` found every row within the buffer, which is borrowed for 'a.
+        (0..layout.height as usize)
+            .map(move |y| unsafe { std::slice::from_raw_parts(data.add(y * layout.stride), layout.row()) })
     }
 }
 
@@ -241,8 +227,21 @@ impl<'a> ImageMut<'a> {
         Ok(Self { data: bytes.as_mut_ptr(), layout, _buffer: PhantomData })
     }
 
-    pub(crate) fn raw(&mut self) -> raw::Image {
-        self.layout.raw(self.data)
+    pub(crate) fn layout(&self) -> Layout {
+        self.layout
+    }
+
+    pub(crate) fn data(&mut self) -> *mut u8 {
+        self.data
+    }
+
+    /// Takes rows from top to bottom, without gaps.
+    pub(crate) fn fill(&mut self, packed: &[u8]) {
+        let Layout { stride, height, .. } = self.layout;
+        for (y, row) in packed.chunks_exact(self.layout.row()).take(height as usize).enumerate() {
+            // SAFETY: `Layout::checked` found every row within the buffer, which is borrowed alone.
+            unsafe { std::ptr::copy_nonoverlapping(row.as_ptr(), self.data.add(y * stride), row.len()) }
+        }
     }
 }
 
@@ -363,17 +362,6 @@ mod tests {
     const RGB16: Format = Format { channels: Channels::Rgb, depth: Depth::U16 };
 
     #[test]
-    fn codes_are_those_of_the_header() {
-        let code = |channels, depth| Format { channels, depth }.code();
-        assert_eq!(code(Channels::Gray, Depth::U8), 1);
-        assert_eq!(code(Channels::Rgb, Depth::U8), 2);
-        assert_eq!(code(Channels::RgbAlpha, Depth::U8), 3);
-        assert_eq!(code(Channels::GrayAlpha, Depth::U8), 4);
-        assert_eq!(code(Channels::Gray, Depth::U16), 17);
-        assert_eq!(code(Channels::GrayAlpha, Depth::F32), 36);
-    }
-
-    #[test]
     fn buffers_are_checked() {
         assert!(ImageRef::packed(&[0u8; 12], Channels::Rgb, 2, 2).is_ok());
         assert_eq!(ImageRef::packed(&[0u8; 11], Channels::Rgb, 2, 2).unwrap_err().status, Status::InvalidImage);
@@ -389,10 +377,22 @@ mod tests {
     #[test]
     fn an_image_describes_its_own_buffer() {
         let mut image = Image::new(RGB16, 3, 5).unwrap();
-        let raw = image.view_mut().raw();
-        assert_eq!((raw.format, raw.width, raw.height, raw.stride, raw.len), (18, 3, 5, 18, 90));
-        assert_eq!(image.view().raw().data, raw.data);
+        let mut view = image.view_mut();
+        let (layout, data) = (view.layout(), view.data().cast_const());
+        assert_eq!((layout.width, layout.height, layout.stride, layout.len), (3, 5, 18, 90));
+        assert_eq!(image.view().data(), data);
         assert_eq!(image.into_samples(), Samples::U16(vec![0; 45]));
+    }
+
+    #[test]
+    fn rows_leave_gaps_out_and_alone() {
+        let gray = Format { channels: Channels::Gray, depth: Depth::U8 };
+        let mut bytes = [1, 2, 9, 3, 4, 9, 5, 6];
+        let view = ImageRef::strided(&bytes, gray, 2, 3, 3, Alpha::Straight).unwrap();
+        assert_eq!(view.rows().collect::<Vec<_>>().concat(), [1, 2, 3, 4, 5, 6]);
+        let mut view = ImageMut::strided(&mut bytes, gray, 2, 3, 3, Alpha::Straight).unwrap();
+        view.fill(&[11, 12, 13, 14, 15, 16]);
+        assert_eq!(bytes, [11, 12, 9, 13, 14, 9, 15, 16]);
     }
 
     #[test]

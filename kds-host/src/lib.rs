@@ -1,7 +1,8 @@
 //! A safe client of `libkds.so`, for every host that restores pictures with KDS.
 //!
 //! The library (and with it libtorch) is loaded by [`Library::open`], when a host first needs it, so that a host starts
-//! at once and says in plain words when the library is not there. From then on:
+//! at once and says in plain words when the library is not there. [`Library::worker`] leaves it to a worker process
+//! instead, which keeps models loaded between hosts and whose death no host dies of. From then on all is the same:
 //!
 //! ```no_run
 //! use std::ops::ControlFlow;
@@ -33,23 +34,25 @@
 //! - A rotated photograph is turned upright before it is restored, since the models know upright photographs best.
 #![deny(unsafe_op_in_unsafe_fn)]
 
-mod addresses;
 mod context;
 mod error;
 mod image;
+mod in_process;
+mod info;
 mod job;
 mod library;
 mod log;
 mod model;
-mod raw;
-mod text;
 pub mod threads;
+mod transport;
+pub mod worker;
 
-pub use context::{Calibration, Context, ContextOptions, DeviceInfo, ModelInfo};
+pub use context::{Context, ContextOptions};
 pub use error::{Error, Status};
 pub use image::{Alpha, Channels, Depth, Format, Image, ImageMut, ImageRef, Sample, Samples};
+pub use info::{Calibration, DeviceInfo, ModelInfo, ParameterInfo};
 pub use job::{CancelHandle, Estimate, Job, Progress, ProgressFn, Stage};
 pub use kds_parameters as parameters;
-pub use library::{Library, ParameterInfo};
+pub use library::Library;
 pub use log::{Log, LogLevel, Tell};
 pub use model::Model;

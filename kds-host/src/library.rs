@@ -1,249 +1,83 @@
-//! Finding and loading libkds.so, and what it says about itself before anything is computed.
+//! The engine, as a host first meets it.
 
-use std::{
-    env,
-    ffi::OsStr,
-    mem::ManuallyDrop,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::Path;
+use std::sync::Arc;
 
-use crate::{
-    Error, Status, addresses,
-    error::check,
-    raw::{self, Api, Sized32},
-    text,
-};
+use crate::transport::Transport;
+use crate::{Error, ParameterInfo, in_process, worker};
 
-/// Environment variable that names the library file.
-const VARIABLE: &str = "KDS_LIBRARY";
-/// The library's file name, without the version of its interface.
-const FILE: &str = "libkds.so";
-/// Where the library may lie, seen from the folder of the running program: beside it, above it (test programs lie one
-/// folder deeper), and where an installation puts libraries.
-const BESIDE: &[&str] = &["", "..", "../lib", "../lib/x86_64-linux-gnu"];
-
-/// Before the loader runs initialisers that end the process where memory runs out.
-fn addresses_suffice() -> Result<(), Error> {
-    addresses::refused().map_or(Ok(()), |reason| Err(Error::new(Status::OutOfMemory, reason)))
-}
-
-/// A loaded libkds.so.
+/// The engine: `libkds.so` in this process, or a worker process that has loaded it. All else is used the same way.
 pub struct Library {
-    pub(crate) api: Api,
-    path: PathBuf,
-    // Never unloaded: libtorch keeps threads and thread-local state that do not outlive its code.
-    _library: ManuallyDrop<libloading::Library>,
+    pub(crate) transport: Arc<dyn Transport>,
 }
 
 impl Library {
-    /// Finds and loads the library. The first of these that there is:
+    /// Finds `libkds.so` and loads it into this process. The first of these that there is:
     ///
     /// 1. the file that the environment variable `KDS_LIBRARY` names; if that one cannot be loaded, no other is tried;
     /// 2. `libkds.so` beside the running program, in the folder above, in `../lib` or `../lib/x86_64-linux-gnu`;
     /// 3. what the dynamic loader finds for `libkds.so.1` (the version of the interface) or `libkds.so`.
     ///
     /// # Errors
-    /// [`Status::LibraryUnavailable`], with every place that was tried, the loader's reason, and what to do;
-    /// [`Status::OutOfMemory`] where limits of the process leave too little to load it.
+    /// [`Status::LibraryUnavailable`](crate::Status), with every place that was tried, the loader's reason, and what to do;
+    /// [`Status::OutOfMemory`](crate::Status) where limits of the process leave too little to load it.
     pub fn open() -> Result<Arc<Self>, Error> {
-        addresses_suffice()?;
-        if let Some(file) = env::var_os(VARIABLE).filter(|file| !file.is_empty()) {
-            return Self::open_file(Path::new(&file)).map_err(|error| {
-                let message = format!("{}; correct the environment variable {VARIABLE}, or unset it", error.message);
-                Error::new(error.status, message)
-            });
-        }
-        let folder = env::current_exe().ok().and_then(|program| program.parent().map(Path::to_owned));
-        let versioned = format!("{FILE}.{}", raw::ABI_VERSION);
-        Self::search(folder.as_deref(), &[&versioned, FILE])
+        Ok(Self::of(in_process::Library::open()?))
     }
 
-    /// Loads this very file.
+    /// Loads this very file into this process.
     ///
     /// # Errors
-    /// [`Status::LibraryUnavailable`], with the loader's reason; [`Status::OutOfMemory`] as in [`Self::open`].
+    /// [`Status::LibraryUnavailable`](crate::Status), with the loader's reason; [`Status::OutOfMemory`](crate::Status) as in
+    /// [`Self::open`].
     pub fn open_file(file: &Path) -> Result<Arc<Self>, Error> {
-        addresses_suffice()?;
-        let reason = if file.is_file() {
-            match Self::load(file.as_os_str()) {
-                Ok(library) => return Ok(library),
-                Err(reason) => reason,
-            }
-        } else {
-            "there is no such file".to_owned()
-        };
-        Err(Error::new(Status::LibraryUnavailable, format!("cannot load {}: {reason}", file.display())))
+        Ok(Self::of(in_process::Library::open_file(file)?))
     }
 
-    fn search(folder: Option<&Path>, loader: &[&str]) -> Result<Arc<Self>, Error> {
-        let mut tried = Vec::new();
-        for file in folder.into_iter().flat_map(|folder| BESIDE.iter().map(move |place| folder.join(place).join(FILE)))
-        {
-            if !file.is_file() {
-                tried.push(format!("{} (not there)", file.display()));
-                continue;
-            }
-            match Self::load(file.as_os_str()) {
-                Ok(library) => return Ok(library),
-                Err(reason) => tried.push(format!("{} ({reason})", file.display())),
-            }
-        }
-        for name in loader {
-            match Self::load(OsStr::new(name)) {
-                Ok(library) => return Ok(library),
-                Err(reason) => tried.push(format!("{name} of the system ({reason})")),
-            }
-        }
-        let message = format!(
-            "cannot load the library {FILE}; tried: {}; install KDS again, or set the environment variable {VARIABLE} to \
-             the file {FILE}",
-            tried.join(", ")
-        );
-        Err(Error::new(Status::LibraryUnavailable, message))
+    /// Finds the program `kds` that serves as worker. Nothing is loaded into this process: the first call that needs a worker
+    /// starts one, or meets the one that another host of this user has started, with its models still loaded. The program is
+    /// the first of these that there is:
+    ///
+    /// 1. the file that the environment variable `KDS_WORKER` names; if there is none, no other is tried;
+    /// 2. `kds` beside the file that this code lies in (a program, or a plug-in), in the folder above, in `../bin` or
+    ///    `../../bin`;
+    /// 3. `kds` on the `PATH`.
+    ///
+    /// Where the worker ends in the middle of a call, because it was killed or memory ran out, that call fails with
+    /// [`Status::WorkerLost`](crate::Status), and the next one starts a new worker: models and jobs stay usable.
+    ///
+    /// # Errors
+    /// [`Status::LibraryUnavailable`](crate::Status), with every place that was tried and what to do.
+    pub fn worker() -> Result<Arc<Self>, Error> {
+        Ok(Self::of(Arc::new(worker::Client::open()?)))
     }
 
-    /// Loads a file, or a name that the dynamic loader looks up; the reason if it cannot be used.
-    fn load(name: &OsStr) -> Result<Arc<Self>, String> {
-        let describe = |error: libloading::Error| match std::error::Error::source(&error) {
-            Some(source) => source.to_string(),
-            None => error.to_string(),
-        };
-        // SAFETY: loading runs the initialisers of libkds and libtorch, which ask nothing of the program. Whether this
-        // is a libkds of the right version is asked before any other function is looked up.
-        unsafe {
-            let library = ManuallyDrop::new(libloading::Library::new(name).map_err(describe)?);
-            let version = *library.get::<unsafe extern "C" fn() -> u32>("kds_abi_version").map_err(describe)?;
-            let version = version();
-            if version != raw::ABI_VERSION {
-                return Err(format!(
-                    "it has version {version} of the interface and this program needs version {}",
-                    raw::ABI_VERSION
-                ));
-            }
-            // An older minor version lacks functions that this program can do without.
-            let api = Api::load(&library).map_err(describe)?;
-            Ok(Arc::new(Self { api, path: PathBuf::from(name), _library: library }))
-        }
+    fn of(transport: Arc<dyn Transport>) -> Arc<Self> {
+        Arc::new(Self { transport })
     }
 
-    /// The error of a call that needs a newer library than this one.
-    pub(crate) fn lacks(&self, what: &str) -> Error {
-        let (path, version) = (self.path.display(), self.version());
-        let message = format!("{path} is libkds {version}, which is too old to {what}; install a newer KDS");
-        Error::new(Status::LibraryUnavailable, message)
-    }
-
-    /// The file that was loaded, or the name under which the dynamic loader found it.
+    /// The file that was loaded, or the name under which the dynamic loader found it; of a worker, its program.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.transport.path()
     }
 
     /// The library's version, such as `0.1.0`.
     pub fn version(&self) -> String {
-        // SAFETY: takes nothing and returns a static string.
-        unsafe { text::copy((self.api.kds_version_string)()) }
+        self.transport.version()
     }
 
     /// The parameters that this library knows, in the order of a dialog. They equal [`crate::parameters::table`] when
     /// host and library are of the same version.
     ///
     /// # Errors
-    /// Only on a defect of the library.
+    /// Only on a defect of the library, or where no worker can be started.
     pub fn parameters(&self) -> Result<Vec<ParameterInfo>, Error> {
-        // SAFETY: takes nothing.
-        let count = unsafe { (self.api.kds_param_count)() };
-        (0..count)
-            .map(|index| {
-                let mut param = raw::Param::empty();
-                // SAFETY: `param` is a writable structure that states its size; its strings are static.
-                unsafe {
-                    check(&self.api, |error| (self.api.kds_param_get)(index, &mut param, error))?;
-                    Ok(ParameterInfo {
-                        name: text::copy(param.name),
-                        title: text::copy(param.title),
-                        help: text::copy(param.help),
-                        default: text::copy(param.default_value),
-                        choices: text::copy(param.choices)
-                            .split(',')
-                            .filter(|c| !c.is_empty())
-                            .map(Into::into)
-                            .collect(),
-                        min: param.min,
-                        max: param.max,
-                        advanced: param.group != 0,
-                        job: param.scope != 0,
-                    })
-                }
-            })
-            .collect()
+        self.transport.parameters()
     }
 }
 
 impl std::fmt::Debug for Library {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Library").field("path", &self.path).finish_non_exhaustive()
-    }
-}
-
-/// A parameter as the loaded library describes it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct ParameterInfo {
-    /// The name for [`crate::Job::set`].
-    pub name: String,
-    /// A few words for a label.
-    pub title: String,
-    /// One or two sentences for a person.
-    pub help: String,
-    /// The value in force when neither call nor model names one.
-    pub default: String,
-    /// The words it takes; empty for numbers and free text.
-    pub choices: Vec<String>,
-    /// Smallest number, where it takes numbers.
-    pub min: f64,
-    /// Largest number, where it takes numbers.
-    pub max: f64,
-    /// Whether it is for those who look for it.
-    pub advanced: bool,
-    /// Whether it may differ from one image to the next; otherwise it is fixed when the model is opened.
-    pub job: bool,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failed_search_names_every_place_and_what_to_do() {
-        let outer = tempfile::tempdir().unwrap();
-        // The search looks above the folder too.
-        let folder = outer.path().join("bin");
-        std::fs::create_dir(&folder).unwrap();
-        std::fs::write(folder.join(FILE), "not a library").unwrap();
-        let error = Library::search(Some(&folder), &["libkds-that-is-not-installed.so"]).unwrap_err();
-        assert_eq!(error.status, Status::LibraryUnavailable);
-        for place in BESIDE {
-            let file = folder.join(place).join(FILE);
-            assert!(error.message.contains(&file.display().to_string()), "{place}: {error}");
-        }
-        for part in ["invalid ELF header", "not there", "libkds-that-is-not-installed.so", VARIABLE] {
-            // The loader's wording depends on the length of the broken file.
-            let found =
-                error.message.contains(part) || (part == "invalid ELF header" && error.message.contains("too short"));
-            assert!(found, "{part}: {error}");
-        }
-    }
-
-    #[test]
-    fn a_file_that_is_not_there_is_named() {
-        let error = Library::open_file(Path::new("/nowhere/libkds.so")).unwrap_err();
-        assert_eq!(error.message, "cannot load /nowhere/libkds.so: there is no such file");
-    }
-
-    #[test]
-    fn a_library_that_is_not_libkds_is_refused() {
-        // The C library is on every system that runs this test, and it is not libkds.
-        let reason = Library::load(OsStr::new("libc.so.6")).unwrap_err();
-        assert!(reason.contains("kds_abi_version"), "{reason}");
+        formatter.debug_struct("Library").field("path", &self.path()).finish_non_exhaustive()
     }
 }

@@ -4,6 +4,7 @@
 mod eval;
 mod models;
 mod restore;
+mod serve;
 
 use std::{ffi::OsString, path::PathBuf, sync::Arc};
 
@@ -13,6 +14,7 @@ use kds_host::{ContextOptions, Log, LogLevel};
 pub use eval::Evaluate;
 pub use models::{Models, ModelsAction};
 pub use restore::{DEFAULT_MODEL, Restore};
+pub use serve::{Serve, Stage};
 
 use crate::usage::UsageError;
 
@@ -29,6 +31,8 @@ pub enum Command {
     Models(Models),
     /// Say whether all is well.
     Doctor(Library),
+    /// Compute for other programs.
+    Serve(Serve),
 }
 
 /// Options of a context.
@@ -68,6 +72,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Co
         Some(("restore", matches)) => Ok(Command::Restore(Box::new(restore::read(matches)))),
         Some(("eval", matches)) => Ok(Command::Evaluate(Box::new(eval::read(matches)))),
         Some(("models", matches)) => Ok(Command::Models(models::read(matches))),
+        Some(("serve", matches)) => Ok(Command::Serve(serve::read(matches))),
         _ => Ok(Command::Doctor(matches.subcommand_matches("doctor").map_or_else(Library::none, library))),
     }
 }
@@ -102,6 +107,7 @@ fn command() -> ClapCommand {
         .subcommand(restore::command())
         .subcommand(eval::command())
         .subcommand(models::command())
+        .subcommand(serve::command())
         .subcommand(library_options(
             ClapCommand::new("doctor").about("Says what KDS computes with, and what is wrong where something is"),
         ))

@@ -1,0 +1,74 @@
+//! Descriptions: models, devices, parameters.
+
+use serde::{Deserialize, Serialize};
+
+/// What a registry says about a model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelInfo {
+    /// The name for [`crate::Context::open_model`].
+    pub id: String,
+    /// A few words for a person.
+    pub title: String,
+    /// `restoration`, `super-resolution` or `inpainting`.
+    pub task: String,
+    /// The kind of network.
+    pub backbone: String,
+    /// `built-in`, or the path it comes from.
+    pub source: String,
+    /// Enlargement: output pixels per input pixel and side.
+    pub scale: u32,
+    /// Whether a job needs a mask.
+    pub needs_mask: bool,
+    /// Calibration of its confidence map.
+    pub calibration: Option<Calibration>,
+}
+
+/// Calibration of a confidence map, in grey levels of 255.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// Expected absolute error where the confidence is 0; none is expected where it is 1.
+    pub error_range: f64,
+    /// Where the confidence of two particles or more is at least the first, the worst error of a picture is, in the mean
+    /// over pictures, at most the second.
+    pub trusted: Option<(f64, f64)>,
+}
+
+/// A device that can compute.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceInfo {
+    /// The name for [`crate::Context::open_model`]: `cpu`, `cuda:0`.
+    pub name: String,
+    /// The maker's name for it.
+    pub description: String,
+    /// The number formats it does well.
+    pub dtypes: Vec<String>,
+    /// The number format that `auto` chooses.
+    pub default_dtype: String,
+    /// Memory in bytes; 0 where not known.
+    pub memory_total: u64,
+    /// Memory in bytes that was free when the devices were looked for; 0 where not known.
+    pub memory_free: u64,
+}
+
+/// A parameter as the engine describes it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ParameterInfo {
+    /// The name for [`crate::Job::set`].
+    pub name: String,
+    /// A few words for a label.
+    pub title: String,
+    /// One or two sentences for a person.
+    pub help: String,
+    /// The value in force when neither call nor model names one.
+    pub default: String,
+    /// The words it takes; empty for numbers and free text.
+    pub choices: Vec<String>,
+    /// Smallest number, where it takes numbers.
+    pub min: f64,
+    /// Largest number, where it takes numbers.
+    pub max: f64,
+    /// Whether it is for those who look for it.
+    pub advanced: bool,
+    /// Whether it may differ from one image to the next; otherwise it is fixed when the model is opened.
+    pub job: bool,
+}
