@@ -4,9 +4,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::{
-    ContextOptions, DeviceInfo, Error, Estimate, ImageMut, ImageRef, ModelInfo, ParameterInfo, ProgressFn,
-};
+use crate::{ContextOptions, DeviceInfo, Error, Estimate, ImageMut, ImageRef, ModelInfo, ParameterInfo, ProgressFn};
 
 /// What [`crate::Library`] stands for.
 pub(crate) trait Transport: Send + Sync {

@@ -13,3 +13,4 @@ pub mod png_file;
 pub mod restorer;
 pub mod tensor;
 pub mod tiff_file;
+pub mod vapoursynth;

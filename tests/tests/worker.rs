@@ -61,7 +61,8 @@ impl Session {
     /// Processes that serve at a socket of this session.
     fn workers(&self) -> Vec<i32> {
         let folder = self.folder.path().to_str().unwrap();
-        let processes = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let processes =
+            fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
         let serves = |process: &i32| {
             let line = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
             let line = String::from_utf8_lossy(&line);
@@ -146,7 +147,8 @@ fn a_worker_answers_as_the_library_does() {
     let answers = |library: Arc<Library>| {
         let told = Arc::new(Mutex::new(Vec::new()));
         let tell = told.clone();
-        let log = Log { level: LogLevel::Info, tell: Arc::new(move |_, line| tell.lock().unwrap().push(line.to_owned())) };
+        let log =
+            Log { level: LogLevel::Info, tell: Arc::new(move |_, line| tell.lock().unwrap().push(line.to_owned())) };
         let context = Context::new(&library, &ContextOptions { threads: 2, registry: None, log: Some(log) }).unwrap();
         let photo = context.open_model(MODEL, None, None).unwrap();
         let mut job = job(&photo, &[("particles", "2"), ("steps", "3"), ("seed", "7")]);
@@ -164,7 +166,8 @@ fn a_worker_answers_as_the_library_does() {
             ControlFlow::Continue(())
         });
         // What a run takes is told in numbers that depend on what the process holds.
-        let lines: Vec<_> = told.lock().unwrap().iter().filter_map(|line| Some(line.split_once(' ')?.0.to_owned())).collect();
+        let lines: Vec<_> =
+            told.lock().unwrap().iter().filter_map(|line| Some(line.split_once(' ')?.0.to_owned())).collect();
         let mut devices = context.devices().unwrap();
         devices.iter_mut().for_each(|device| device.memory_free = 0);
         let estimate = job.estimate(100, 90).unwrap();

@@ -11,3 +11,4 @@ pub mod install;
 pub mod packages;
 pub mod partial;
 pub mod setup;
+pub mod wheel;

@@ -8,8 +8,9 @@ use std::process::ExitCode;
 use xtask::cargo::Profile;
 use xtask::install::Tree;
 use xtask::install::gimp::Home;
+use xtask::install::nodes::VapourSynth;
 use xtask::setup::{Setup, Variant};
-use xtask::{abi, cargo, checks, dist, fuzz, gpu, header, install, packages};
+use xtask::{abi, cargo, checks, dist, fuzz, gpu, header, install, packages, wheel};
 
 /// Set up, run, test and install KDS. Every command that needs libtorch fetches it first, once.
 #[derive(Parser)]
@@ -33,12 +34,18 @@ enum Command {
     Test,
     /// Build KDS and install the library, headers, command and libtorch below a prefix, which may be moved afterwards
     Install {
-        /// Folder to install into, such as /usr/local or ~/kds [default with --gimp: ~/.local/share/kds]
-        #[arg(long, value_name = "FOLDER", required_unless_present = "gimp")]
+        /// Folder to install into, such as /usr/local or ~/kds [default with --gimp or --nodes: ~/.local/share/kds]
+        #[arg(long, value_name = "FOLDER", required_unless_present_any = ["gimp", "nodes"])]
         prefix: Option<PathBuf>,
         /// Put the plug-in where the GIMPs of this user look for it, too
         #[arg(long)]
         gimp: bool,
+        /// Put the plug-in where VapourSynth looks for it, too
+        #[arg(long)]
+        nodes: bool,
+        /// The Python whose VapourSynth it is
+        #[arg(long, value_name = "PROGRAM", default_value = "python3", requires = "nodes")]
+        python: PathBuf,
         #[command(flatten)]
         build: BuildArguments,
         /// Remove what was installed there instead
@@ -51,6 +58,14 @@ enum Command {
         build: BuildArguments,
         /// File to write [default: kds-VERSION-linux-MACHINE.tar.gz in the target folder]
         #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+    },
+    /// Build the plug-in for VapourSynth as a wheel that pip installs, with the command and the library in it
+    Wheel {
+        #[command(flatten)]
+        build: BuildArguments,
+        /// Folder to write it into [default: the target folder]
+        #[arg(short, long, value_name = "FOLDER")]
         output: Option<PathBuf>,
     },
     /// Write include/kds.h from the sources of kds-plugin-ffi
@@ -206,14 +221,36 @@ fn run(command: Command) -> Result<()> {
             setup.run(None)?;
             checks::run(&setup.root)
         }
-        Command::Install { prefix, gimp, build, uninstall } => {
-            // Without --gimp a prefix was given.
-            let home = gimp.then(Home::from_environment).transpose()?;
+        Command::Install { prefix, gimp, nodes, python, build, uninstall } => {
+            // Without either a prefix was given.
+            let home = (gimp || nodes).then(Home::from_environment).transpose()?;
             let prefix = prefix.or_else(|| home.as_ref().map(Home::prefix)).context("--prefix is missing")?;
-            match uninstall {
-                true => uninstall_from(&prefix, home.as_ref()),
-                false => install_into(&prefix, home.as_ref(), &build.tree(&setup)?),
+            let home = home.filter(|_| gimp);
+            let vapoursynth = nodes.then(|| VapourSynth::of(&python)).transpose()?;
+            if uninstall {
+                if vapoursynth.map(|found| found.unlink()).transpose()?.unwrap_or(false) {
+                    println!("The plug-in is removed from VapourSynth.");
+                }
+                return uninstall_from(&prefix, home.as_ref());
             }
+            install_into(&prefix, home.as_ref(), &build.tree(&setup)?)?;
+            if let Some(found) = vapoursynth {
+                println!("VapourSynth finds its plug-in as {}.", found.link(&prefix)?.display());
+            }
+            Ok(())
+        }
+        Command::Wheel { build, output } => {
+            let libtorch = setup.run(None)?;
+            let built = cargo::build(&setup.root, build.profile, &install::PACKAGES)?;
+            let source = install::Source { root: &setup.root, built: &built, libtorch: &libtorch };
+            let folder = match output {
+                Some(output) => output,
+                None => cargo::target_folder()?,
+            };
+            let wheel = wheel::write(&source, &folder)?;
+            let size = std::fs::metadata(&wheel).with_context(|| format!("cannot read {}", wheel.display()))?.len();
+            println!("{} is written ({}).", wheel.display(), megabytes(size));
+            Ok(())
         }
         Command::Dist { build, output } => {
             let tree = build.tree(&setup)?;

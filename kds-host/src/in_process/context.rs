@@ -190,23 +190,23 @@ impl Drop for ContextHandle {
 /// # Safety
 /// The strings of `info` are live.
 pub(crate) unsafe fn model_info(info: &raw::ModelInfo) -> ModelInfo {
-        // SAFETY: by the contract of this function.
-        unsafe {
-            ModelInfo {
-                id: text::copy(info.id),
-                title: text::copy(info.title),
-                task: text::copy(info.task),
-                backbone: text::copy(info.backbone),
-                source: text::copy(info.source),
-                scale: info.scale,
-                needs_mask: info.needs_mask != 0,
-                calibration: (info.error_range > 0.0).then_some(Calibration {
-                    error_range: info.error_range,
-                    trusted: (info.trusted_error > 0.0).then_some((info.trusted_confidence, info.trusted_error)),
-                }),
-            }
+    // SAFETY: by the contract of this function.
+    unsafe {
+        ModelInfo {
+            id: text::copy(info.id),
+            title: text::copy(info.title),
+            task: text::copy(info.task),
+            backbone: text::copy(info.backbone),
+            source: text::copy(info.source),
+            scale: info.scale,
+            needs_mask: info.needs_mask != 0,
+            calibration: (info.error_range > 0.0).then_some(Calibration {
+                error_range: info.error_range,
+                trusted: (info.trusted_error > 0.0).then_some((info.trusted_confidence, info.trusted_error)),
+            }),
         }
     }
+}
 
 #[cfg(test)]
 mod tests {

@@ -40,9 +40,7 @@ impl JobCalls for JobHandle {
         let (name, value) = (text::pass("parameter", name)?, text::pass("value", value)?);
         let api = self.api();
         // SAFETY: a live job, used by this thread alone, and strings that live through the call.
-        check(api, |error| unsafe {
-            (api.kds_job_set)(self.pointer.as_ptr(), name.as_ptr(), value.as_ptr(), error)
-        })
+        check(api, |error| unsafe { (api.kds_job_set)(self.pointer.as_ptr(), name.as_ptr(), value.as_ptr(), error) })
     }
 
     fn get(&self, name: &str) -> Result<String, Error> {
@@ -165,7 +163,8 @@ mod tests {
         };
         let mut listener: &mut ProgressFn<'_> = &mut closure;
         let mut call = |done| {
-            let info = raw::ProgressInfo { struct_size: size_of::<raw::ProgressInfo>() as u32, stage: 1, done, total: 4 };
+            let info =
+                raw::ProgressInfo { struct_size: size_of::<raw::ProgressInfo>() as u32, stage: 1, done, total: 4 };
             // SAFETY: both pointers are live through the call, as in `run`.
             unsafe { report(std::ptr::from_mut(&mut listener).cast(), &info) }
         };

@@ -16,27 +16,44 @@ use super::pixels::SharedPixels;
 use super::{place, start};
 use crate::image::Layout;
 use crate::transport::{ContextCalls, Images, JobCalls, ModelCalls, Transport};
-use crate::{
-    ContextOptions, DeviceInfo, Error, Estimate, Log, ModelInfo, ParameterInfo, Progress, ProgressFn, Status,
-};
+use crate::{ContextOptions, DeviceInfo, Error, Estimate, Log, ModelInfo, ParameterInfo, Progress, ProgressFn, Status};
 
 /// The workers of this host.
 pub(crate) struct Client {
     program: PathBuf,
-    /// Connections that nobody waits at, with their devices.
-    idle: Mutex<Vec<(String, Connection)>>,
+    /// Connections that nobody waits at.
+    idle: Mutex<Idle>,
+}
+
+#[derive(Default)]
+struct Idle {
+    /// The process that they belong to. A copy of it, made by `fork`, has them too, and must leave them alone.
+    process: u32,
+    /// With their devices.
+    connections: Vec<(String, Connection)>,
+}
+
+impl Idle {
+    fn of_this_process(&mut self) -> &mut Vec<(String, Connection)> {
+        let process = std::process::id();
+        if self.process != process {
+            *self = Self { process, connections: Vec::new() };
+        }
+        &mut self.connections
+    }
 }
 
 impl Client {
     pub fn open() -> Result<Self, Error> {
-        Ok(Self { program: start::program()?, idle: Mutex::new(Vec::new()) })
+        Ok(Self { program: start::program()?, idle: Mutex::default() })
     }
 
     fn connection(&self, device: &str) -> Result<Connection, Error> {
         loop {
             let mut idle = lock(&self.idle);
-            let Some(found) = idle.iter().position(|(of, _)| of == device) else { break };
-            let (_, connection) = idle.swap_remove(found);
+            let idle_here = idle.of_this_process();
+            let Some(found) = idle_here.iter().position(|(of, _)| of == device) else { break };
+            let (_, connection) = idle_here.swap_remove(found);
             drop(idle);
             // A worker says nothing unasked but that it ends.
             if !connection.is_readable() {
@@ -46,13 +63,17 @@ impl Client {
         start::connect(&self.program, device)
     }
 
+    fn keep(&self, device: &str, connection: Connection) {
+        lock(&self.idle).of_this_process().push((device.to_owned(), connection));
+    }
+
     /// Asks, and waits for the answer.
     fn ask<T: DeserializeOwned>(&self, device: &str, request: &Request, log: Option<&Log>) -> Result<T, Error> {
         loop {
             let connection = self.connection(device)?;
             connection.send(request, &[]).map_err(|error| lost(&error))?;
             if let Some(result) = answer(&connection, log, &mut |_| ())? {
-                lock(&self.idle).push((device.to_owned(), connection));
+                self.keep(device, connection);
                 return result;
             }
         }
@@ -231,7 +252,7 @@ impl Job {
         };
         *lock(&self.running) = None;
         if let (Ok(Some(_)), Some(connection)) = (&result, Arc::into_inner(connection)) {
-            lock(&client.idle).push((self.model.device.clone(), connection));
+            client.keep(&self.model.device, connection);
         }
         result
     }
@@ -279,7 +300,8 @@ impl JobCalls for Job {
         let mask = mask.zip(pictures.mask).map(|(mask, picture)| read(&picture, &mask)).transpose()?;
         let restored = empty(&pictures.output)?;
         let map = pictures.confidence.as_ref().map(empty).transpose()?;
-        let memory: Vec<_> = [Some(&input), mask.as_ref(), Some(&restored), map.as_ref()].into_iter().flatten().collect();
+        let memory: Vec<_> =
+            [Some(&input), mask.as_ref(), Some(&restored), map.as_ref()].into_iter().flatten().collect();
 
         let request = Request::Run(self.settings(), pictures);
         let mut listener = progress;

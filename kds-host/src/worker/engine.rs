@@ -38,7 +38,8 @@ impl Engine {
     pub fn model(&self, settings: &ModelSettings) -> Result<Model, Error> {
         let mut kept = self.lock();
         let found = kept.models.iter().position(|(of, _)| {
-            let others = |settings: &ModelSettings| (settings.id.clone(), settings.device.clone(), settings.dtype.clone());
+            let others =
+                |settings: &ModelSettings| (settings.id.clone(), settings.device.clone(), settings.dtype.clone());
             of.context.serves(&settings.context) && others(of) == others(settings)
         });
         let (key, model) = match found {

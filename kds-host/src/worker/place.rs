@@ -126,7 +126,8 @@ pub(crate) fn name(program: &Path, device: &str) -> String {
     if let Ok(metadata) = fs::metadata(program) {
         (metadata.len(), metadata.mtime(), metadata.mtime_nsec()).hash(&mut hasher);
     }
-    let mut variables: Vec<_> = environment().into_iter().filter(|(name, _)| decides(&name.to_string_lossy())).collect();
+    let mut variables: Vec<_> =
+        environment().into_iter().filter(|(name, _)| decides(&name.to_string_lossy())).collect();
     variables.sort();
     variables.hash(&mut hasher);
     format!("{}-{:016x}{SOCKET}", device.replace(|c: char| !c.is_ascii_alphanumeric(), "-"), hasher.finish())

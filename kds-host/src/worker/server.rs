@@ -132,8 +132,7 @@ impl Server {
                 if state.busy > 0 { Duration::from_secs(3600) } else { left }
             };
             let wait = Timespec { tv_sec: wait.as_secs() as i64, tv_nsec: wait.subsec_nanos().into() };
-            let mut asked =
-                [PollFd::new(&self.listener, PollFlags::IN), PollFd::new(&self.shared.wake, PollFlags::IN)];
+            let mut asked = [PollFd::new(&self.listener, PollFlags::IN), PollFd::new(&self.shared.wake, PollFlags::IN)];
             again(|| poll(&mut asked, Some(&wait)))?;
             let _ = rustix::io::read(&self.shared.wake, &mut [0; 8]);
             self.accept()?;
@@ -277,7 +276,8 @@ impl Shared {
         let stop = Stop::default();
         std::thread::scope(|scope| {
             let run = std::thread::Builder::new().name("kds-run".into()).spawn_scoped(scope, || {
-                let result = for_caller(connection, || self.attempts(connection, settings, pictures, &mut memory, &stop));
+                let result =
+                    for_caller(connection, || self.attempts(connection, settings, pictures, &mut memory, &stop));
                 let _ = rustix::io::write(&done, &1u64.to_ne_bytes());
                 result
             })?;

@@ -27,7 +27,9 @@ pub(crate) fn program() -> Result<PathBuf, Error> {
         let named = PathBuf::from(named);
         return fs::canonicalize(&named).ok().filter(|file| file.is_file()).ok_or_else(|| {
             let named = named.display();
-            unavailable(format!("the environment variable {VARIABLE} names {named}, which is no file: correct or unset it"))
+            unavailable(format!(
+                "the environment variable {VARIABLE} names {named}, which is no file: correct or unset it"
+            ))
         });
     }
     search(this_file().as_deref(), &env::var_os("PATH").unwrap_or_default())

@@ -4,13 +4,13 @@
 //! one in the prefix, which finds `../lib/libkds.so` from where it really lies: so libtorch is there once, not once for
 //! each GIMP. The link is relative, so that it still leads there when the home folder moves.
 
-use anyhow::{Context, Result, bail};
+use super::link;
+use anyhow::{Context, Result};
 use std::env;
 use std::ffi::OsString;
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::symlink;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The package that is built for it.
@@ -114,20 +114,15 @@ impl Gimp {
         let program = PROGRAMS.iter().find(|(major, _)| self.version.starts_with(&format!("{major}.")));
         let (_, program) = program.with_context(|| format!("there is no plug-in for GIMP {}", self.version))?;
         let folder = self.folder();
-        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
-        // Where either really lies: `..` in a link leaves the real folder.
-        let real = |path: &Path| fs::canonicalize(path).with_context(|| format!("cannot find {}", path.display()));
-        let target = relative(&real(&folder)?, &real(&prefix.join("libexec").join(program))?);
-        let link = folder.join(NAME);
-        remove_link(&link)?;
-        symlink(&target, &link).with_context(|| format!("cannot write {}", link.display()))?;
-        Ok(link)
+        let place = folder.join(NAME);
+        link::make(&place, &prefix.join("libexec").join(program))?;
+        Ok(place)
     }
 
     /// Undoes [`Gimp::link`]; whether there was anything to undo.
     pub fn unlink(&self) -> Result<bool> {
         let folder = self.folder();
-        let removed = remove_link(&folder.join(NAME))?;
+        let removed = link::remove(&folder.join(NAME))?;
         match fs::remove_dir(&folder) {
             // A folder with something of the user's in it stays.
             Err(failure) if !matches!(failure.kind(), ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty) => {
@@ -136,26 +131,6 @@ impl Gimp {
             _ => Ok(removed),
         }
     }
-}
-
-/// Removes a link of ours, and nothing else; whether it was there.
-fn remove_link(link: &Path) -> Result<bool> {
-    let failed = || format!("cannot remove {}", link.display());
-    match fs::symlink_metadata(link) {
-        Err(failure) if failure.kind() == ErrorKind::NotFound => Ok(false),
-        Err(failure) => Err(failure).with_context(failed),
-        Ok(found) if !found.is_symlink() => {
-            bail!("{} is a file that this command did not put there: remove it first", link.display())
-        }
-        Ok(_) => fs::remove_file(link).with_context(failed).map(|()| true),
-    }
-}
-
-/// The way from a folder to a file. Both are absolute and have no links and no dots in them.
-fn relative(from: &Path, to: &Path) -> PathBuf {
-    let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
-    let up = from.components().skip(shared).map(|_| Component::ParentDir);
-    up.chain(to.components().skip(shared)).collect()
 }
 
 #[cfg(test)]

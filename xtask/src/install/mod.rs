@@ -3,6 +3,8 @@
 mod elf;
 pub mod gimp;
 mod libtorch;
+mod link;
+pub mod nodes;
 mod prefix;
 mod tree;
 
@@ -15,7 +17,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The packages that an installation is built of.
-pub const PACKAGES: [&str; 3] = ["kds-plugin-ffi", "kds-cli", gimp::PACKAGE];
+pub const PACKAGES: [&str; 4] = ["kds-plugin-ffi", "kds-cli", gimp::PACKAGE, nodes::PACKAGE];
 /// Version of the library and of the command.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -38,6 +40,8 @@ impl Source<'_> {
         for (_, program) in gimp::PROGRAMS {
             tree.add(Path::new("libexec").join(program), Entry::Program(elf::stripped(&self.built.join(program))?));
         }
+        let plug_in = Path::new(nodes::FOLDER).join(nodes::VAPOURSYNTH);
+        tree.add(plug_in, Entry::File(self.stripped(nodes::VAPOURSYNTH)?));
         for header in ["kds.h", "kds.hpp"] {
             tree.add(Path::new("include").join(header), Entry::Copy(self.root.join("include").join(header)));
         }
@@ -54,6 +58,16 @@ impl Source<'_> {
         tree.add("lib/cmake/kds/kdsConfig.cmake", fill(include_str!("kdsConfig.cmake.in")));
         tree.add("lib/cmake/kds/kdsConfigVersion.cmake", fill(include_str!("kdsConfigVersion.cmake.in")));
         Ok(tree)
+    }
+
+    /// The bytes of a program or library that was built, without line tables.
+    pub fn stripped(&self, name: &str) -> Result<Vec<u8>> {
+        elf::stripped(&self.built.join(name))
+    }
+
+    /// The bytes of `libkds.so`, which looks for libtorch in this folder.
+    pub fn library(&self, search: &str) -> Result<Vec<u8>> {
+        elf::renamed(&self.built.join("libkds.so"), &format!("libkds.so.{}", self.abi_version()?), search)
     }
 
     /// `libkds.so` by its three names, and the libraries of libtorch that it needs with their licences.

@@ -1,0 +1,114 @@
+//! Frames as the engine takes them.
+
+use std::ffi::c_int;
+
+use kds_plugin_nodes::{Channels, Depth, Format, Packed, Plane, PlaneMut};
+
+use crate::raw::{Api, FLOAT, Frame, GRAY, INTEGER, RGB, VideoFormat, YUV};
+
+/// The engine's format for a clip's; the reason where there is none, with the conversion to do first.
+pub fn format(format: &VideoFormat) -> Result<Format, String> {
+    let channels = match format.color_family {
+        GRAY => Channels::Gray,
+        RGB => Channels::Rgb,
+        YUV => {
+            return Err("the clip is YUV; convert it to RGB first, and back afterwards: core.resize.Bicubic(clip, \
+                        format=vs.RGBS, matrix_in_s='709'), with the matrix of your clip"
+                .to_owned());
+        }
+        _ => return Err("the format of the clip changes from frame to frame; convert it to one first".to_owned()),
+    };
+    let depth = match (format.sample_type, format.bits_per_sample) {
+        (INTEGER, 8) => Depth::U8,
+        (INTEGER, 16) => Depth::U16,
+        (FLOAT, 32) => Depth::F32,
+        (_, bits) => {
+            let names = if channels == Channels::Rgb { "vs.RGB48 or vs.RGBS" } else { "vs.GRAY16 or vs.GRAYS" };
+            let kind = if format.sample_type == FLOAT { "float" } else { "integer" };
+            return Err(format!(
+                "clips of {bits}-bit {kind} samples are not taken; convert to {names} first: core.resize.Bicubic(clip, \
+                 format=...)"
+            ));
+        }
+    };
+    Ok(Format { channels, depth })
+}
+
+fn size(api: &Api, frame: *const Frame) -> (u32, u32) {
+    // SAFETY: a live frame of a video, which has a plane 0.
+    let (width, height) = unsafe { ((api.get_frame_width)(frame, 0), (api.get_frame_height)(frame, 0)) };
+    (u32::try_from(width).unwrap_or(0), u32::try_from(height).unwrap_or(0))
+}
+
+/// Copies a frame.
+///
+/// # Safety
+/// The frame is live through the call.
+pub unsafe fn read(api: &Api, frame: *const Frame) -> Result<Packed, String> {
+    // SAFETY: by the contract of this function.
+    let format = format(unsafe { &*(api.get_video_frame_format)(frame) })?;
+    let (width, height) = size(api, frame);
+    let mut packed = Packed::new(format, width, height).map_err(|error| error.message)?;
+    let planes: Vec<_> = (0..format.channels.count() as c_int)
+        .map(|plane| {
+            // SAFETY: a live frame with this plane; VapourSynth's strides are positive, and a plane is as long as all rows.
+            unsafe {
+                let stride = (api.get_stride)(frame, plane).unsigned_abs();
+                let bytes = std::slice::from_raw_parts((api.get_read_ptr)(frame, plane), stride * height as usize);
+                Plane { bytes, stride }
+            }
+        })
+        .collect();
+    packed.fill(&planes);
+    Ok(packed)
+}
+
+/// Writes a picture into a frame of the same format and size.
+///
+/// # Safety
+/// The frame is live, and nobody else has it.
+pub unsafe fn write(api: &Api, picture: &Packed, frame: *mut Frame) {
+    let mut planes: Vec<_> = (0..picture.format.channels.count() as c_int)
+        .map(|plane| {
+            // SAFETY: as in `read`; the planes of a frame that nobody else has are written to by this one alone.
+            unsafe {
+                let stride = (api.get_stride)(frame, plane).unsigned_abs();
+                let len = stride * picture.height as usize;
+                let bytes = std::slice::from_raw_parts_mut((api.get_write_ptr)(frame, plane), len);
+                PlaneMut { bytes, stride }
+            }
+        })
+        .collect();
+    picture.spread(&mut planes);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(color_family: c_int, sample_type: c_int, bits_per_sample: c_int) -> Result<Format, String> {
+        let (sub_sampling_w, sub_sampling_h) = (0, 0);
+        let (bytes_per_sample, num_planes) = (bits_per_sample.div_ceil(8), 3);
+        format(&VideoFormat {
+            color_family,
+            sample_type,
+            bits_per_sample,
+            bytes_per_sample,
+            sub_sampling_w,
+            sub_sampling_h,
+            num_planes,
+        })
+    }
+
+    #[test]
+    fn formats_are_taken_or_their_conversion_is_named() {
+        assert_eq!(of(RGB, INTEGER, 8), Ok(Format { channels: Channels::Rgb, depth: Depth::U8 }));
+        assert_eq!(of(RGB, INTEGER, 16), Ok(Format { channels: Channels::Rgb, depth: Depth::U16 }));
+        assert_eq!(of(RGB, FLOAT, 32), Ok(Format { channels: Channels::Rgb, depth: Depth::F32 }));
+        assert_eq!(of(GRAY, INTEGER, 8), Ok(Format { channels: Channels::Gray, depth: Depth::U8 }));
+        assert!(of(YUV, INTEGER, 8).unwrap_err().contains("format=vs.RGBS, matrix_in_s="));
+        assert!(of(RGB, INTEGER, 10).unwrap_err().contains("10-bit integer"));
+        assert!(of(RGB, FLOAT, 16).unwrap_err().contains("vs.RGB48 or vs.RGBS"));
+        assert!(of(0, INTEGER, 0).unwrap_err().contains("changes"));
+    }
+}
