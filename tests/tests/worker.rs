@@ -256,7 +256,7 @@ fn a_killed_worker_is_an_error_for_that_picture_alone() {
 
     // The socket is stale now. The same model and job go on, with a worker that has just been started.
     let stale = session.socket();
-    assert!(UnixStream::connect(&stale).is_err());
+    until("it is gone", || UnixStream::connect(&stale).is_err());
     for (name, value) in QUICK {
         long.set(name, value).unwrap();
     }
