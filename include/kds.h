@@ -13,6 +13,10 @@
  * - Calls that take an object as pointer to const may run at the same time in several threads; other calls on one
  *   object may not. kds_job_cancel may be called from any thread at any time.
  * - A defect inside the library ends in KDS_PANIC, not in the end of the process.
+ * - Once loaded the library stays: dlclose does not unload it. A process that fork makes after the first kds_context_new
+ *   is answered with an error (KDS_INTERNAL) by every call that computes; fork before, or exec afterwards.
+ * - A process has one libtorch, the one that was loaded first. If that is of another version than this library was built
+ *   with, kds_context_new says so (KDS_INTERNAL).
  */
 
 #ifndef KDS_H

@@ -12,6 +12,7 @@ use kds_engine::threads;
 use crate::error::{Failure, KDS_NOT_FOUND, kds_error};
 use crate::guard::{free, guard, object, out as writable, string};
 use crate::log::{KDS_LOG_DEBUG, KDS_LOG_ERROR, KDS_LOG_INFO, Log, kds_log};
+use crate::process;
 use crate::structs::{self, Sized32};
 
 /// A list of models, a number of threads. Models and jobs keep what they need of it: free it whenever you like.
@@ -113,6 +114,7 @@ pub unsafe extern "C" fn kds_context_new(
 ) -> i32 {
     let body = || {
         let out = writable(out, "out")?;
+        process::check()?;
         // SAFETY: the caller's promise.
         let params = if params.is_null() { DEFAULT_PARAMS } else { unsafe { structs::read(params, DEFAULT_PARAMS)? } };
         if !(0..=1024).contains(&params.threads) {

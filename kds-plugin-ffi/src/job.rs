@@ -17,6 +17,7 @@ use crate::error::{Failure, KDS_BUSY, kds_error};
 use crate::guard::{Poison, free, guard, object, out as writable, string};
 use crate::image::{Input, Mask, Pixels, Target, kds_image};
 use crate::model::{Loaded, kds_model};
+use crate::process;
 use crate::structs::{self, Sized32};
 
 /// Parameters and a cancel flag. One job runs one image at a time, any number one after the other.
@@ -252,6 +253,7 @@ pub unsafe extern "C" fn kds_job_estimate(
     unsafe {
         guard(error, || {
             let job = object(job, "job")?;
+            process::check()?;
             let estimate = job.poison.protect(|| job.estimate(width as usize, height as usize))?;
             structs::write(out, &estimate)
         })
@@ -290,6 +292,7 @@ pub unsafe extern "C" fn kds_job_run(
     unsafe {
         guard(error, || {
             let job = object(job.cast_const(), "job")?;
+            process::check()?;
             if job.running.swap(true, Ordering::AcqRel) {
                 return Err(Failure::new(KDS_BUSY, "this job is running already; make one job per thread"));
             }

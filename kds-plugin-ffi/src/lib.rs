@@ -21,6 +21,7 @@ mod job;
 mod log;
 mod model;
 mod parameters;
+mod process;
 #[doc(hidden)]
 pub mod rust_interface;
 mod structs;

@@ -12,6 +12,7 @@ use crate::context::{ModelText, Shared, kds_context, kds_model_info};
 use crate::error::{Failure, kds_error};
 use crate::guard::{free, guard, object, out as writable, string};
 use crate::log::Log;
+use crate::process;
 use crate::structs;
 
 /// A model in memory. Jobs keep what they need of it: free it whenever you like.
@@ -105,6 +106,7 @@ pub unsafe extern "C" fn kds_model_open(
         guard(error, || {
             let shared = &object(context, "context")?.shared;
             let out = writable(out, "out")?;
+            process::check()?;
             let entry = shared.registry.find(string(id, "id")?)?;
             let given = |text: *const c_char, name| (!text.is_null()).then(|| string(text, name)).transpose();
             let (device, dtype) = (given(device, "device")?, given(dtype, "dtype")?);

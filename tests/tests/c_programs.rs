@@ -57,6 +57,11 @@ fn a_defect_poisons_its_job_only() {
 }
 
 #[test]
+fn a_copy_by_fork_is_answered() {
+    succeeds(&Program::new(Language::C, "tests/c/fork.c"), &[], "fork: all as expected");
+}
+
+#[test]
 fn nothing_leaks_says_the_address_sanitizer() {
     let (_folder, path) = compiled(&sanitized("lifecycle"));
     let output = run(&path, &["3"]);

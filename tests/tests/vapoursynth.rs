@@ -57,7 +57,10 @@ impl Session {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("vapoursynth/check.py");
         let mut command = Command::new(vapoursynth::python().unwrap());
         command.arg(script).arg(check).arg(self.0.path());
-        command.env("XDG_RUNTIME_DIR", self.0.path()).env("XDG_CONFIG_HOME", self.0.path()).env("KDS_WORKER_IDLE", "10");
+        command
+            .env("XDG_RUNTIME_DIR", self.0.path())
+            .env("XDG_CONFIG_HOME", self.0.path())
+            .env("KDS_WORKER_IDLE", "10");
         command.env_remove("KDS_REGISTRY").env("VERSION", env!("CARGO_PKG_VERSION"));
         command.env("PLUGIN", built("libkds_vapoursynth.so").unwrap()).env("KDS_WORKER", built("kds").unwrap());
         command

@@ -58,7 +58,8 @@ fn tag() -> Result<String> {
 fn entries(source: &Source<'_>, tag: &str) -> Result<Vec<Entry>> {
     let info = format!("vapoursynth_kds-{VERSION}.dist-info");
     let stem = nodes::VAPOURSYNTH.trim_end_matches(".so");
-    let torch = TORCH.lines().find_map(|line| line.split_whitespace().next().filter(|word| word.starts_with("torch==")));
+    let torch =
+        TORCH.lines().find_map(|line| line.split_whitespace().next().filter(|word| word.starts_with("torch==")));
     let torch = torch.context("the pinned packages name no torch")?;
     let file = |path: String, bytes: Vec<u8>| Entry { path, bytes, is_program: false };
     let mut entries = vec![
