@@ -177,6 +177,9 @@ typedef struct kds_job kds_job;
 /// A model in memory. Jobs keep what they need of it: free it whenever you like.
 typedef struct kds_model kds_model;
 
+/// A model that `kds_model_recognise` has found.
+typedef struct kds_recognised kds_recognised;
+
 /// Is told what happens: `level` is one of `KDS_LOG_*`, `message` one line of UTF-8 that lives as long as the call.
 /// Called on the thread inside the call that it is about; where several threads use one context or what was made of it,
 /// several at once. It must not call back into the library, and neither throw nor jump out.
@@ -648,6 +651,44 @@ size_t kds_param_count(void);
 ///
 /// Requires: `out` is NULL or a `kds_param` with its `struct_size` set; `error` is NULL or may be written.
 int32_t kds_param_get(size_t index, struct kds_param *out, struct kds_error **error);
+
+/// Recognises the model in a folder that no registry names yet: DiffBIR and SeeSR as their authors publish them, LDM-SR and
+/// Stable Diffusion for inpainting as diffusers saves them. `names` is NULL, or for a folder of which only some files are
+/// there yet the names of all, relative to it, one a line; then `model_index.json` and `scheduler/scheduler_config.json` must
+/// be there where they are named. `id` is what the model is to be called. Tensors are not looked at: `kds_model_check`
+/// does that, once a registry has the entry. Since 1.1.
+///
+/// Ownership: the result is yours; free it with `kds_recognised_free`.
+/// Errors: `KDS_INVALID_MODEL` for a folder that holds no model that is known, or lacks a file of it, which is named.
+/// Threads: any number at once.
+///
+/// Requires: `context` is a live context, the strings are NUL-terminated, `out` may be written, `error` is NULL or may be written.
+int32_t kds_model_recognise(const struct kds_context *context,
+                            const char *folder,
+                            const char *names,
+                            const char *id,
+                            struct kds_recognised **out,
+                            struct kds_error **error);
+
+/// What was found: `entry` is the registry entry, TOML, whose last table is `[model.defaults]`; `files` are the names of the
+/// files that the model reads, relative to the folder, one a line. Either may be NULL. The strings live as long as
+/// `recognised`. Since 1.1.
+///
+/// Ownership: the strings stay `recognised`'s.
+/// Threads: any number at once.
+///
+/// Requires: `recognised` is live, `entry` and `files` are NULL or may be written, `error` is NULL or may be written.
+int32_t kds_recognised_get(const struct kds_recognised *recognised,
+                           const char **entry,
+                           const char **files,
+                           struct kds_error **error);
+
+/// Frees what was found. NULL is fine. Since 1.1.
+///
+/// Threads: no other call may use it.
+///
+/// Requires: `recognised` is NULL or has not been freed.
+void kds_recognised_free(struct kds_recognised *recognised);
 
 #ifdef __cplusplus
 }  // extern "C"

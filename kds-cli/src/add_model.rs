@@ -1,7 +1,8 @@
-//! `kds models add`: a model as diffusers saves it, in a folder or of the hub, becomes an entry of the user's registry.
+//! `kds models add`: a model in a folder or of the hub becomes an entry of the user's registry. The library knows which model
+//! it is and which of its files are read.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env,
     fs::{self, Permissions},
     io::Write,
@@ -13,13 +14,7 @@ use std::{
 use anyhow::{Context as _, bail};
 use kds_host::{Context, Library};
 
-use crate::{
-    hub,
-    model_source::Source,
-    options::Models,
-    output,
-    pipeline::{self, Backbone, INDEX, Pipeline},
-};
+use crate::{hub, model_source::Source, options::Models, output};
 
 /// Title of a model.
 fn name(source: &Source) -> anyhow::Result<PathBuf> {
@@ -31,11 +26,14 @@ fn name(source: &Source) -> anyhow::Result<PathBuf> {
 
 /// The folder that the model's files are in, downloaded before where they have to be, and the SHA-256 of those whose
 /// origin is known.
-fn folder(source: &Source) -> anyhow::Result<(PathBuf, BTreeMap<String, String>)> {
+fn folder(source: &Source, context: &Context) -> anyhow::Result<(PathBuf, BTreeMap<String, String>)> {
     match source {
         Source::Folder(folder) => Ok((whole_path(folder)?, BTreeMap::new())),
         Source::Hub(address) => {
-            let fetched = hub::fetch(address)?;
+            let needs = |folder: &Path, names: Option<&BTreeSet<String>>| {
+                Ok(context.recognise_model(folder, names, address.name())?.files)
+            };
+            let fetched = hub::fetch(address, &needs)?;
             Ok((whole_path(&fetched.folder)?, fetched.sums))
         }
     }
@@ -67,8 +65,8 @@ pub fn add(
     if context.models()?.iter().any(|model| model.id == id) {
         bail!("there is a model '{id}' already; name another id by --id");
     }
-    let (folder, sums) = folder(source)?;
-    let entry = entry(&folder, &id, &sums)?;
+    let (folder, sums) = folder(source, context)?;
+    let entry = context.recognise_model(&folder, None, &id)?.entry + &vouched(&sums);
     let mut trial = tempfile::Builder::new().suffix(".toml").tempfile()?;
     trial.write_all(entry.as_bytes())?;
     let mut trial_options = options.library.context_options(output::say);
@@ -107,37 +105,13 @@ fn id_of(folder: &Path) -> String {
     words.collect::<Vec<_>>().join("-")
 }
 
-/// Defaults of third-party models: the setting of the paper, with the timesteps that these models are sampled with.
-const PAPER: &str = "preset = \"paper\"\nspacing = \"leading\"\n";
-
-/// The registry entry of a model in diffusers' layout.
-fn entry(folder: &Path, id: &str, sums: &BTreeMap<String, String>) -> anyhow::Result<String> {
-    let pipeline = Pipeline::of(folder)?;
-    let (task, scale, defaults) = match pipeline.backbone {
-        Backbone::LdmSr => {
-            let config = pipeline::read_json(folder, "vqvae/config.json")?;
-            let levels = config["block_out_channels"].as_array().map_or(1, Vec::len);
-            ("super-resolution", 1u64 << (levels.clamp(1, 16) - 1), PAPER)
-        }
-        Backbone::SdInpaint => ("inpainting", 1, PAPER),
-        Backbone::Residual => {
-            let scale = pipeline::read_json(folder, INDEX)?["scale"].as_u64().unwrap_or(1);
-            (if scale > 1 { "super-resolution" } else { "restoration" }, scale, "")
-        }
-    };
-    let backbone = pipeline.backbone.name();
-    let path = folder.to_str().with_context(|| format!("{} is not UTF-8; rename it", folder.display()))?;
-    let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
-    let (id, path) = (quoted(id), quoted(path));
-    let mut text = format!(
-        "[[model]]\nid = {id}\ntitle = {id}\ntask = \"{task}\"\nscale = {scale}\nbackbone = \"{backbone}\"\n\
-         path = {path}\n[model.defaults]\n{defaults}"
-    );
-    if !sums.is_empty() {
-        text += "[model.sha256]\n";
-        text.extend(sums.iter().map(|(name, sum)| format!("{} = \"{sum}\"\n", quoted(name))));
+/// The table of sums for the end of a registry entry.
+fn vouched(sums: &BTreeMap<String, String>) -> String {
+    if sums.is_empty() {
+        return String::new();
     }
-    Ok(text)
+    let lines = sums.iter().map(|(name, sum)| format!("{} = \"{sum}\"\n", toml::Value::String(name.clone())));
+    std::iter::once("[model.sha256]\n".to_owned()).chain(lines).collect()
 }
 
 #[cfg(test)]
@@ -152,32 +126,10 @@ mod tests {
     }
 
     #[test]
-    fn entries_are_made_of_what_the_folder_says() {
-        let folder = tempfile::tempdir().unwrap();
-        let write = |name: &str, text: &str| {
-            let path = folder.path().join(name);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        };
-        assert!(entry(folder.path(), "x", &BTreeMap::new()).unwrap_err().to_string().contains("model_index.json"));
-        write("model_index.json", r#"{"_class_name": "LDMSuperResolutionPipeline"}"#);
-        write("vqvae/config.json", r#"{"block_out_channels": [128, 256, 512]}"#);
-        let text = entry(folder.path(), "x", &BTreeMap::new()).unwrap();
-        let parsed: toml::Table = toml::from_str(&text).unwrap();
-        let model = &parsed["model"][0];
-        assert_eq!((model["scale"].as_integer(), model["backbone"].as_str()), (Some(4), Some("ldm-sr")));
-        assert_eq!(model["path"].as_str(), folder.path().to_str());
-        assert_eq!(model["defaults"]["preset"].as_str(), Some("paper"));
-        assert!(model.get("sha256").is_none());
-        let sums = BTreeMap::from([("unet/a.bin".to_owned(), "0".repeat(64))]);
-        let parsed: toml::Table = toml::from_str(&entry(folder.path(), "x", &sums).unwrap()).unwrap();
-        assert_eq!(parsed["model"][0]["sha256"]["unet/a.bin"].as_str(), Some(&*"0".repeat(64)));
-        write("model_index.json", r#"{"_class_name": "FluxPipeline"}"#);
-        assert!(
-            entry(folder.path(), "x", &BTreeMap::new())
-                .unwrap_err()
-                .to_string()
-                .contains("no backbone for 'FluxPipeline'")
-        );
+    fn sums_are_a_table_of_the_entry() {
+        assert_eq!(vouched(&BTreeMap::new()), "");
+        let sums = BTreeMap::from([("unet/\"a\".bin".to_owned(), "0".repeat(64))]);
+        let parsed: toml::Table = toml::from_str(&format!("[[model]]\n[model.defaults]\n{}", vouched(&sums))).unwrap();
+        assert_eq!(parsed["model"][0]["sha256"]["unet/\"a\".bin"].as_str(), Some(&*"0".repeat(64)));
     }
 }

@@ -25,7 +25,6 @@ mod output;
 mod outputs;
 mod partial;
 pub mod picture;
-mod pipeline;
 mod place;
 mod plan;
 mod progress;

@@ -376,6 +376,7 @@ fn broken_folders_of_seesr_are_refused_with_file_and_reason() {
                 &|f| f.write("DAPE.safetensors", &weights(&[("odd.lora_A".into(), vec![2, 3], 1.0, 0.0)])),
                 &["DAPE.safetensors", "odd.lora_"],
             ),
+            (&|f| remove(f, "DAPE.safetensors"), &["DAPE.pth", "it is missing", "dape = false"]),
             (&|f| remove(f, "ram_tag_list.txt"), &["ram_tag_list.txt", "cannot be read"]),
             (&|f| f.write("ram_tag_list.txt", b"cat\ndog"), &["ram_tag_list.txt", "2 tags"]),
             (&|f| f.write("ram_tag_list_threshold.txt", b"often"), &["ram_tag_list.txt", "line 1 of the thresholds"]),

@@ -1,8 +1,13 @@
 //! A context: threads, registry of models, devices.
 
-use std::{fmt, path::PathBuf, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    fmt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use crate::{DeviceInfo, Error, Library, Log, Model, ModelInfo, transport::ContextCalls};
+use crate::{DeviceInfo, Error, Library, Log, Model, ModelInfo, RecognisedModel, transport::ContextCalls};
 
 /// What a context is made with.
 #[derive(Debug, Clone, Default)]
@@ -74,6 +79,21 @@ impl Context {
     /// with the files, [`Status::LibraryUnavailable`](crate::Status) where the library is too old to check models.
     pub fn check_model(&self, id: &str) -> Result<(), Error> {
         self.calls.check_model(id)
+    }
+
+    /// Recognises the model in a folder that no registry names yet, to be called `id`. `names`: of all files of it, where only
+    /// some are there yet; `model_index.json` and `scheduler/scheduler_config.json` must be where they are named.
+    ///
+    /// # Errors
+    /// [`Status::InvalidModel`](crate::Status) for a folder that holds no model that is known, or lacks a file of it, which is named;
+    /// [`Status::LibraryUnavailable`](crate::Status) where the library is too old to recognise models.
+    pub fn recognise_model(
+        &self,
+        folder: &Path,
+        names: Option<&BTreeSet<String>>,
+        id: &str,
+    ) -> Result<RecognisedModel, Error> {
+        self.calls.recognise_model(folder, names, id)
     }
 }
 

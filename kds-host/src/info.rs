@@ -72,3 +72,12 @@ pub struct ParameterInfo {
     /// Whether it may differ from one image to the next; otherwise it is fixed when the model is opened.
     pub job: bool,
 }
+
+/// A model that no registry names yet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecognisedModel {
+    /// Its registry entry, TOML, whose last table is `[model.defaults]`.
+    pub entry: String,
+    /// Names in its folder of the files that it reads.
+    pub files: Vec<String>,
+}

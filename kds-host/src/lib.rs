@@ -50,7 +50,7 @@ pub mod worker;
 pub use context::{Context, ContextOptions};
 pub use error::{Error, Status};
 pub use image::{Alpha, Channels, Depth, Format, Image, ImageMut, ImageRef, Sample, Samples};
-pub use info::{Calibration, DeviceInfo, ModelInfo, ParameterInfo};
+pub use info::{Calibration, DeviceInfo, ModelInfo, ParameterInfo, RecognisedModel};
 pub use job::{CancelHandle, Estimate, Job, Progress, ProgressFn, Stage};
 pub use kds_parameters as parameters;
 pub use library::Library;

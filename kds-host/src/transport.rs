@@ -1,10 +1,14 @@
 //! The way to the engine, which is one of two: in this process ([`crate::in_process`]) or a worker process
 //! ([`crate::worker`]). The public types hold one of these and do not know which.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::{ContextOptions, DeviceInfo, Error, Estimate, ImageMut, ImageRef, ModelInfo, ParameterInfo, ProgressFn};
+use crate::{
+    ContextOptions, DeviceInfo, Error, Estimate, ImageMut, ImageRef, ModelInfo, ParameterInfo, ProgressFn,
+    RecognisedModel,
+};
 
 /// What [`crate::Library`] stands for.
 pub(crate) trait Transport: Send + Sync {
@@ -20,6 +24,12 @@ pub(crate) trait ContextCalls: Send + Sync {
     fn devices(&self) -> Result<Vec<DeviceInfo>, Error>;
     fn describe(&self) -> Result<Vec<(String, String)>, Error>;
     fn check_model(&self, id: &str) -> Result<(), Error>;
+    fn recognise_model(
+        &self,
+        folder: &Path,
+        names: Option<&BTreeSet<String>>,
+        id: &str,
+    ) -> Result<RecognisedModel, Error>;
     fn open_model(
         self: Arc<Self>,
         id: &str,

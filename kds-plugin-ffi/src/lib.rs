@@ -22,6 +22,7 @@ mod log;
 mod model;
 mod parameters;
 mod process;
+mod recognised;
 #[doc(hidden)]
 pub mod rust_interface;
 mod structs;
@@ -33,6 +34,7 @@ pub use job::*;
 pub use log::*;
 pub use model::*;
 pub use parameters::*;
+pub use recognised::*;
 
 use std::ffi::c_char;
 

@@ -67,6 +67,31 @@ static void contexts(const char *not_a_registry)
     kds_context_free(NULL);
 }
 
+static void recognition(const kds_context *context)
+{
+    kds_recognised *const untouched = (kds_recognised *)input;
+    kds_recognised *found = untouched;
+    const char *entry = NULL, *files = NULL;
+
+    EXPECT(KDS_INVALID_ARGUMENT, "context is NULL", kds_model_recognise(NULL, "/", NULL, "x", &found, E));
+    EXPECT(KDS_INVALID_ARGUMENT, "folder is NULL", kds_model_recognise(context, NULL, NULL, "x", &found, E));
+    EXPECT(KDS_INVALID_ARGUMENT, "id is NULL", kds_model_recognise(context, "/", NULL, NULL, &found, E));
+    EXPECT(KDS_INVALID_ARGUMENT, "out is NULL", kds_model_recognise(context, "/", NULL, "x", NULL, E));
+    EXPECT(KDS_INVALID_ARGUMENT, "names is not UTF-8", kds_model_recognise(context, "/", "\xc3(", "x", &found, E));
+    EXPECT(KDS_INVALID_MODEL, "no model that is known", kds_model_recognise(context, "/nowhere", NULL, "x", &found, E));
+    EXPECT(KDS_INVALID_MODEL, "model_index.json", kds_model_recognise(context, "/nowhere", "model_index.json", "x", &found, E));
+    CHECK(found == untouched);
+
+    OK(kds_model_recognise(context, "/models", "v2.pth\nv2-1_512-ema-pruned.ckpt\nBSRNet.pth\ntokenizer/tokenizer.json",
+                           "x", &found, E));
+    OK(kds_recognised_get(found, &entry, &files, E));
+    CHECK(strstr(entry, "backbone = \"diffbir\"") != NULL && strstr(files, "BSRNet.pth") != NULL);
+    OK(kds_recognised_get(found, NULL, NULL, E));
+    EXPECT(KDS_INVALID_ARGUMENT, "recognised is NULL", kds_recognised_get(NULL, &entry, &files, E));
+    kds_recognised_free(found);
+    kds_recognised_free(NULL);
+}
+
 static void queries(kds_context *context, const char *not_a_registry)
 {
     kds_model_info info, kept;
@@ -113,6 +138,8 @@ static void queries(kds_context *context, const char *not_a_registry)
     EXPECT(KDS_INVALID_ARGUMENT, "path is not UTF-8", kds_context_add_registry(context, "\xc3(", E));
     EXPECT(KDS_INVALID_REGISTRY, bad_path, kds_context_add_registry(context, bad_path, E));
     EXPECT(KDS_INVALID_REGISTRY, "line 1", kds_context_add_registry(context, not_a_registry, E));
+
+    recognition(context);
 
     CHECK(kds_error_status(NULL) == KDS_OK && strcmp(kds_error_message(NULL), "") == 0);
     kds_error_free(NULL);

@@ -330,7 +330,7 @@ fn offline_means_the_cache_and_nothing_else() {
         command.env("HF_HUB_OFFLINE", "1");
         command
     };
-    scene.assert_refused(offline(), "model_index.json is not in the cache");
+    scene.assert_refused(offline(), "it is not in the cache");
     assert!(scene.hub.requests().is_empty());
 
     assert_eq!(run(scene.add()).0, 0);
@@ -345,7 +345,7 @@ fn offline_means_the_cache_and_nothing_else() {
     for weights in scene.cached(|path| path.ends_with(WEIGHTS)) {
         std::fs::remove_file(weights).unwrap();
     }
-    scene.assert_refused(offline(), &format!("{WEIGHTS} is not in the cache"));
+    scene.assert_refused(offline(), &format!("{WEIGHTS}: there is no such file; HF_HUB_OFFLINE"));
 }
 
 #[test]

@@ -9,11 +9,14 @@ SEESR is a checkout: see `authors.py`. Weights are not stored: both sides make t
 import importlib
 import json
 import sys
+import tempfile
+from pathlib import Path
 from unittest import mock
 
 import torch
-from diffusers import AutoencoderKL, DDIMScheduler
+from diffusers import AutoencoderKL, DDIMScheduler, DDPMScheduler
 from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
+from diffusers.schedulers import scheduling_ddpm
 from safetensors.torch import save_file
 from torch.nn import functional
 from torchvision import transforms
@@ -82,6 +85,25 @@ def recogniser():
     return model, dict(config=config, weights=described), dict(config={}, weights=update.described())
 
 
+def turbo(modules, unet):
+    """The authors' U-Net of SD-Turbo with the image attentions of SeeSR's: again `unet`, whose other weights are in the one
+    file and whose attentions are in the other."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, keep in (("base", lambda name: "image_attentions" not in name), ("seesr", lambda name: True)):
+            path = Path(folder, name, "unet")
+            path.mkdir(parents=True)
+            values = {key: tensor if name == "base" or "image_attentions" in key else torch.zeros_like(tensor)
+                      for key, tensor in unet.state_dict().items() if keep(key)}  # fmt: skip
+            save_file(values, path / "diffusion_pytorch_model.safetensors")
+            config = {key: value for key, value in unet.config.items() if not key.startswith("_")}
+            (path / "config.json").write_text(json.dumps(config | dict(use_image_cross_attention=False)))
+        merged = modules.unet.UNet2DConditionModel.from_pretrained_orig(
+            f"{folder}/base", f"{folder}/seesr", subfolder="unet", use_image_cross_attention=True
+        )
+    assert all(torch.equal(tensor, unet.state_dict()[name]) for name, tensor in merged.state_dict().items())
+    return merged.eval()
+
+
 def main():
     folder = sys.argv[2]
     restoration.packages("", folder)
@@ -129,16 +151,22 @@ def main():
     for name, spacing, start, guidance, strength, fix, prediction in (
         ("lr_adain", "trailing", "lr", 5.5, 1.0, "adain", "v_prediction"),
         ("noise_wavelet", "leading", "noise", 1.0, 0.7, "wavelet", "epsilon"),
+        ("turbo", "trailing", "lr", 1.0, 1.0, "adain", "epsilon"),
     ):
-        scheduler = DDIMScheduler(
-            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False, set_alpha_to_one=False,
-            steps_offset=1, timestep_spacing=spacing, prediction_type=prediction,
+        is_turbo = name == "turbo"
+        steps = 2 if is_turbo else STEPS
+        more = {} if is_turbo else dict(set_alpha_to_one=False)
+        scheduler = (DDPMScheduler if is_turbo else DDIMScheduler)(
+            beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", clip_sample=False,
+            steps_offset=1, timestep_spacing=spacing, prediction_type=prediction, **more,
         )  # fmt: skip
+        network = turbo(modules, unet) if is_turbo else unet
         pipeline = modules.pipeline.StableDiffusionControlNetPipeline(
-            vae, text_encoder, tokenizer, unet, controlnet, scheduler, None, None, requires_safety_checker=False
+            vae, text_encoder, tokenizer, network, controlnet, scheduler, None, None, requires_safety_checker=False
         )
         pipeline.set_progress_bar_config(disable=True)
-        noise = torch.randn(1, 1, 4, 8, 12)
+        # For each step of DDPM one more; of its last, nothing is seen.
+        noise = torch.randn(3 if is_turbo else 1, 1, 4, 8, 12)
         decoded, decode = [], vae.decode
 
         def observe(latents, decode=decode, decoded=decoded, **options):
@@ -148,12 +176,13 @@ def main():
 
         with (
             mock.patch.object(modules.pipeline, "randn_tensor", lambda *_, noise=noise, **__: noise[0]),
+            mock.patch.object(scheduling_ddpm, "randn_tensor", lambda *_, draws=iter(noise[1:]), **__: next(draws)),
             # The mean of the posterior in place of a sample.
             mock.patch.object(DiagonalGaussianDistribution, "sample", lambda self, *_, **__: self.mode()),
             mock.patch.object(vae, "decode", observe),
         ):
             pipeline(
-                prompt, picture, num_inference_steps=STEPS, height=64, width=96, guidance_scale=guidance,
+                prompt, picture, num_inference_steps=steps, height=64, width=96, guidance_scale=guidance,
                 negative_prompt=negative, conditioning_scale=strength, start_point=start,
                 ram_encoder_hidden_states=embeddings, output_type="np",
             )  # fmt: skip
@@ -168,7 +197,7 @@ def main():
         stored |= {f"{name}/{key}": value.contiguous().clone() for key, value in tensors.items()}
         config = {key: value for key, value in scheduler.config.items() if not key.startswith("_")}
         cases.append(dict(name=name, scheduler=config, spacing=spacing, start=start, guidance=guidance, strength=strength,
-                          colours=fix, steps=STEPS, prompt=added, negative=negative))  # fmt: skip
+                          colours=fix, steps=steps, turbo=is_turbo, prompt=added, negative=negative))  # fmt: skip
     files = dict(vocab=vocab, merges=merges, padding="!", length=LENGTH)
     thresholds = [float(threshold) for threshold in ram.class_threshold]
     description = dict(

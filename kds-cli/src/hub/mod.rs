@@ -15,7 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, anyhow, bail};
+use anyhow::{anyhow, bail};
 use hf_hub::{
     Cache, CacheRepo, Repo, RepoType,
     api::sync::{Api, ApiBuilder, ApiError, ApiRepo, Metadata},
@@ -24,7 +24,11 @@ use hf_hub::{
 pub use address::{HubAddress, NoAddress};
 use bars::Bars;
 
-use crate::pipeline::{INDEX, Pipeline};
+/// Files that tell which model a repository holds, downloaded before it is known which others are needed.
+const FIRST: &[&str] = &["model_index.json", "scheduler/scheduler_config.json"];
+
+/// The files that a backbone reads of the model in a folder: of those that are there, or of these names.
+pub type Needs<'a> = &'a dyn Fn(&Path, Option<&BTreeSet<String>>) -> anyhow::Result<Vec<String>>;
 
 /// A model in the cache.
 pub struct Fetched {
@@ -34,17 +38,17 @@ pub struct Fetched {
     pub sums: BTreeMap<String, String>,
 }
 
-/// The files of a model that its backbone reads, downloaded where they are not in the cache.
+/// The files of a model that its backbone `needs`, downloaded where they are not in the cache.
 ///
 /// # Errors
 /// When the hub does not give them, or the cache does not hold them in offline mode.
-pub fn fetch(address: &HubAddress) -> anyhow::Result<Fetched> {
+pub fn fetch(address: &HubAddress, needs: Needs) -> anyhow::Result<Fetched> {
     // The crate has no other way to find the cache, and does not say so.
     if env::var_os("HF_HOME").is_none() && env::home_dir().is_none() {
         bail!("there is no home folder for downloads; let HF_HOME name a folder for them");
     }
     let cache = Cache::from_env();
-    if is_offline() { cached(&cache, address) } else { Download::new(&cache, address)?.run() }
+    if is_offline() { cached(&cache, address, needs) } else { Download::new(&cache, address)?.run(needs) }
 }
 
 fn is_offline() -> bool {
@@ -57,20 +61,16 @@ fn repository(address: &HubAddress, revision: &str) -> Repo {
 }
 
 /// The folder in the cache, when it holds all that is needed.
-fn cached(cache: &Cache, address: &HubAddress) -> anyhow::Result<Fetched> {
-    let missing = |name: &str| {
-        anyhow!(
-            "{address}: {name} is not in the cache {}, and HF_HUB_OFFLINE forbids to download it; unset it and run the \
-             command again",
-            cache.path().display()
-        )
-    };
+fn cached(cache: &Cache, address: &HubAddress, needs: Needs) -> anyhow::Result<Fetched> {
+    const FORBIDDEN: &str = "HF_HUB_OFFLINE forbids to download it; unset it and run the command again";
     let repository = cache.repo(repository(address, &address.revision));
     // A commit may have been downloaded by another program, which notes only what branches and tags point at.
-    let commit = || Some(repository.pointer_path(&address.revision).join(INDEX)).filter(|path| path.is_file());
-    let index = repository.get(INDEX).or_else(commit).ok_or_else(|| missing(INDEX))?;
-    let folder = index.parent().unwrap_or(&index);
-    let names = Pipeline::of(folder)?.files(|name| folder.join(name).is_file()).map_err(|name| missing(&name))?;
+    let commit = || Some(repository.pointer_path(&address.revision)).filter(|path| path.is_dir());
+    let folder = repository
+        .get("")
+        .or_else(commit)
+        .ok_or_else(|| anyhow!("{address}: it is not in the cache {}, and {FORBIDDEN}", cache.path().display()))?;
+    let names = needs(&folder, None).map_err(|error| anyhow!("{address}: {error:#}; {FORBIDDEN}"))?;
     let mut sums = BTreeMap::new();
     for name in names {
         let unreadable = |error: io::Error| anyhow!("{address}: {name} in the cache cannot be read: {error}");
@@ -90,7 +90,7 @@ fn cached(cache: &Cache, address: &HubAddress) -> anyhow::Result<Fetched> {
         }
         sums.insert(name.clone(), verify::sha256(&path).map_err(unreadable)?);
     }
-    Ok(Fetched { folder: folder.to_owned(), sums })
+    Ok(Fetched { folder, sums })
 }
 
 /// A model on its way into the cache.
@@ -149,20 +149,15 @@ impl<'a> Download<'a> {
     }
 
     /// The folder, when all is in it.
-    fn run(self) -> anyhow::Result<Fetched> {
-        let address = self.address;
-        if !self.listed.contains(INDEX) {
-            bail!("{address} has no {INDEX}: it is no pipeline of diffusers; look for one that is");
-        }
-        self.files(&[INDEX.to_owned()])?;
+    fn run(self, needs: Needs) -> anyhow::Result<Fetched> {
+        let first = FIRST.iter().map(|name| (*name).to_owned()).filter(|name| self.listed.contains(name));
+        self.files(&first.collect::<Vec<_>>())?;
         let folder = self.named.pointer_path(&self.commit);
-        let needed = Pipeline::of(&folder)
-            .with_context(|| address.to_string())?
-            .files(|name| self.listed.contains(name))
-            .map_err(|name| anyhow!("{address} has no {name}; another revision may have it, named after '@'"))?;
+        let needed = needs(&folder, Some(&self.listed))
+            .map_err(|error| anyhow!("{}: {error:#}; another revision may have it, named after '@'", self.address))?;
         let sums = self.files(&needed)?;
         // Only now, so that offline mode finds what was whole before as long as the new is not.
-        self.named.create_ref(&self.commit).map_err(|error| self.failed(INDEX, &error.into()))?;
+        self.named.create_ref(&self.commit).map_err(|error| self.failed("its reference", &error.into()))?;
         Ok(Fetched { folder, sums })
     }
 

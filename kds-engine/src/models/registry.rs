@@ -289,7 +289,7 @@ impl ModelEntry {
     pub fn source(&self) -> String {
         match &self.files {
             ModelFiles::BuiltIn(_) => "built-in".to_owned(),
-            ModelFiles::Folder(folder) => folder.display().to_string(),
+            files => files.path("").display().to_string(),
         }
     }
 }

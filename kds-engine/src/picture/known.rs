@@ -93,6 +93,12 @@ impl Known {
         Ok(Some((part, (columns.start, rows.start))))
     }
 
+    /// All pixels, `1 x 3 x h x w` in -1..1.
+    pub fn whole(&self, device: Device) -> Result<Tensor> {
+        let image = Tensor::f_from_slice(&self.values)?.f_reshape([1, 3, self.height as i64, self.width as i64])?;
+        Ok(image.f_to_device(device)?.f_mul_scalar(2.0)?.f_sub_scalar(1.0)?)
+    }
+
     /// The pixels under a tile, `1 x 3 x h x w` in -1..1, and its hole, `1 x 1 x h x w`; beyond the picture its edge is
     /// repeated.
     pub fn tile(&self, tile: &Tile, device: Device) -> Result<(Tensor, Option<Tensor>)> {

@@ -1,6 +1,8 @@
 //! Contexts of the library.
 
 use std::{
+    collections::BTreeSet,
+    path::Path,
     ptr::{NonNull, null, null_mut},
     sync::Arc,
 };
@@ -14,7 +16,7 @@ use super::{
     text,
 };
 use crate::{
-    Calibration, ContextOptions, DeviceInfo, Error, Log, ModelInfo, Status,
+    Calibration, ContextOptions, DeviceInfo, Error, Log, ModelInfo, RecognisedModel, Status,
     transport::{ContextCalls, ModelCalls},
 };
 
@@ -147,6 +149,46 @@ impl ContextCalls for Context {
         let id = text::pass("model id", id)?;
         // SAFETY: a live context, and a string that lives through the call.
         check(api, |error| unsafe { kds_model_check(self.handle.pointer.as_ptr(), id.as_ptr(), error) })
+    }
+
+    fn recognise_model(
+        &self,
+        folder: &Path,
+        names: Option<&BTreeSet<String>>,
+        id: &str,
+    ) -> Result<RecognisedModel, Error> {
+        let library = &self.handle.library;
+        let api = &library.api;
+        let (Some(recognise), Some(get), Some(free)) =
+            (api.kds_model_recognise, api.kds_recognised_get, api.kds_recognised_free)
+        else {
+            return Err(library.lacks("recognise models"));
+        };
+        let folder = folder.to_str().ok_or_else(|| {
+            let message = format!("the path {} is not UTF-8; rename the folder", folder.display());
+            Error::new(Status::InvalidArgument, message)
+        })?;
+        let folder = text::pass("folder", folder)?;
+        let id = text::pass("model id", id)?;
+        let lines = |names: &BTreeSet<String>| names.iter().map(String::as_str).collect::<Vec<_>>().join("\n");
+        let names = names.map(|names| text::pass("names", &lines(names))).transpose()?;
+        let mut found = null_mut();
+        // SAFETY: a live context, strings that live through the call, and writable pointers; the strings are copied before
+        // what was found is freed, once.
+        unsafe {
+            check(api, |error| {
+                let context = self.handle.pointer.as_ptr();
+                recognise(context, folder.as_ptr(), text::pointer(&names), id.as_ptr(), &mut found, error)
+            })?;
+            let (mut entry, mut files) = (null(), null());
+            let got = check(api, |error| get(found, &mut entry, &mut files, error));
+            let model = got.map(|()| RecognisedModel {
+                entry: text::copy(entry),
+                files: text::copy(files).lines().map(str::to_owned).collect(),
+            });
+            free(found);
+            model
+        }
     }
 }
 

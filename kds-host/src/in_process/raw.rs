@@ -28,6 +28,8 @@ opaque! {
     Model;
     /// `kds_job`
     Job;
+    /// `kds_recognised`
+    Recognised;
 }
 
 /// `kds_param`
@@ -230,5 +232,10 @@ interface 1.0 {
 later {
     fn kds_context_params_init_sized(*mut ContextParams, usize);
     fn kds_model_check(*const Context, *const c_char, *mut *mut Error) -> i32;
+    fn kds_model_recognise(
+        *const Context, *const c_char, *const c_char, *const c_char, *mut *mut Recognised, *mut *mut Error
+    ) -> i32;
+    fn kds_recognised_get(*const Recognised, *mut *const c_char, *mut *const c_char, *mut *mut Error) -> i32;
+    fn kds_recognised_free(*mut Recognised);
 }
 }

@@ -1,5 +1,6 @@
 //! The host's side: asks a worker, and starts one where there is none.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,10 @@ use super::pixels::SharedPixels;
 use super::{place, start};
 use crate::image::Layout;
 use crate::transport::{ContextCalls, Images, JobCalls, ModelCalls, Transport};
-use crate::{ContextOptions, DeviceInfo, Error, Estimate, Log, ModelInfo, ParameterInfo, Progress, ProgressFn, Status};
+use crate::{
+    ContextOptions, DeviceInfo, Error, Estimate, Log, ModelInfo, ParameterInfo, Progress, ProgressFn, RecognisedModel,
+    Status,
+};
 
 /// The workers of this host.
 pub(crate) struct Client {
@@ -177,6 +181,17 @@ impl ContextCalls for Context {
 
     fn check_model(&self, id: &str) -> Result<(), Error> {
         self.ask(&Request::CheckModel(self.settings.clone(), id.to_owned()))
+    }
+
+    fn recognise_model(
+        &self,
+        folder: &Path,
+        names: Option<&BTreeSet<String>>,
+        id: &str,
+    ) -> Result<RecognisedModel, Error> {
+        // The worker runs in a folder of its own.
+        let folder = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        self.ask(&Request::RecogniseModel(self.settings.clone(), folder, names.cloned(), id.to_owned()))
     }
 
     fn open_model(

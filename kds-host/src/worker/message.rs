@@ -4,6 +4,7 @@
 //! started can answer it as well as one that has answered many, and nothing is lost with a worker but the call that it was
 //! at.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -39,6 +40,8 @@ pub(crate) enum Request {
     Describe(ContextSettings),
     /// Answered with `()`.
     CheckModel(ContextSettings, String),
+    /// Answered with [`crate::RecognisedModel`]: a folder, the names of its files where only some are there, and an id.
+    RecogniseModel(ContextSettings, PathBuf, Option<BTreeSet<String>>, String),
     /// Answered with [`OpenedModel`].
     OpenModel(ModelSettings),
     /// Answered with `()`: whether the job takes its values.

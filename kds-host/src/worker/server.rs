@@ -221,6 +221,9 @@ impl Shared {
             Request::CheckModel(settings, id) => {
                 self.answer(connection, || engine.context(&settings)?.check_model(&id))
             }
+            Request::RecogniseModel(settings, folder, names, id) => {
+                self.answer(connection, || engine.context(&settings)?.recognise_model(&folder, names.as_ref(), &id))
+            }
             Request::OpenModel(settings) => self.answer(connection, || {
                 let model = engine.model(&settings)?;
                 let (device, dtype) = model.device()?;

@@ -1,5 +1,5 @@
-//! `cargo xtask compare`: the models of others at their true sizes with random weights, beside diffusers with the same
-//! steering. Says how far the results agree, and time and memory as ratios.
+//! `cargo xtask compare`: third-party models at their true sizes with random weights, beside diffusers with the same steering,
+//! or beside their authors' pipeline. Says how far the results agree, and time and memory as ratios.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use kds_engine::backbone::{Backbone, LdmSr, ModelFiles, Prompt, SdInpaint};
+use kds_engine::backbone::{Backbone, DiffBir, DiffBirOptions, LdmSr, ModelFiles, Prompt, SdInpaint};
 use kds_engine::nn::Loading;
 use kds_engine::sampler::Sampler;
 use kds_engine::schedule::Spacing;
@@ -18,34 +18,50 @@ use safetensors::SafeTensors;
 use serde_json::Value;
 use tch::{Device, Kind, Tensor};
 
-/// Runs a model of others beside diffusers, at its true size with random weights.
+/// Runs a third-party model beside diffusers or its authors' code, at its true size with random weights.
 #[derive(Parser)]
 #[command(name = "cargo xtask compare", bin_name = "cargo xtask compare")]
 struct Arguments {
-    /// Which model: ldm-sr or sd-inpaint
-    #[arg(value_parser = ["ldm-sr", "sd-inpaint"])]
+    /// Which model: ldm-sr, sd-inpaint or diffbir
+    #[arg(value_parser = ["ldm-sr", "sd-inpaint", "diffbir"])]
     model: String,
+    /// Checkout of the authors' code, for diffbir (tools/golden/authors.py says which)
+    #[arg(long, required_if_eq("model", "diffbir"))]
+    authors: Option<PathBuf>,
+    /// Where both compute: cpu, or for diffbir cuda
+    #[arg(long, default_value = "cpu")]
+    device: String,
     /// Python that has what tools/golden/requirements.txt names
     #[arg(long, default_value = "python3")]
     python: PathBuf,
     /// Where the model is kept, several gigabytes; one that is there is used again
     #[arg(long)]
     folder: Option<PathBuf>,
-    /// Particles
-    #[arg(long, default_value_t = 2)]
-    particles: usize,
+    /// Particles; 2, or 1 for diffbir
+    #[arg(long)]
+    particles: Option<usize>,
     /// Sampling steps
     #[arg(long, default_value_t = 2)]
     steps: usize,
-    /// Side of the picture in pixels, a multiple of 64
-    #[arg(long, default_value_t = 64)]
-    side: usize,
+    /// Side of the picture in pixels, a multiple of 64; 64, or for diffbir, whose result has it, 512
+    #[arg(long)]
+    side: Option<usize>,
     /// Threads of both
     #[arg(long, default_value_t = std::thread::available_parallelism().map_or(1, usize::from))]
     threads: usize,
     /// The result of a reference that has run already: for the process that this one starts
     #[arg(long, hide = true)]
     reference: Option<PathBuf>,
+}
+
+impl Arguments {
+    fn particles(&self) -> usize {
+        self.particles.unwrap_or(if self.authors.is_some() { 1 } else { 2 })
+    }
+
+    fn side(&self) -> usize {
+        self.side.unwrap_or(if self.authors.is_some() { 512 } else { 64 })
+    }
 }
 
 fn main() -> Result<()> {
@@ -55,10 +71,14 @@ fn main() -> Result<()> {
     }
     let scratch = tempfile::tempdir()?;
     let folder = arguments.folder.clone().unwrap_or_else(|| scratch.path().join("model"));
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/golden/side_by_side.py");
+    let script = if arguments.authors.is_some() { "authors_side_by_side.py" } else { "side_by_side.py" };
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tools/golden").join(script);
     let python = |action: &str| {
         let mut command = Command::new(&arguments.python);
         command.arg(&script).args([action, &arguments.model]).arg(&folder);
+        if let Some(authors) = &arguments.authors {
+            command.arg("--authors").arg(authors).args(["--device", &arguments.device]);
+        }
         command
     };
     let finish = |mut command: Command| -> Result<()> {
@@ -69,7 +89,7 @@ fn main() -> Result<()> {
         );
         Ok(())
     };
-    if !folder.join("unet").is_dir() {
+    if !(folder.join("unet").is_dir() || folder.join("tokenizer").is_dir()) {
         println!("writing {} with random weights to {}", arguments.model, folder.display());
         finish(python("save"))?;
     }
@@ -78,11 +98,15 @@ fn main() -> Result<()> {
     command.arg(&reference);
     let mut own = Command::new(std::env::current_exe()?);
     own.arg(&arguments.model).arg("--folder").arg(&folder).arg("--reference").arg(&reference);
+    own.args(["--device", &arguments.device]);
+    if let Some(authors) = &arguments.authors {
+        own.arg("--authors").arg(authors);
+    }
     for command in [&mut command, &mut own] {
         for (option, value) in [
-            ("--particles", arguments.particles),
+            ("--particles", arguments.particles()),
             ("--steps", arguments.steps),
-            ("--side", arguments.side),
+            ("--side", arguments.side()),
             ("--threads", arguments.threads),
         ] {
             command.arg(option).arg(value.to_string());
@@ -96,21 +120,27 @@ fn main() -> Result<()> {
 /// Repeats what the reference did, and prints the comparison.
 fn run(arguments: &Arguments, reference: &Path) -> Result<()> {
     let _guard = tch::no_grad_guard();
+    kds_engine::device::prepare();
     threads::use_threads(arguments.threads)?;
     let bytes = std::fs::read(reference)?;
     let (_, header) = SafeTensors::read_metadata(&bytes)?;
     let description = header.metadata().as_ref().and_then(|all| all.get("description")).context("no description")?;
     let description: Value = serde_json::from_str(description)?;
     let tensors: std::collections::HashMap<String, Tensor> = Tensor::read_safetensors(reference)?.into_iter().collect();
-    let get = |name: &str| tensors.get(name).with_context(|| format!("the reference has no {name}"));
+    let device = if arguments.device == "cpu" { Device::Cpu } else { Device::Cuda(0) };
+    let get = |name: &str| -> Result<Tensor> {
+        let tensor = tensors.get(name).with_context(|| format!("the reference has no {name}"))?;
+        Ok(tensor.f_to_device(device)?)
+    };
     let number = |value: &Value| value.as_f64().context("the reference's description lacks a number");
     let text = |key: &str| description[key].as_str().unwrap_or_default().to_owned();
 
     let start = Instant::now();
     let files = ModelFiles::Folder(arguments.folder.clone().context("--folder")?);
-    let loading = Loading::new(Device::Cpu, Kind::Float);
+    let loading = Loading::new(device, Kind::Float);
     let backbone: Box<dyn Backbone> = match arguments.model.as_str() {
         "ldm-sr" => Box::new(LdmSr::load(&files, loading)?),
+        "diffbir" => Box::new(DiffBir::load(&files, &DiffBirOptions::default(), 4, loading)?),
         _ => Box::new(SdInpaint::load(&files, loading)?),
     };
     let load = start.elapsed().as_secs_f64();
@@ -119,7 +149,8 @@ fn run(arguments: &Arguments, reference: &Path) -> Result<()> {
     let prompt =
         Prompt { positive: text("prompt"), negative: text("negative"), guidance: number(&description["guidance"])? };
     let mask = spec.fills_holes.then(|| get("mask")).transpose()?;
-    let session = backbone.open(get("image")?, mask, &prompt)?;
+    let begun = Instant::now();
+    let session = backbone.open(&get("image")?, mask.as_ref(), &prompt)?;
     let steering = Steering {
         bandwidth: Bandwidth::Fixed(number(&description["bandwidth"])?),
         strength: number(&description["strength"])?,
@@ -131,7 +162,7 @@ fn run(arguments: &Arguments, reference: &Path) -> Result<()> {
     };
     let spacing = Spacing::Leading { offset: spec.steps_offset };
     let mut trajectory = Sampler::Ddim { eta: 0.0 }.trajectory(&spec.schedule, spacing, arguments.steps)?;
-    let mut x = trajectory.initial(get("noise")?)?;
+    let mut x = trajectory.initial(&get("noise")?)?;
     let mut step = f64::INFINITY;
     for (index, level) in trajectory.evaluations().to_vec().iter().enumerate() {
         let start = Instant::now();
@@ -139,20 +170,23 @@ fn run(arguments: &Arguments, reference: &Path) -> Result<()> {
         let x0 = spec.prediction.x0(&output, &x, level)?;
         let x0 = steering.apply(&x0, spec.schedule.noise_level(level))?;
         x = trajectory.advance(index, &x, &x0, None)?;
+        wait_for(&x)?;
         step = step.min(start.elapsed().as_secs_f64());
     }
     let start = Instant::now();
     let picture = session.decode(&x.f_narrow(0, 0, 1)?)?;
-    let decode = start.elapsed().as_secs_f64();
+    wait_for(&picture)?;
+    let (decode, whole) = (start.elapsed().as_secs_f64(), begun.elapsed().as_secs_f64());
 
+    let (particles, side) = (arguments.particles(), arguments.side());
     println!(
-        "{}: {} particles, {} x {} pixels, {} threads, f32",
-        arguments.model, arguments.particles, arguments.side, arguments.side, arguments.threads
+        "{}: {particles} particles, {side} x {side} pixels, {} threads, f32 on {}",
+        arguments.model, arguments.threads, arguments.device
     );
-    println!("{:<22}{:>12}{:>12}{:>10}", "", "KDS", "diffusers", "ratio");
+    println!("{:<22}{:>12}{:>12}{:>10}", "", "KDS", "reference", "ratio");
     let times = &description["times"];
-    for (name, own) in [("load", load), ("step", step), ("decode", decode)] {
-        let other = number(&times[name])?;
+    for (name, own) in [("load", load), ("step", step), ("decode", decode), ("whole", whole)] {
+        let Some(other) = times[name].as_f64() else { continue };
         println!("{:<22}{own:>12.2}{other:>12.2}{:>10.2}", format!("{name}, seconds"), own / other);
     }
     let (own, other) = (peak()? / 1e9, number(&description["peak"])? / 1e9);
@@ -160,9 +194,17 @@ fn run(arguments: &Arguments, reference: &Path) -> Result<()> {
     for (name, found) in [("latents", &x), ("picture", &picture)] {
         let expected = get(name)?;
         let largest = |tensor: &Tensor| -> Result<f64> { Ok(tensor.f_abs()?.f_max()?.f_double_value(&[])?) };
-        let error = largest(&found.f_sub(expected)?)? / largest(expected)?;
+        let error = largest(&found.f_sub(&expected)?)? / largest(&expected)?;
         println!("{name} differ by {error:.1e} of their largest value");
         ensure!(error < 1e-3, "the {name} do not agree");
+    }
+    Ok(())
+}
+
+/// Waits until a tensor is computed.
+fn wait_for(x: &Tensor) -> Result<()> {
+    if let Device::Cuda(index) = x.device() {
+        tch::Cuda::synchronize(index as i64);
     }
     Ok(())
 }

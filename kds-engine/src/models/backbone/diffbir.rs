@@ -10,13 +10,15 @@ use serde::Deserialize;
 use serde_json::json;
 use tch::Tensor;
 
-use super::files::{DIFFUSERS_WEIGHTS, both};
+use super::files::{DIFFUSERS_WEIGHTS, TRANSFORMERS_WEIGHTS, both};
 use super::guidance::{Prompts, rising};
+use super::recognised::{self, Needed, Recognised, SCHEDULER};
 use super::stable_diffusion::{self, StableDiffusion, Vae, check_control};
-use super::{Backbone, ModelFiles, Prompt, Session, Shared, Spec, Stage1, Start, Text};
+use super::{Backbone, BackboneKind, ModelFiles, Prompt, Session, Shared, Spec, Stage1, Start, Text};
 use crate::colour_transfer::ColourTransfer;
 use crate::nn::names::{LdmControlNet, OwnNames};
 use crate::nn::{ControlNet, ControlNetConfig, Extras, Loading, UNet2dCondition};
+use crate::registry::Task;
 use crate::schedule::{Level, NoiseSchedule, Prediction, SchedulerConfig};
 use crate::{Error, Result};
 
@@ -74,6 +76,15 @@ pub enum DiffBirVersion {
 
 impl DiffBirVersion {
     const ALL: [Self; 3] = [Self::V21, Self::V2, Self::V1];
+
+    /// The word of the options.
+    fn name(self) -> &'static str {
+        match self {
+            Self::V1 => "v1",
+            Self::V2 => "v2",
+            Self::V21 => "v2.1",
+        }
+    }
 
     /// Names of the control branch, without extension.
     fn branches(self) -> &'static [&'static str] {
@@ -146,6 +157,8 @@ impl DiffBirVersion {
     }
 }
 
+/// Folders of the authors' checkout that files may lie in.
+const PLACES: &[&str] = &["", "weights"];
 /// The folder of a control branch in diffusers' layout.
 const BRANCH: &str = "controlnet";
 /// Sizes of a first network that differ from its authors'.
@@ -167,6 +180,7 @@ pub struct DiffBir {
 impl DiffBir {
     /// Loads the model; `scale` is its enlargement. The error names the file, and the key or tensor, that does not fit.
     pub fn load(files: &ModelFiles, options: &DiffBirOptions, scale: usize, loading: Loading) -> Result<Self> {
+        let files = &files.within(PLACES);
         let (version, branch_file) = branch_file(files, options)?;
         let diffusion = match files.find(version.diffusion()) {
             None if !files.contains("unet/config.json") => {
@@ -193,16 +207,94 @@ impl DiffBir {
         })
     }
 
+    /// Names of the control branches of all versions, without extension.
+    pub(super) fn branches() -> Vec<&'static str> {
+        DiffBirVersion::ALL.into_iter().flat_map(DiffBirVersion::branches).copied().collect()
+    }
+
+    /// The model in a folder with the authors' files, or with networks of diffusers and one of the authors' first networks:
+    /// the newest version that is whole.
+    pub(super) fn recognise(files: &ModelFiles) -> Result<Option<Recognised>> {
+        let files = &files.within(PLACES);
+        let there = |version: &DiffBirVersion| files.find(version.branches()).is_some();
+        let mut versions: Vec<_> = DiffBirVersion::ALL.into_iter().filter(there).collect();
+        let first_network = |version: DiffBirVersion| files.find(version.cleaners(4)).is_some();
+        if versions.is_empty() && files.contains(BRANCH_CONFIG) && DiffBirVersion::ALL.into_iter().any(first_network) {
+            versions.extend(scheduled(files)?);
+        }
+        let mut wrong = None;
+        for version in versions {
+            match recognised(files, version) {
+                Ok(found) => return Ok(Some(found)),
+                Err(error) => _ = wrong.get_or_insert(error),
+            }
+        }
+        wrong.map_or(Ok(None), Err)
+    }
+
     /// Job parameters that the authors' settings, and steering as in its paper, give a model in this folder.
     pub fn defaults(files: &ModelFiles, options: &DiffBirOptions) -> Vec<(&'static str, &'static str)> {
-        let version = options.version.or_else(|| DiffBirVersion::of(files)).unwrap_or(DiffBirVersion::V21);
+        let version = version(&files.within(PLACES), options).unwrap_or(DiffBirVersion::V21);
         [("preset", "paper")].into_iter().chain(version.defaults()).collect()
     }
 }
 
+/// What the folder holds of this version.
+fn recognised(files: &ModelFiles, version: DiffBirVersion) -> Result<Recognised> {
+    let mut needed = Needed::of(files);
+    match files.find(version.branches()) {
+        Some(branch) => needed.file(&branch)?,
+        None => needed.network(BRANCH, DIFFUSERS_WEIGHTS)?,
+    };
+    match files.find(version.diffusion()) {
+        Some(diffusion) => needed
+            .file(&diffusion)?
+            .perhaps("unet/config.json")
+            .perhaps("vae/config.json")
+            .perhaps("text_encoder/config.json"),
+        None if !files.contains("unet/config.json") => {
+            return Err(missing(files, "Stable Diffusion", version.diffusion(), "unet/"));
+        }
+        None => needed
+            .network("unet", DIFFUSERS_WEIGHTS)?
+            .network("vae", DIFFUSERS_WEIGHTS)?
+            .network("text_encoder", TRANSFORMERS_WEIGHTS)?
+            .perhaps(SCHEDULER),
+    };
+    // The first network for noise keeps the size.
+    let scale = if version == DiffBirVersion::V2 && files.find(&["BSRNet"]).is_none() { 1 } else { 4 };
+    let cleaners = version.cleaners(scale);
+    let first = files.find(cleaners).ok_or_else(|| missing(files, "the first network", cleaners, "nothing else"))?;
+    needed.file(&first)?.perhaps(STAGE1_CONFIG).tokenizer()?;
+    Ok(Recognised {
+        backbone: BackboneKind::DiffBir,
+        task: if scale > 1 { Task::SuperResolution } else { Task::Restoration },
+        scale,
+        options: vec![("version", toml::Value::String(version.name().to_owned()))],
+        defaults: &[],
+        files: needed.names(),
+    })
+}
+
+/// The version that a noise schedule of diffusers tells: the one that predicts v, or the last that predicts noise.
+fn scheduled(files: &ModelFiles) -> Result<Option<DiffBirVersion>> {
+    let config = recognised::json_here(files, SCHEDULER)?;
+    Ok(config.and_then(|config| match config["prediction_type"].as_str() {
+        Some("v_prediction") => Some(DiffBirVersion::V21),
+        Some("epsilon") => Some(DiffBirVersion::V2),
+        _ => None,
+    }))
+}
+
+/// The version that is named, or told by the files.
+fn version(files: &ModelFiles, options: &DiffBirOptions) -> Option<DiffBirVersion> {
+    let told = || DiffBirVersion::of(files).or_else(|| scheduled(files).ok().flatten());
+    options.version.or_else(told)
+}
+
 /// The version, and the file of the control branch unless that is in diffusers' layout.
 fn branch_file(files: &ModelFiles, options: &DiffBirOptions) -> Result<(DiffBirVersion, Option<String>)> {
-    let version = options.version.or_else(|| DiffBirVersion::of(files));
+    let version = version(files, options);
     let file = version.and_then(|version| files.find(version.branches()));
     match (version, file) {
         (Some(version), Some(file)) => Ok((version, Some(file))),
@@ -213,10 +305,7 @@ fn branch_file(files: &ModelFiles, options: &DiffBirOptions) -> Result<(DiffBirV
             Err(files.error(BRANCH, reason.to_owned()))
         }
         (version, _) => {
-            let all: Vec<&str> = version.map_or_else(
-                || DiffBirVersion::ALL.into_iter().flat_map(DiffBirVersion::branches).copied().collect(),
-                |version| version.branches().to_vec(),
-            );
+            let all = version.map_or_else(DiffBir::branches, |version| version.branches().to_vec());
             Err(missing(files, "the control branch", &all, "controlnet/"))
         }
     }

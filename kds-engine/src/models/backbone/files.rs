@@ -1,9 +1,10 @@
-//! The files of a model: a folder in diffusers' layout, or the ones compiled into the library.
+//! The files of a model: a folder, or the ones compiled into the library.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use memmap2::Mmap;
 use serde::de::DeserializeOwned;
@@ -23,6 +24,33 @@ pub enum ModelFiles {
     BuiltIn(&'static [BuiltInFile]),
     /// A folder.
     Folder(PathBuf),
+    /// A folder whose files may also lie in folders of it.
+    Tree(Tree),
+}
+
+/// A folder whose files may also lie in folders of it, or of which only the names are known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tree {
+    folder: PathBuf,
+    /// Paths within, the preferred first; "" is the folder itself.
+    places: &'static [&'static str],
+    /// Names of all files, where not all of them are here.
+    listed: Option<Arc<BTreeSet<String>>>,
+}
+
+impl Tree {
+    fn has(&self, name: &str) -> bool {
+        self.listed.as_ref().map_or_else(|| self.folder.join(name).is_file(), |listed| listed.contains(name))
+    }
+
+    /// The name of a file within the folder, by that in a model.
+    fn resolve(&self, name: &str) -> Option<String> {
+        let names = self.places.iter().map(|place| match *place {
+            "" => name.to_owned(),
+            place => format!("{place}/{name}"),
+        });
+        names.into_iter().find(|name| self.has(name))
+    }
 }
 
 /// The names under which diffusers stores the weights of a component, the preferred first.
@@ -61,12 +89,35 @@ pub(crate) fn both<A, B>(first: Result<A>, second: Result<B>) -> Result<(A, B)> 
 }
 
 impl ModelFiles {
+    /// The files of a folder of which only the names are known, and some that are there already.
+    pub fn listed(folder: &Path, names: BTreeSet<String>) -> Self {
+        Self::Tree(Tree { folder: folder.to_owned(), places: &[""], listed: Some(Arc::new(names)) })
+    }
+
+    /// The same where files may also lie in these folders within, the preferred first.
+    pub(crate) fn within(&self, places: &'static [&'static str]) -> Self {
+        match self {
+            Self::BuiltIn(_) => self.clone(),
+            Self::Folder(folder) => Self::Tree(Tree { folder: folder.clone(), places, listed: None }),
+            Self::Tree(tree) => Self::Tree(Tree { places, ..tree.clone() }),
+        }
+    }
+
+    /// The name of a file in the folder, by that in the model: where it lies; `None` where there is none.
+    pub(crate) fn resolve(&self, name: &str) -> Option<String> {
+        match self {
+            Self::Tree(tree) => tree.resolve(name),
+            _ => self.contains(name).then(|| name.to_owned()),
+        }
+    }
+
     /// The path of a file; with no name, that of a model that is one file.
     pub fn path(&self, name: &str) -> PathBuf {
         match self {
             Self::BuiltIn(_) => Path::new("(built-in)").join(name),
-            Self::Folder(file) if name.is_empty() => file.clone(),
+            Self::Folder(file) | Self::Tree(Tree { folder: file, .. }) if name.is_empty() => file.clone(),
             Self::Folder(folder) => folder.join(name),
+            Self::Tree(tree) => tree.folder.join(tree.resolve(name).unwrap_or_else(|| name.to_owned())),
         }
     }
 
@@ -75,11 +126,12 @@ impl ModelFiles {
         Error::Model { path: self.path(name), reason }
     }
 
-    /// Whether there is such a file.
+    /// True where there is such a file.
     pub fn contains(&self, name: &str) -> bool {
         match self {
             Self::BuiltIn(files) => files.iter().any(|(path, _)| *path == name),
             Self::Folder(folder) => folder.join(name).is_file(),
+            Self::Tree(tree) => tree.resolve(name).is_some(),
         }
     }
 
@@ -91,8 +143,10 @@ impl ModelFiles {
 
     /// The content of a text file: a configuration, a vocabulary.
     pub fn read(&self, name: &str) -> Result<Cow<'static, [u8]>> {
-        let Self::Folder(folder) = self else { return self.built_in(name).map(Cow::Borrowed) };
-        let path = folder.join(name);
+        if let Self::BuiltIn(_) = self {
+            return self.built_in(name).map(Cow::Borrowed);
+        }
+        let path = self.path(name);
         let wrong = |error: std::io::Error| self.error(name, format!("cannot be read: {error}"));
         // A device or a pipe may never end.
         let metadata = std::fs::metadata(&path).map_err(wrong)?;
@@ -112,7 +166,7 @@ impl ModelFiles {
     pub fn sha256(&self, name: &str, memory: Memory) -> Result<String> {
         match self {
             Self::BuiltIn(_) => self.built_in(name).map(sums::of_bytes),
-            Self::Folder(_) => sums::of_file(&self.path(name), memory),
+            Self::Folder(_) | Self::Tree(_) => sums::of_file(&self.path(name), memory),
         }
     }
 
@@ -132,25 +186,41 @@ impl ModelFiles {
         let config_name = format!("{component}/config.json");
         let config: C = self.read_json(&config_name)?;
         config.check().map_err(|reason| self.error(&config_name, reason))?;
-        let network = self.weights(component, names, loading, |scope| build(scope, &config))?;
+        let name = self.weights_name(component, names)?;
+        let network = self.open(&name, OwnNames, &[""], loading, |scope| build(scope, &config))?;
         Ok((config, network))
     }
 
-    /// Opens the weights of a component, lets `build` take them, and refuses what it leaves.
-    fn weights<N>(
+    /// As [`Self::network`], where another folder holds a part of the network: the tensors whose names contain `part` come
+    /// from there. `change` is what the part changes in the configuration.
+    pub(crate) fn network_with_part<C: NetworkConfig, N>(
         &self,
+        (other, part): (&Self, &str),
         component: &str,
         names: &[&str],
         loading: Loading,
-        build: impl FnOnce(&Scope) -> Result<N>,
-    ) -> Result<N> {
-        let candidates = names.iter().map(|name| format!("{component}/{name}"));
-        let Some(name) = candidates.into_iter().find(|name| self.contains(name)) else {
+        change: impl FnOnce(&mut C),
+        build: impl FnOnce(&Scope, &C) -> Result<N>,
+    ) -> Result<(C, N)> {
+        let config_name = format!("{component}/config.json");
+        let mut config: C = self.read_json(&config_name)?;
+        change(&mut config);
+        config.check().map_err(|reason| self.error(&config_name, reason))?;
+        let name = self.weights_name(component, names)?;
+        let (files, others) = (self.map_all(&name)?, other.map_all(&other.weights_name(component, names)?)?);
+        let weights = Weights::mapped(&files, &self.path(&name), loading)?.with_part(&others, part)?;
+        let network = built(weights, loading, |scope| build(scope, &config))?;
+        Ok((config, network))
+    }
+
+    /// The first of these names of weights that a component has.
+    fn weights_name(&self, component: &str, names: &[&str]) -> Result<String> {
+        let mut candidates = names.iter().map(|name| format!("{component}/{name}"));
+        candidates.find(|name| self.contains(name)).ok_or_else(|| {
             let first = names.first().copied().unwrap_or_default();
             let reason = format!("there are no weights: looked for {}", names.join(", "));
-            return Err(self.error(&format!("{component}/{first}"), reason));
-        };
-        self.open(&name, OwnNames, &[""], loading, build)
+            self.error(&format!("{component}/{first}"), reason)
+        })
     }
 
     /// A network from one file, which may hold others too, or from the files that an index names: its tensors have these
@@ -188,25 +258,23 @@ impl ModelFiles {
             for (file, lora) in &updates {
                 weights = weights.with_lora(&file.content, &file.path, *lora)?;
             }
-            if !loading.check_only {
-                // They become tensors of about that size.
-                memory::check(weights.bytes())?;
-            }
-            let network = build(&weights.root())?;
-            weights.finish()?;
-            Ok(network)
+            built(weights, loading, build)
         };
         let path = self.path(name);
         if let Self::BuiltIn(_) = self {
             return take(Weights::new(self.built_in(name)?, &path, loading)?);
         }
+        take(Weights::mapped(&self.map_all(name)?, &path, loading)?)
+    }
+
+    /// A file of weights, or those that an index names.
+    fn map_all(&self, name: &str) -> Result<Vec<MappedFile>> {
         let files = if is_index(name) { self.shards(name)? } else { vec![name.to_owned()] };
-        let files = files.iter().map(|name| self.map(name)).collect::<Result<Vec<_>>>()?;
-        take(Weights::mapped(&files, &path, loading)?)
+        files.iter().map(|name| self.map(name)).collect()
     }
 
     /// The files that an index names.
-    fn shards(&self, index: &str) -> Result<Vec<String>> {
+    pub(crate) fn shards(&self, index: &str) -> Result<Vec<String>> {
         #[derive(serde::Deserialize)]
         struct Index {
             /// File of each tensor.
@@ -235,6 +303,17 @@ impl ModelFiles {
         })?;
         Ok(MappedFile { path, content })
     }
+}
+
+/// The network that `build` makes of weights, of which it must take all.
+fn built<N>(weights: Weights, loading: Loading, build: impl FnOnce(&Scope) -> Result<N>) -> Result<N> {
+    if !loading.check_only {
+        // They become tensors of about that size.
+        memory::check(weights.bytes())?;
+    }
+    let network = build(&weights.root())?;
+    weights.finish()?;
+    Ok(network)
 }
 
 /// An index of shards, told by its name.

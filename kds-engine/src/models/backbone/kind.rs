@@ -1,7 +1,9 @@
-//! The list of all backbones: their words in registries, their options, and how each is loaded and recognised.
+//! The list of all backbones: their words in registries, their options, and how each is loaded and recognised. A new one is
+//! a file beside this, and a line in each list here.
 
 use serde::Deserialize;
 
+use super::recognised::{self, INDEX, Recognised};
 use super::{
     Backbone, DiffBir, DiffBirOptions, LdmSr, ModelFiles, Plugin, Residual, SdInpaint, SeeSr, SeeSrOptions, TorchScript,
 };
@@ -85,7 +87,7 @@ impl BackboneKind {
         match options {
             BackboneOptions::None => Vec::new(),
             BackboneOptions::DiffBir(options) => DiffBir::defaults(files, options),
-            BackboneOptions::SeeSr(_) => SeeSr::DEFAULTS.to_vec(),
+            BackboneOptions::SeeSr(options) => SeeSr::defaults(options),
         }
     }
 
@@ -99,7 +101,7 @@ impl BackboneKind {
     ) -> Result<Box<dyn Backbone>> {
         let single_file = || match files {
             ModelFiles::Folder(file) => Ok(file),
-            ModelFiles::BuiltIn(_) => {
+            ModelFiles::BuiltIn(_) | ModelFiles::Tree(_) => {
                 Err(Error::Conflict(format!("a model of the backbone {} is a file", self.name())))
             }
         };
@@ -117,4 +119,38 @@ impl BackboneKind {
             (Self::Plugin, _) => Box::new(Plugin::load(single_file()?, loading.device)?),
         })
     }
+}
+
+/// How a backbone recognises its models: `None` where the files are none of them, an error where one is missing.
+type Recognise = fn(&ModelFiles) -> Result<Option<Recognised>>;
+
+/// Those whose models are folders. The first two come first: their folders may also hold an index of diffusers.
+const RECOGNISED: &[Recognise] =
+    &[SeeSr::recognise, DiffBir::recognise, LdmSr::recognise, SdInpaint::recognise, Residual::recognise];
+/// The classes of pipelines that the others read.
+const PIPELINES: &[&str] = &[LdmSr::PIPELINE, SdInpaint::PIPELINE, Residual::PIPELINE];
+
+/// The model in a folder.
+///
+/// # Errors
+/// [`Error::Model`] with the first file that it lacks, or with what was looked for where it is none that is known.
+pub fn recognise(files: &ModelFiles) -> Result<Recognised> {
+    for recognise in RECOGNISED {
+        if let Some(found) = recognise(files)? {
+            return Ok(found);
+        }
+    }
+    let known = PIPELINES.join(", ");
+    Err(match recognised::pipeline(files)? {
+        Some(class) => files.error(INDEX, format!("there is no backbone for '{class}'; known are {known}")),
+        None => files.error(
+            "",
+            format!(
+                "no model that is known: looked for {INDEX} (a folder as diffusers saves it, of {known}), the control branch \
+                 of DiffBIR ({}) and {} of SeeSR",
+                DiffBir::branches().join(", "),
+                SeeSr::RECOGNISER,
+            ),
+        ),
+    })
 }

@@ -8,10 +8,12 @@
 use tch::{Kind, Tensor};
 
 use super::files::{DIFFUSERS_WEIGHTS, both};
-use super::{Backbone, ModelFiles, Prompt, SCALES, Session, Shared, Spec};
+use super::recognised::{self, INDEX, Needed, PAPER, Recognised, SCHEDULER};
+use super::{Backbone, BackboneKind, ModelFiles, Prompt, SCALES, Session, Shared, Spec};
 use crate::Result;
 use crate::footprint::Footprints;
 use crate::nn::{Loading, UNet2d, UNet2dConfig, VqModel, VqModelConfig};
+use crate::registry::Task;
 use crate::schedule::{Level, SchedulerConfig};
 
 /// The backbone `ldm-sr`: a folder with `unet/`, `vqvae/` and `scheduler/`.
@@ -21,9 +23,29 @@ pub struct LdmSr {
     spec: Spec,
 }
 
-const SCHEDULER: &str = "scheduler/scheduler_config.json";
-
 impl LdmSr {
+    /// The pipeline of diffusers that it reads.
+    pub(super) const PIPELINE: &str = "LDMSuperResolutionPipeline";
+
+    /// The model in a folder of that pipeline.
+    pub(super) fn recognise(files: &ModelFiles) -> Result<Option<Recognised>> {
+        if recognised::pipeline(files)?.as_deref() != Some(Self::PIPELINE) {
+            return Ok(None);
+        }
+        let mut needed = Needed::of(files);
+        needed.file(INDEX)?.file(SCHEDULER)?.network("unet", DIFFUSERS_WEIGHTS)?.network("vqvae", DIFFUSERS_WEIGHTS)?;
+        let config = recognised::json_here(files, "vqvae/config.json")?.unwrap_or_default();
+        let levels = config["block_out_channels"].as_array().map_or(1, Vec::len);
+        Ok(Some(Recognised {
+            backbone: BackboneKind::LdmSr,
+            task: Task::SuperResolution,
+            scale: 1 << (levels.clamp(1, 5) - 1),
+            options: Vec::new(),
+            defaults: PAPER,
+            files: needed.names(),
+        }))
+    }
+
     /// Loads the model; the error names the file, and the key or tensor, that does not fit.
     pub fn load(files: &ModelFiles, loading: Loading) -> Result<Self> {
         let ((unet_config, unet), (vq_config, vqvae)) = both(

@@ -7,6 +7,7 @@ mod kind;
 mod ldm_sr;
 mod plugin;
 mod prompt;
+mod recognised;
 mod recogniser;
 mod residual;
 mod sd_inpaint;
@@ -21,10 +22,11 @@ mod torchscript;
 
 pub use diffbir::{DiffBir, DiffBirOptions, DiffBirVersion};
 pub use files::{BuiltInFile, ModelFiles};
-pub use kind::{BackboneKind, BackboneOptions};
+pub use kind::{BackboneKind, BackboneOptions, recognise};
 pub use ldm_sr::LdmSr;
 pub use plugin::Plugin;
 pub use prompt::{Prompt, Text};
+pub use recognised::Recognised;
 pub use residual::Residual;
 pub use sd_inpaint::SdInpaint;
 pub use seesr::{SeeSr, SeeSrOptions};
@@ -47,6 +49,12 @@ use crate::{Error, Result};
 pub trait Backbone: Send + Sync {
     /// Properties of the model.
     fn spec(&self) -> &Spec;
+
+    /// The model after a look at the whole picture whose tiles it will be given, for models that see more than a tile.
+    /// `picture` makes it, `1 x 3 x h x w` in -1..1 on the device. `None`: a tile is all that it sees.
+    fn look<'a>(&'a self, _picture: &dyn Fn() -> Result<Tensor>) -> Result<Option<Box<dyn Backbone + 'a>>> {
+        Ok(None)
+    }
 
     /// Opens a tile: all that does not depend on the state of the sampler is computed here, once. `image` is
     /// `1 x 3 x h x w` in -1..1, sides multiples of [`Spec::multiple`]. `mask`, only where [`Spec::fills_holes`], is

@@ -16,16 +16,17 @@ pub(super) struct Recogniser {
     channels: i64,
 }
 
-const NETWORK: &str = "ram_swin_large_14m";
-const UPDATE: &str = "DAPE";
-const TAGS: &str = "ram_tag_list.txt";
-const THRESHOLDS: &str = "ram_tag_list_threshold.txt";
+/// Without extension, as the next.
+pub(super) const NETWORK: &str = "ram_swin_large_14m";
+pub(super) const UPDATE: &str = "DAPE";
+pub(super) const TAGS: &str = "ram_tag_list.txt";
+pub(super) const THRESHOLDS: &str = "ram_tag_list_threshold.txt";
 /// Sizes of a network that differ from its authors'.
-const CONFIG: &str = "ram/config.json";
+pub(super) const CONFIG: &str = "ram/config.json";
 
 impl Recogniser {
-    /// Loads both; the error names the file, and the tensor or line, that does not fit.
-    pub fn load(files: &ModelFiles, loading: Loading) -> Result<Self> {
+    /// Loads both, with or without the update; the error names the file, and the tensor or line, that does not fit.
+    pub fn load(files: &ModelFiles, with_update: bool, loading: Loading) -> Result<Self> {
         let Some(file) = files.find(&[NETWORK]) else {
             let reason = "it is missing (also looked for .safetensors, .pt, .ckpt, .bin); docs/models.md says where it comes from".to_owned();
             return Err(files.error(&format!("{NETWORK}.pth"), reason));
@@ -33,12 +34,12 @@ impl Recogniser {
         let sizes = if files.contains(CONFIG) { files.read_json(CONFIG)? } else { json!({}) };
         let config: RamConfig =
             serde_json::from_value(sizes).map_err(|error| files.error(CONFIG, error.to_string()))?;
-        let update = files.find(&[UPDATE]);
-        if update.is_none() {
-            tracing::warn!(
-                "{} is missing: unless RAM's file holds its update, SeeSR sees less",
-                files.path("DAPE.pth").display()
-            );
+        let update = files.find(&[UPDATE]).filter(|_| with_update);
+        if with_update && update.is_none() {
+            let reason = "it is missing, and SeeSR was trained with RAM and this update (also looked for .safetensors, .pt, \
+                          .ckpt, .bin); docs/models.md says where it comes from; for a file of RAM that holds the sum write \
+                          dape = false into the options of the registry entry";
+            return Err(files.error(&format!("{UPDATE}.pth"), reason.to_owned()));
         }
         let updates: Vec<_> = update.iter().map(|update| (update.as_str(), DAPE)).collect();
         let build = |scope: &Scope| Ram::new(scope, &config);

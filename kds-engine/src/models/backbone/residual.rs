@@ -14,9 +14,11 @@ use serde::Deserialize;
 use tch::{Kind, Tensor};
 
 use super::files::{DIFFUSERS_WEIGHTS, both};
-use super::{Backbone, ModelFiles, Prompt, SCALES, Session, Shared, Spec};
+use super::recognised::{self, INDEX, Needed, Recognised, SCHEDULER};
+use super::{Backbone, BackboneKind, ModelFiles, Prompt, SCALES, Session, Shared, Spec};
 use crate::footprint::Footprints;
 use crate::nn::{Edsr, EdsrConfig, Loading, Predictor, PredictorConfig, Scope, UNet2d, UNet2dConfig};
+use crate::registry::Task;
 use crate::schedule::{Level, SchedulerConfig};
 use crate::{Error, Result};
 
@@ -131,10 +133,8 @@ impl Index {
 /// Channels of a picture and its amplified detail.
 const DETAILED_CHANNELS: i64 = 6;
 
-const INDEX: &str = "model_index.json";
 const UNET: &str = "unet/config.json";
 const PREDICTOR: &str = "predictor/config.json";
-const SCHEDULER: &str = "scheduler/scheduler_config.json";
 
 impl First {
     fn load(index: &Index, files: &ModelFiles, loading: Loading) -> Result<(FirstShape, Self)> {
@@ -158,6 +158,31 @@ impl First {
 }
 
 impl Residual {
+    /// The pipeline that the index of its folders names.
+    pub(super) const PIPELINE: &str = "KdsResidualPipeline";
+
+    /// The model in a folder of that pipeline.
+    pub(super) fn recognise(files: &ModelFiles) -> Result<Option<Recognised>> {
+        if recognised::pipeline(files)?.as_deref() != Some(Self::PIPELINE) {
+            return Ok(None);
+        }
+        let mut needed = Needed::of(files);
+        needed.file(INDEX)?.file(SCHEDULER)?.network("unet", DIFFUSERS_WEIGHTS)?;
+        if files.contains("predictor/config.json") {
+            needed.network("predictor", DIFFUSERS_WEIGHTS)?;
+        }
+        let index: serde_json::Value = files.read_json(INDEX)?;
+        let scale = index["scale"].as_u64().unwrap_or(1).clamp(1, 16) as usize;
+        Ok(Some(Recognised {
+            backbone: BackboneKind::Residual,
+            task: if scale > 1 { Task::SuperResolution } else { Task::Restoration },
+            scale,
+            options: Vec::new(),
+            defaults: &[],
+            files: needed.names(),
+        }))
+    }
+
     /// Loads the model; the error names the file, and the key or tensor, that does not fit.
     pub fn load(files: &ModelFiles, loading: Loading) -> Result<Self> {
         let index: Index = files.read_json(INDEX)?;

@@ -8,13 +8,15 @@
 
 use tch::Tensor;
 
-use super::files::{DIFFUSERS_WEIGHTS, both};
+use super::files::{DIFFUSERS_WEIGHTS, TRANSFORMERS_WEIGHTS, both};
 use super::guidance::Prompts;
+use super::recognised::{self, INDEX, Needed, PAPER, Recognised, SCHEDULER};
 use super::stable_diffusion::{Vae, check_text};
-use super::{Backbone, ModelFiles, Prompt, Session, Shared, Spec, Text, TextEncoder};
+use super::{Backbone, BackboneKind, ModelFiles, Prompt, Session, Shared, Spec, Text, TextEncoder};
 use crate::Result;
 use crate::footprint::Footprints;
 use crate::nn::{Extras, Loading, UNet2dCondition, UNet2dConditionConfig};
+use crate::registry::Task;
 use crate::schedule::{Level, SchedulerConfig};
 
 /// The backbone `sd-inpaint`: a folder with `unet/`, `vae/`, `text_encoder/`, `tokenizer/` and `scheduler/`.
@@ -25,9 +27,28 @@ pub struct SdInpaint {
     spec: Spec,
 }
 
-const SCHEDULER: &str = "scheduler/scheduler_config.json";
-
 impl SdInpaint {
+    /// The pipeline of diffusers that it reads.
+    pub(super) const PIPELINE: &str = "StableDiffusionInpaintPipeline";
+
+    /// The model in a folder of that pipeline.
+    pub(super) fn recognise(files: &ModelFiles) -> Result<Option<Recognised>> {
+        if recognised::pipeline(files)?.as_deref() != Some(Self::PIPELINE) {
+            return Ok(None);
+        }
+        let mut needed = Needed::of(files);
+        needed.file(INDEX)?.file(SCHEDULER)?.network("unet", DIFFUSERS_WEIGHTS)?.network("vae", DIFFUSERS_WEIGHTS)?;
+        needed.network("text_encoder", TRANSFORMERS_WEIGHTS)?.tokenizer()?;
+        Ok(Some(Recognised {
+            backbone: BackboneKind::SdInpaint,
+            task: Task::Inpainting,
+            scale: 1,
+            options: Vec::new(),
+            defaults: PAPER,
+            files: needed.names(),
+        }))
+    }
+
     /// Loads the model; the error names the file, and the key or tensor, that does not fit.
     pub fn load(files: &ModelFiles, loading: Loading) -> Result<Self> {
         let networks = both(

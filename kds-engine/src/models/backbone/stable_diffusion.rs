@@ -58,7 +58,33 @@ pub(super) struct StableDiffusion {
 impl StableDiffusion {
     /// From the file, or without one from the folders of diffusers.
     pub fn load(files: &ModelFiles, file: Option<&str>, loading: Loading) -> Result<Self> {
-        let networks = both(unet(files, file, loading), Vae::load(files, file, loading));
+        Self::assemble(files, file, unet(files, file, loading), loading)
+    }
+
+    /// From the folders of diffusers, where another folder may hold the image attentions of the U-Net: the tensors whose names
+    /// contain this.
+    pub fn in_folders(files: &ModelFiles, attentions: Option<(&ModelFiles, &str)>, loading: Loading) -> Result<Self> {
+        let network = match attentions {
+            None => unet(files, None, loading),
+            Some(attentions) => files.network_with_part(
+                attentions,
+                "unet",
+                DIFFUSERS_WEIGHTS,
+                loading,
+                |config: &mut UNet2dConditionConfig| config.encoder.use_image_cross_attention = true,
+                UNet2dCondition::new,
+            ),
+        };
+        Self::assemble(files, None, network, loading)
+    }
+
+    fn assemble(
+        files: &ModelFiles,
+        file: Option<&str>,
+        unet: Result<(UNet2dConditionConfig, UNet2dCondition)>,
+        loading: Loading,
+    ) -> Result<Self> {
+        let networks = both(unet, Vae::load(files, file, loading));
         let (((unet_config, unet), vae), text_encoder) = both(networks, text_encoder(files, file, loading))?;
         let (inputs, outputs) = (unet_config.encoder.in_channels, unet_config.out_channels);
         let channels = vae.channels;

@@ -137,6 +137,20 @@ impl<'a> Weights<'a> {
         Self { names: Box::new(names), prefix, ..self }
     }
 
+    /// The same with all tensors whose names contain `part` taken from other files.
+    ///
+    /// # Errors
+    /// As [`Weights::new`].
+    pub fn with_part(mut self, files: &'a [MappedFile], part: &str) -> Result<Self> {
+        self.tensors.retain(|name, _| !name.contains(part));
+        for file in files {
+            let error = |reason| Error::Model { path: file.path.clone(), reason };
+            let own = stored::read(&file.content).map_err(error)?.into_iter().filter(|(name, _)| name.contains(part));
+            self.tensors.extend(own.map(|(name, stored)| (name, (stored, Some(&file.content)))));
+        }
+        Ok(self)
+    }
+
     /// The same with the low-rank updates of a file in memory added to them; `path` names it in errors.
     ///
     /// # Errors

@@ -144,8 +144,12 @@ impl<'a> Prepared<'a> {
             )));
         }
         let known = Known::new(source)?;
+        let backbone = self.backbone;
         device::caught(|| match source.mask {
-            None => self.sample(&self.plan, &known, progress),
+            None => {
+                let seen = backbone.look(&|| known.whole(backbone.spec().device))?;
+                self.sample(seen.as_deref().unwrap_or(backbone), &self.plan, &known, progress)
+            }
             Some(mask) => self.fill(source.picture, mask, known, confidence, progress),
         })
     }
@@ -166,7 +170,7 @@ impl<'a> Prepared<'a> {
                 let size = (part.width, part.height);
                 let plan = Plan::new(self.backbone, self.settings, self.request, size, self.free)?;
                 self.promise.change(plan.need);
-                Some((self.sample(&plan, &part, progress)?, corner))
+                Some((self.sample(self.backbone, &plan, &part, progress)?, corner))
             }
             None => None,
         };
@@ -189,7 +193,13 @@ impl<'a> Prepared<'a> {
         Ok(result)
     }
 
-    fn sample(&self, plan: &Plan, known: &Known, progress: &mut dyn FnMut(Progress) -> Result<()>) -> Result<Restored> {
+    fn sample(
+        &self,
+        backbone: &dyn Backbone,
+        plan: &Plan,
+        known: &Known,
+        progress: &mut dyn FnMut(Progress) -> Result<()>,
+    ) -> Result<Restored> {
         let start = std::time::Instant::now();
         tracing::info!(
             "{} tiles of {} pixels, one particle for {}, {} of {} particles at once; takes {} MiB{}, {} MiB in all",
@@ -205,7 +215,7 @@ impl<'a> Prepared<'a> {
             },
             plan.process >> 20
         );
-        let restored = tiles::restore(self.backbone, self.settings, plan, known, self.request.confidence, progress)?;
+        let restored = tiles::restore(backbone, self.settings, plan, known, self.request.confidence, progress)?;
         let (from, to) = ((known.width, known.height), (plan.output_width, plan.output_height));
         tracing::info!("restored {from:?} to {to:?} pixels in {:.1} s", start.elapsed().as_secs_f64());
         Ok(restored)
