@@ -670,7 +670,7 @@ int32_t kds_model_recognise(const struct kds_context *context,
                             struct kds_recognised **out,
                             struct kds_error **error);
 
-/// What was found: `entry` is the registry entry, TOML, whose last table is `[model.defaults]`; `files` are the names of the
+/// Tells what was found: `entry` is the registry entry, TOML, whose last table is `[model.defaults]`; `files` are the names of the
 /// files that the model reads, relative to the folder, one a line. Either may be NULL. The strings live as long as
 /// `recognised`. Since 1.1.
 ///

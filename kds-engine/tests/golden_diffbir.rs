@@ -9,7 +9,7 @@ use kds_engine::nn::Loading;
 use kds_engine::sampler::Sampler;
 use kds_engine::schedule::Spacing;
 use reference::diffbir::{Case, Model};
-use reference::{Golden, relative};
+use reference::{Golden, deviation, relative};
 use tch::{Device, Kind, Tensor};
 
 /// Single precision through all steps of a pipeline.
@@ -71,6 +71,30 @@ fn every_version_start_and_sampler_agrees_with_the_authors() {
             let network = load(ColourTransfer::None);
             let session = network.open(&image, None, &prompt).unwrap();
             check(&golden, &plain, &session.decode(&latents).unwrap());
+        }
+    }
+}
+
+#[test]
+fn a_whole_pipeline_in_16_bits_is_near_that_in_32() {
+    let _guard = tch::no_grad_guard();
+    let golden = Golden::read("diffbir.safetensors");
+    let model = golden.cases::<Model>().remove(0);
+    let case = &model.cases[1];
+    let folder = model.folder(case);
+    let files = ModelFiles::Folder(folder.path());
+    for (kind, most) in [(Kind::BFloat16, 0.1), (Kind::Half, 0.02)] {
+        let network = DiffBir::load(&files, &case.options(), 4, Loading::new(Device::Cpu, kind)).unwrap();
+        let prompt = Prompt { positive: case.prompt.clone(), negative: case.negative.clone(), guidance: case.guidance };
+        let session = network.open(&(golden.tensor("lq") * 2.0 - 1.0), None, &prompt).unwrap();
+        let latents = sample(&golden, case, &network, session.as_ref());
+        let picture = session.decode(&latents).unwrap();
+        for (name, found) in [("latents", &latents), ("y", &picture)] {
+            assert_eq!(found.kind(), Kind::Float);
+            let share = deviation(found, &golden.tensor(&format!("{}/{name}", case.name)));
+            println!("{kind:?} {name} {share:e}");
+            assert!(share < most, "{kind:?}: {name} is off by {share:e}");
+            assert!(share > 1e-6, "{kind:?}: {name} was computed in 32 bits");
         }
     }
 }

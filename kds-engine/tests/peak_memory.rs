@@ -14,18 +14,27 @@ use kds_engine::registry::Registry;
 use kds_engine::restore::Prepared;
 use kds_engine::settings::{Resolved, Settings};
 use kds_engine::{memory, threads};
-use reference::Folder;
 use reference::model::case;
+use reference::{Folder, Golden};
 use tch::{Device, Kind};
 
 /// How far the estimate may be from the peak.
 const TOLERANCE: f64 = 0.2;
 
 /// Models, and whether they fill holes. The built-in ones, and small ones of the third-party architectures.
-const MODELS: [(&str, bool); 5] =
-    [("kds-photo-x4", false), ("kds-photo-x1", false), ("kds-inpaint", true), (LDM_SR, false), (SD_INPAINT, true)];
+const MODELS: [(&str, bool); 7] = [
+    ("kds-photo-x4", false),
+    ("kds-photo-x1", false),
+    ("kds-inpaint", true),
+    (LDM_SR, false),
+    (SD_INPAINT, true),
+    (DIFFBIR, false),
+    (SEESR, false),
+];
 const LDM_SR: &str = "ldm_sr_leading";
 const SD_INPAINT: &str = "sd_inpaint_1";
+const DIFFBIR: &str = "diffbir";
+const SEESR: &str = "seesr";
 
 const SIZES: [(usize, usize); 3] = [(60, 44), (96, 80), (144, 104)];
 const PARTICLES: [usize; 2] = [1, 10];
@@ -43,7 +52,7 @@ fn main() -> ExitCode {
             for (turn, particles) in PARTICLES.into_iter().enumerate() {
                 // Every model with and without either. One particle has no map where no first network predicts.
                 let (alpha, map) = ((index + turn) % 2 == 0, index != 1);
-                let map = map && (particles > 1 || ![LDM_SR, SD_INPAINT].contains(&model));
+                let map = map && (particles > 1 || ![LDM_SR, SD_INPAINT, DIFFBIR, SEESR].contains(&model));
                 let row = [model.to_owned()]
                     .into_iter()
                     .chain([width, height, particles].map(|number| number.to_string()))
@@ -115,15 +124,24 @@ fn settings(particles: &str) -> Resolved {
 
 fn open(model: &str) -> (Option<Folder>, Box<dyn Backbone>) {
     let mut registry = Registry::built_in().unwrap();
-    let small = |rest: &str| {
-        let folder = case(model).folder();
+    let small = |folder: Folder, rest: &str| {
         let text = format!("[[model]]\nid = \"{model}\"\ntitle = \"Small\"\npath = \".\"\n{rest}\n");
         folder.write("registry.toml", text.as_bytes());
         folder
     };
     let folder = match model {
-        LDM_SR => Some(small("task = \"super-resolution\"\nscale = 4\nbackbone = \"ldm-sr\"")),
-        SD_INPAINT => Some(small("task = \"inpainting\"\nscale = 1\nbackbone = \"sd-inpaint\"")),
+        LDM_SR => Some(small(case(model).folder(), "task = \"super-resolution\"\nscale = 4\nbackbone = \"ldm-sr\"")),
+        SD_INPAINT => Some(small(case(model).folder(), "task = \"inpainting\"\nscale = 1\nbackbone = \"sd-inpaint\"")),
+        DIFFBIR => {
+            let models = Golden::read("diffbir.safetensors").cases::<reference::diffbir::Model>().remove(0);
+            let folder = models.folder(&models.cases[1]);
+            Some(small(folder, "task = \"super-resolution\"\nscale = 4\nbackbone = \"diffbir\""))
+        }
+        SEESR => {
+            let models = Golden::read("seesr.safetensors").cases::<reference::seesr::Model>().remove(0);
+            let folder = models.folder(&models.cases[0]);
+            Some(small(folder, "task = \"super-resolution\"\nscale = 4\nbackbone = \"seesr\""))
+        }
         _ => None,
     };
     if let Some(folder) = &folder {

@@ -22,11 +22,11 @@ pub struct Registry {
 /// One `[[model]]` of a registry.
 #[derive(Debug, Clone)]
 pub struct ModelEntry {
-    /// What it is asked for by.
+    /// The name that it is asked for by.
     pub id: String,
     /// For a person.
     pub title: String,
-    /// What it does.
+    /// Its use.
     pub task: Task,
     /// Enlargement.
     pub scale: usize,
@@ -42,11 +42,11 @@ pub struct ModelEntry {
     pub for_particles: BTreeMap<usize, BTreeMap<String, String>>,
     /// From doubt to error, where it was measured.
     pub calibration: Option<Calibration>,
-    /// What its registry vouches for.
+    /// Sums and permissions of its registry.
     pub trust: Trust,
 }
 
-/// What a model does.
+/// Use of a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Task {

@@ -1,4 +1,4 @@
-//! What a registry entry vouches for: the sums of its files, and that code may run.
+//! Sums of a model's files, and the permission to run code, by its registry entry.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::{Error, Result};
 pub struct Trust {
     /// The registry file, for errors.
     registry: PathBuf,
-    /// Whether a model that is code may run.
+    /// True where a model that is code may run.
     code: bool,
     /// SHA-256 by the names of files in the model's folder; "" is the file of a model that is a single one.
     sums: BTreeMap<String, String>,
@@ -38,7 +38,7 @@ impl Default for Sums {
 }
 
 impl Trust {
-    /// What the entry of a registry file says; the reason if it says it wrongly. In the user's `own` registry everything
+    /// By the entry of a registry file; the reason where that is wrong. In the user's `own` registry everything
     /// may run.
     pub(crate) fn new(
         registry: &Path,
@@ -100,7 +100,7 @@ mod tests {
     /// Of "abc".
     const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
-    /// What loading and checking such an entry say.
+    /// The error of loading and checking such an entry.
     fn refused(backbone: &str, more: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("code.bin"), "abc").unwrap();

@@ -81,7 +81,7 @@ impl Line {
 pub struct Footprints(Arc<Mutex<BTreeMap<bool, Footprint>>>);
 
 impl Footprint {
-    /// That of a model, for prompts with this guidance.
+    /// Footprint of a model, for prompts with this guidance.
     ///
     /// # Errors
     /// Those of the model.

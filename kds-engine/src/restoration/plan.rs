@@ -9,7 +9,7 @@ use crate::settings::Resolved;
 use crate::tiling::{Tile, span_count, tiles};
 use crate::{Error, Result, memory};
 
-/// What a run is asked for, as far as its memory goes.
+/// Request of a run, as far as its memory goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request {
     /// Pixels along the upper edge of the input.
@@ -27,13 +27,13 @@ pub struct Request {
 }
 
 impl Request {
-    /// What is assumed of an image of which only the size is known: alpha, a map, 8 bits.
+    /// Assumption about an image of which only the size is known: alpha, a map, 8 bits.
     pub fn of_size(width: usize, height: usize, mask: bool) -> Self {
         Self { width, height, alpha: true, mask, confidence: true, output_bytes: 4 }
     }
 }
 
-/// What a restoration will do and need; computed before anything large is allocated.
+/// Work and memory of a restoration; computed before anything large is allocated.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// Width of the result in pixels.
@@ -50,7 +50,7 @@ pub struct Plan {
     pub align: usize,
     /// Smallest side that a tile may have.
     pub least_side: usize,
-    /// Whether one particle is chosen for the whole picture, for which the ensembles of all tiles are kept until the last
+    /// True where one particle is chosen for the whole picture, for which the ensembles of all tiles are kept until the last
     /// is sampled. Otherwise each tile chooses its own: the choice compares nothing, or there is too little memory.
     pub choose_once: bool,
     /// Particles that go through the network at once.
@@ -265,7 +265,7 @@ impl Cost {
 /// Bytes of a number.
 const FLOAT: usize = size_of::<f32>();
 
-/// What there is of the whole picture, on the host.
+/// Planes of the whole picture, on the host.
 struct WholePicture {
     /// While it is read and what is hidden in it is filled.
     prepare: u64,

@@ -138,7 +138,7 @@ pub struct Resolved {
     pub sampler: Sampler,
     /// Which noise levels the steps visit.
     pub spacing: Spacing,
-    /// What pulls the particles together.
+    /// Pull of the particles towards each other.
     pub steering: Steering,
     /// Which particle becomes the picture.
     pub selection: Selection,

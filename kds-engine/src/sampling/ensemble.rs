@@ -78,7 +78,7 @@ mod tests {
     use crate::sampler::Sampler;
     use crate::schedule::{BetaSchedule, Spacing};
 
-    /// Whether the steering of this window moves the x0 of the last of so many evaluations.
+    /// True where the steering of this window moves the x0 of the last of so many evaluations.
     fn steers_the_last(sampler: Sampler, steps: usize, from: f64, to: f64) -> bool {
         let schedule = NoiseSchedule::new(BetaSchedule::SquaredCosCapV2, 1000).unwrap();
         // All that is steered becomes the mean.

@@ -105,6 +105,14 @@ pub fn relative(found: &Tensor, expected: &Tensor) -> f64 {
     error
 }
 
+/// Root of the mean squared difference, as a share of that of the values expected: 1.4 for noise of the same scale.
+pub fn deviation(found: &Tensor, expected: &Tensor) -> f64 {
+    let norm = |tensor: &Tensor| tensor.square().mean(Kind::Double).sqrt().double_value(&[]);
+    let share = norm(&(found - expected)) / norm(expected);
+    assert!(share.is_finite());
+    share
+}
+
 /// A model's folder in a temporary place.
 pub struct Folder(pub tempfile::TempDir);
 

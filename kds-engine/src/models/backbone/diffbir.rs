@@ -183,7 +183,7 @@ impl DiffBir {
         let files = &files.within(PLACES);
         let (version, branch_file) = branch_file(files, options)?;
         let diffusion = match files.find(version.diffusion()) {
-            None if !files.contains("unet/config.json") => {
+            None if !has_unet(files) => {
                 return Err(missing(files, "Stable Diffusion", version.diffusion(), "unet/"));
             }
             file => file,
@@ -239,7 +239,7 @@ impl DiffBir {
     }
 }
 
-/// What the folder holds of this version.
+/// The model of this version in the folder.
 fn recognised(files: &ModelFiles, version: DiffBirVersion) -> Result<Recognised> {
     let mut needed = Needed::of(files);
     match files.find(version.branches()) {
@@ -252,7 +252,7 @@ fn recognised(files: &ModelFiles, version: DiffBirVersion) -> Result<Recognised>
             .perhaps("unet/config.json")
             .perhaps("vae/config.json")
             .perhaps("text_encoder/config.json"),
-        None if !files.contains("unet/config.json") => {
+        None if !has_unet(files) => {
             return Err(missing(files, "Stable Diffusion", version.diffusion(), "unet/"));
         }
         None => needed
@@ -309,6 +309,11 @@ fn branch_file(files: &ModelFiles, options: &DiffBirOptions) -> Result<(DiffBirV
             Err(missing(files, "the control branch", &all, "controlnet/"))
         }
     }
+}
+
+/// True where the U-Net is in diffusers' layout: not only a configuration for the authors' file.
+fn has_unet(files: &ModelFiles) -> bool {
+    DIFFUSERS_WEIGHTS.iter().any(|name| files.contains(&format!("unet/{name}")))
 }
 
 fn missing(files: &ModelFiles, network: &str, stems: &[&str], folder: &str) -> Error {

@@ -124,7 +124,7 @@ impl BackboneKind {
 /// How a backbone recognises its models: `None` where the files are none of them, an error where one is missing.
 type Recognise = fn(&ModelFiles) -> Result<Option<Recognised>>;
 
-/// Those whose models are folders. The first two come first: their folders may also hold an index of diffusers.
+/// Of the backbones whose models are folders. The first two come first: their folders may also hold an index of diffusers.
 const RECOGNISED: &[Recognise] =
     &[SeeSr::recognise, DiffBir::recognise, LdmSr::recognise, SdInpaint::recognise, Residual::recognise];
 /// The classes of pipelines that the others read.

@@ -5,9 +5,9 @@ use tch::Tensor;
 /// The words of a prompt, and how much they count.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prompt {
-    /// What the picture shows; may be empty.
+    /// Content of the picture; may be empty.
     pub positive: String,
-    /// What it must not show; may be empty.
+    /// Content that it must not have; may be empty.
     pub negative: String,
     /// Scale of classifier-free guidance (Ho & Salimans, arXiv 2207.12598), at least 1: by how much the prediction for the
     /// prompt is extrapolated away from that for the negative prompt. At 1 only the prompt counts.

@@ -45,7 +45,7 @@ struct Index {
     hole_std: Option<f64>,
     /// Side of the window, in pixels of the latents, over which detail is the difference from the mean; odd.
     detail_window: usize,
-    /// What the detail is multiplied by.
+    /// Factor of the detail.
     detail_gain: f64,
     /// Library and class of the first network, in the folder `predictor`.
     predictor: Option<(String, FirstClass)>,

@@ -64,7 +64,7 @@ const PLACES: &[&str] = &[
     "stable-diffusion-2-base",
     "preset/models/stable-diffusion-2-base",
 ];
-/// Those that SD-Turbo may lie in.
+/// Folders that SD-Turbo may lie in.
 const TURBO: &[&str] = &["sd-turbo", "preset/models/sd-turbo"];
 
 /// The backbone `seesr`: a folder with `unet/` and `controlnet/` of its authors, `vae/`, `text_encoder/`, `tokenizer/` and
@@ -185,7 +185,7 @@ impl Backbone for SeeSr {
     }
 }
 
-/// What RAM recognises in a picture: embeddings, `1 x S x C` in the number format of the networks, and tags.
+/// RAM's view of a picture: embeddings, `1 x S x C` in the number format of the networks, and tags.
 type Seen = (Tensor, String);
 
 impl SeeSr {

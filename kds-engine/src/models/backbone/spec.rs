@@ -13,11 +13,11 @@ pub const SCALES: std::ops::RangeInclusive<usize> = 1..=16;
 pub struct Spec {
     /// Enlargement: output pixels per input pixel, along a side.
     pub scale: usize,
-    /// Whether it can fill what a mask marks.
+    /// True where it can fill what a mask marks.
     pub fills_holes: bool,
-    /// Whether it takes a prompt.
+    /// True where it takes a prompt.
     pub takes_prompt: bool,
-    /// Whether a first network estimates the picture without noise ([`super::Session::estimate`]), so that the doubt about one
+    /// True where a first network estimates the picture without noise ([`super::Session::estimate`]), so that the doubt about one
     /// particle is known.
     pub estimates: bool,
     /// Channels of the latents.
@@ -34,7 +34,7 @@ pub struct Spec {
     pub context: usize,
     /// Standard deviation of the latents over photographs: the spread of an ensemble that knows nothing.
     pub latent_std: f64,
-    /// What the network predicts.
+    /// Output of the network.
     pub prediction: Prediction,
     /// The noise schedule it was trained with.
     pub schedule: NoiseSchedule,

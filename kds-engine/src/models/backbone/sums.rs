@@ -68,7 +68,7 @@ fn notes() -> Option<PathBuf> {
     Some(named.or_else(home)?.join("kds/sha256"))
 }
 
-/// What tells that a file is the same and has not been written to. The time of change cannot be set back.
+/// Signs that a file is the same and has not been written to. The time of change cannot be set back.
 #[derive(Debug, PartialEq, Eq)]
 struct Stamp {
     device: u64,

@@ -149,7 +149,7 @@ impl ClipTokenizer {
     }
 }
 
-/// What `tokenizer.json` would say of a vocabulary and its merges. The padding is special in a text too: with Stable
+/// The `tokenizer.json` of a vocabulary and its merges. The padding is special in a text too: with Stable
 /// Diffusion 2, which pads by `!`, that is what an exclamation mark becomes.
 fn describe(files: &ModelFiles, start: &str, end: &str, padding: &str) -> Result<Value> {
     let vocabulary: BTreeMap<String, u32> = files.read_json(VOCABULARY)?;

@@ -19,7 +19,7 @@ pub struct TorchScript {
     spec: Spec,
 }
 
-/// What the method `spec` tells, as JSON.
+/// The JSON that the method `spec` tells.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Description {
@@ -83,7 +83,7 @@ impl TorchScript {
         Ok(Self { module: Shared(module), path: path.to_owned(), spec })
     }
 
-    /// What a method gives: f32, of this shape where one is asked for.
+    /// Result of a method: f32, of this shape where one is asked for.
     fn call(&self, method: &str, arguments: &[&Tensor], shape: Option<&[i64]>) -> Result<Tensor> {
         let wrong = |reason: String| Error::Model { path: self.path.clone(), reason: format!("{method}: {reason}") };
         let output = self.module.0.method_ts(method, arguments).map_err(|error| match Error::from(error) {

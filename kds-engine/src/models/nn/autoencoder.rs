@@ -29,7 +29,7 @@ pub struct AutoencoderConfig {
     /// Groups of every group normalisation.
     #[serde(default = "config::groups")]
     pub norm_num_groups: i64,
-    /// Whether the middle of either half has an attention block.
+    /// True where the middle of either half has an attention block.
     #[serde(default = "config::yes")]
     pub mid_block_add_attention: bool,
     /// The activation: SiLU is the only one.

@@ -12,16 +12,16 @@ use crate::Result;
 /// The part of `vae/config.json` that decides the computation.
 #[derive(Debug, Clone, Deserialize)]
 pub struct AutoencoderKlConfig {
-    /// What it shares with other autoencoders.
+    /// Keys that it shares with other autoencoders.
     #[serde(flatten)]
     pub autoencoder: AutoencoderConfig,
-    /// What latents are multiplied by to have a standard deviation of about 1. The network itself does not use it.
+    /// Factor by which latents come to have a standard deviation of about 1. The network itself does not use it.
     #[serde(default = "stable_diffusion")]
     pub scaling_factor: f64,
-    /// Whether a 1x1 convolution follows the encoder.
+    /// True where a 1x1 convolution follows the encoder.
     #[serde(default = "config::yes")]
     pub use_quant_conv: bool,
-    /// Whether a 1x1 convolution precedes the decoder.
+    /// True where a 1x1 convolution precedes the decoder.
     #[serde(default = "config::yes")]
     pub use_post_quant_conv: bool,
 }

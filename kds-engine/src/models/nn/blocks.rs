@@ -8,7 +8,7 @@ use super::transformer::TransformerShape;
 use super::{Conv2d, ImageAttention, ResnetBlock, Scope, Transformer2d};
 use crate::Result;
 
-/// What follows each residual block of a level.
+/// Layers after each residual block of a level.
 #[derive(Debug, Clone, Copy)]
 pub enum Mixing {
     /// Nothing: `DownBlock2D`, `UpBlock2D`, `DownEncoderBlock2D`, `UpDecoderBlock2D`.
@@ -30,7 +30,7 @@ pub enum Mixing {
     },
 }
 
-/// What enters every layer beside the feature map. Autoencoders see nothing else: the default.
+/// Inputs of every layer beside the feature map. Autoencoders see nothing else: the default.
 #[derive(Clone, Copy, Default)]
 pub struct Inputs<'a> {
     /// SiLU of the timestep embedding, `1 x embedding`.

@@ -1,4 +1,4 @@
-//! What the configurations of the networks have in common: defaults, words, and what cannot be built.
+//! Common parts of the networks' configurations: defaults, words, and what cannot be built.
 
 use serde::Deserialize;
 

@@ -21,7 +21,7 @@ pub struct Lora<'a> {
     pub scale: f64,
     /// Numerator of `alpha / r` where the file says nothing; `None` stands for the rank `r` itself.
     pub alpha: Option<f64>,
-    /// What names of this network begin with in the file: the first that any does counts. Other names belong to other
+    /// Beginnings of this network's names in the file: the first that any does counts. Other names belong to other
     /// networks.
     pub prefixes: &'a [&'a str],
     /// In layers that are several linear layers in one (loralib: `MergedLinear`): which of them are updated.
@@ -193,7 +193,7 @@ struct Fit<'u, 'a> {
     rank: i64,
     /// Linear layers that are updated, of those that the weight is made of.
     groups: i64,
-    /// Whether the weight is that of one linear layer.
+    /// True where the weight is that of one linear layer.
     whole: bool,
 }
 

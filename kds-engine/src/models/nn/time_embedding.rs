@@ -1,4 +1,4 @@
-//! What tells a network the timestep (diffusers: models/embeddings.py `Timesteps`, `TimestepEmbedding`).
+//! Embedding of the timestep (diffusers: models/embeddings.py `Timesteps`, `TimestepEmbedding`).
 
 use tch::{Kind, Tensor};
 

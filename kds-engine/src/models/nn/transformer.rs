@@ -15,7 +15,7 @@ pub struct TransformerShape {
     pub cross_attention_dim: i64,
     /// Basic blocks, one after the other.
     pub layers: usize,
-    /// Whether the projections into and out of the transformer are linear layers rather than 1x1 convolutions.
+    /// True where the projections into and out of the transformer are linear layers rather than 1x1 convolutions.
     pub use_linear_projection: bool,
     /// Groups of the normalisation at the entrance.
     pub groups: i64,

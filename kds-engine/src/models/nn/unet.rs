@@ -1,4 +1,4 @@
-//! What all U-Nets of diffusers share: the way down, the middle, the way up. A control branch has the first two.
+//! The parts that all U-Nets of diffusers share: the way down, the middle, the way up. A control branch has the first two.
 
 use tch::Tensor;
 
@@ -33,9 +33,9 @@ pub(crate) struct Level {
     pub channels: i64,
     /// Residual blocks on the way down; one more on the way up.
     pub layers: usize,
-    /// What follows each residual block on the way down.
+    /// Layers after each residual block on the way down.
     pub down: Mixing,
-    /// What follows each residual block on the way up.
+    /// Layers after each residual block on the way up.
     pub up: Mixing,
 }
 

@@ -34,7 +34,7 @@ pub struct UNet2dConfig {
     /// normalisation where the timestep scales and shifts.
     #[serde(default)]
     pub attn_norm_num_groups: Option<i64>,
-    /// Whether the middle has an attention block.
+    /// True where the middle has an attention block.
     #[serde(default = "config::yes")]
     pub add_attention: bool,
     /// Channels of one attention head; `None` means a single head.
@@ -43,7 +43,7 @@ pub struct UNet2dConfig {
     /// How the timestep enters the residual blocks.
     #[serde(default)]
     pub resnet_time_scale_shift: TimeScaleShift,
-    /// Whether the cosines come first in the timestep embedding.
+    /// True where the cosines come first in the timestep embedding.
     #[serde(default = "config::yes")]
     pub flip_sin_to_cos: bool,
     /// Shift of the embedding's frequencies.
@@ -55,7 +55,7 @@ pub struct UNet2dConfig {
     /// Divisor of the sums in the middle block.
     #[serde(default = "config::unit")]
     pub mid_block_scale_factor: f64,
-    /// Whether the input is mapped from 0..1 to -1..1 first.
+    /// True where the input is mapped from 0..1 to -1..1 first.
     #[serde(default)]
     pub center_input_sample: bool,
     /// The activation: SiLU is the only one.

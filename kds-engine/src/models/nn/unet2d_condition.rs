@@ -55,13 +55,13 @@ pub struct ConditionedEncoderConfig {
     /// Transformer blocks after each residual block.
     #[serde(default = "one")]
     pub transformer_layers_per_block: PerLevel<usize>,
-    /// Whether the projections around the transformers are linear layers rather than 1x1 convolutions.
+    /// True where the projections around the transformers are linear layers rather than 1x1 convolutions.
     #[serde(default)]
     pub use_linear_projection: bool,
     /// How the timestep enters the residual blocks.
     #[serde(default)]
     pub resnet_time_scale_shift: TimeScaleShift,
-    /// Whether the cosines come first in the timestep embedding.
+    /// True where the cosines come first in the timestep embedding.
     #[serde(default = "config::yes")]
     pub flip_sin_to_cos: bool,
     /// Shift of the embedding's frequencies.
@@ -73,7 +73,7 @@ pub struct ConditionedEncoderConfig {
     /// Divisor of the sums in the middle block.
     #[serde(default = "config::unit")]
     pub mid_block_scale_factor: f64,
-    /// Whether the input is mapped from 0..1 to -1..1 first.
+    /// True where the input is mapped from 0..1 to -1..1 first.
     #[serde(default)]
     pub center_input_sample: bool,
     /// The activation: SiLU is the only one.
@@ -82,7 +82,7 @@ pub struct ConditionedEncoderConfig {
     /// How the timestep becomes channels: by sines and cosines only.
     #[serde(default)]
     pub time_embedding_type: OnlyPositional,
-    /// Whether a second transformer, which sees embeddings of an image, follows each that sees the text (SeeSR).
+    /// True where a second transformer, which sees embeddings of an image, follows each that sees the text (SeeSR).
     #[serde(default)]
     pub use_image_cross_attention: bool,
     /// Channels of these embeddings.

@@ -12,7 +12,7 @@ use crate::Result;
 /// The part of `vqvae/config.json` that decides the computation.
 #[derive(Debug, Clone, Deserialize)]
 pub struct VqModelConfig {
-    /// What it shares with other autoencoders.
+    /// Keys that it shares with other autoencoders.
     #[serde(flatten)]
     pub autoencoder: AutoencoderConfig,
     /// Entries of the codebook.
@@ -23,7 +23,7 @@ pub struct VqModelConfig {
     /// Normalisation in the decoder: group normalisation is the only one.
     #[serde(default)]
     pub norm_type: OnlyGroup,
-    /// Whether decoding looks indices up instead of latents: not offered.
+    /// True where decoding looks indices up instead of latents: not offered.
     #[serde(default)]
     pub lookup_from_codebook: bool,
 }

@@ -12,14 +12,14 @@ use super::names::{Form, Names, OwnNames, Place};
 use super::stored::{self, Stored};
 use crate::{Error, Result};
 
-/// What becomes of the tensors of a file.
+/// Use of the tensors of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Loading {
     /// Where the network will compute.
     pub device: Device,
     /// In what it will compute.
     pub kind: Kind,
-    /// Whether only names, shapes and number formats are compared with the architecture. The network then holds no
+    /// True where only names, shapes and number formats are compared with the architecture. The network then holds no
     /// numbers and must not be run; [`Weights::finish`] reports all that is wrong at once.
     pub check_only: bool,
 }
@@ -65,7 +65,7 @@ pub struct Weights<'a> {
     taken: RefCell<BTreeMap<String, Vec<i64>>>,
     /// Names in the file that belong to the network.
     known: RefCell<BTreeSet<String>>,
-    /// What was found wrong so far, where it does not end the loading.
+    /// Problems found so far, where it does not end the loading.
     problems: RefCell<Vec<String>>,
 }
 
@@ -328,7 +328,7 @@ impl Scope<'_> {
         }
     }
 
-    /// Whether the file has a tensor of this name in this scope.
+    /// True where the file has a tensor of this name in this scope.
     pub fn contains(&self, name: &str) -> bool {
         self.weights.contains(&format!("{}{name}", self.prefix))
     }

@@ -11,7 +11,7 @@ use crate::plan::{Plan, Request};
 use crate::settings::Resolved;
 use crate::{Error, Result, device, memory};
 
-/// What [`restore`] gives.
+/// Result of [`restore`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Restored {
     /// The picture, within 0..1 wherever it is not the source's.
@@ -24,7 +24,7 @@ pub struct Restored {
 /// Where a restoration is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// What it does.
+    /// Its stage.
     pub stage: Stage,
     /// Evaluations of the network done, over all tiles.
     pub done: u64,
@@ -32,7 +32,7 @@ pub struct Progress {
     pub total: u64,
 }
 
-/// What a restoration does.
+/// Stages of a restoration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(i32)]
 pub enum Stage {
@@ -73,7 +73,7 @@ pub struct Prepared<'a> {
     backbone: &'a dyn Backbone,
     settings: &'a Resolved,
     request: Request,
-    /// What was free when it was planned.
+    /// Memory that was free when it was planned.
     free: Free,
     plan: Plan,
     promise: Promise,
@@ -120,7 +120,7 @@ impl<'a> Prepared<'a> {
         Ok(Self { backbone, settings, request, free, plan, promise })
     }
 
-    /// What it will do and need.
+    /// Its work and memory.
     pub fn plan(&self) -> &Plan {
         &self.plan
     }

@@ -75,7 +75,7 @@ struct Waiting<'a> {
     ensemble: Tensor,
 }
 
-/// What becomes of a tile that is sampled.
+/// Outcome of sampling a tile.
 enum Sampled<'a> {
     Decoded(Values),
     Waits(Distances, Waiting<'a>),
@@ -143,7 +143,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// What allocators keep of the attempt that failed is in the way of the next.
+    /// Memory that allocators keep of the attempt that failed is in the way of the next.
     fn empty_caches(&self) {
         memory::give_back();
         if let Err(error) = device::empty_cache(self.backbone.spec().device) {

@@ -38,7 +38,7 @@ impl Trajectory {
         tch::no_grad(|| Ok(noise.f_mul_scalar(self.initial_scale)?))
     }
 
-    /// Whether [`Trajectory::advance`] from this evaluation needs fresh noise.
+    /// True where [`Trajectory::advance`] from this evaluation needs fresh noise.
     pub fn needs_noise(&self, index: usize) -> bool {
         self.steps.get(index).is_some_and(|step| step.noise != 0.0)
     }

@@ -28,15 +28,15 @@ pub struct SchedulerConfig {
     pub timestep_spacing: String,
     /// Added to every timestep of the `leading` spacing.
     pub steps_offset: usize,
-    /// Whether the spacing is [`Spacing::Karras`], whatever `timestep_spacing` says.
+    /// True where the spacing is [`Spacing::Karras`], whatever `timestep_spacing` says.
     pub use_karras_sigmas: bool,
-    /// Whether DDIM ends at the clean picture, or at the level of timestep 0.
+    /// True where DDIM ends at the clean picture, or at the level of timestep 0.
     pub set_alpha_to_one: bool,
-    /// Whether the last timestep was trained as pure noise (Lin et al., arXiv 2305.08891).
+    /// True where the last timestep was trained as pure noise (Lin et al., arXiv 2305.08891).
     pub rescale_betas_zero_snr: bool,
-    /// Whether x0 is to be clipped, which is for networks that work on pixels. Not offered here.
+    /// True where x0 is to be clipped, which is for networks that work on pixels. Not offered here.
     pub clip_sample: bool,
-    /// Whether x0 is to be thresholded, which is for networks that work on pixels. Not offered here.
+    /// True where x0 is to be thresholded, which is for networks that work on pixels. Not offered here.
     pub thresholding: bool,
 }
 

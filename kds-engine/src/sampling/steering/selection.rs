@@ -52,7 +52,7 @@ impl Selection {
         self.pick(x0, &distances)
     }
 
-    /// Whether the choice needs the distances between the particles.
+    /// True where the choice needs the distances between the particles.
     pub(crate) fn compares(&self) -> bool {
         matches!(self, Self::Nearest | Self::Medoid)
     }

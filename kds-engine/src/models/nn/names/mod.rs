@@ -43,7 +43,7 @@ pub trait Names {
     /// Where the file has the tensor that the network calls `name`.
     fn place(&self, name: &str) -> Place;
 
-    /// Whether the file may have a tensor of this name that no computation needs.
+    /// True where the file may have a tensor of this name that no computation needs.
     fn ignores(&self, _name_in_file: &str) -> bool {
         false
     }

@@ -12,7 +12,7 @@ use crate::nn::{ConditionedEncoderConfig, CrossUpBlockType, UNet2dConditionConfi
 pub struct LdmUNet {
     /// Residual blocks of each level on the way down, finest first.
     layers: Vec<usize>,
-    /// Whether each level on the way up has transformers, in the order of the way up.
+    /// True where each level on the way up has transformers, in the order of the way up.
     attention_up: Vec<bool>,
 }
 

@@ -61,7 +61,7 @@ impl Names for LdmVae {
         Place { name: found, form: if projection { Form::Kernel } else { Form::Same } }
     }
 
-    /// What it was trained against.
+    /// The loss that it was trained against.
     fn ignores(&self, name_in_file: &str) -> bool {
         name_in_file.starts_with("loss.")
     }

@@ -16,7 +16,7 @@ use machine::{Id, Value, Values};
 
 use super::stored::Stored;
 
-/// Whether a file begins as one that `torch.save` wrote.
+/// True where a file begins as one that `torch.save` wrote.
 pub(crate) fn is_pickle(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PK") || bytes.starts_with(&[0x80])
 }

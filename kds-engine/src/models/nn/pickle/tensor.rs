@@ -120,7 +120,7 @@ impl<'a> TensorRef<'a> {
         Ok(Self { storage, offset, shape, strides, extent })
     }
 
-    /// Whether the elements lie one after the other.
+    /// True where the elements lie one after the other.
     pub fn is_contiguous(&self) -> bool {
         let mut expected = 1;
         self.extent == 0
