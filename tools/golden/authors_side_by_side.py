@@ -21,7 +21,7 @@ from transformers import CLIPTokenizer
 import authors
 from pipelines import vocabulary
 
-GUIDANCE, PROMPT, NEGATIVE, SCALE, LATENT = 4.0, "a photograph of the kitten", "blurry", 4, 0.18215
+GUIDANCE, PROMPT, NEGATIVE, SCALE = 4.0, "a photograph of the kitten", "blurry", 4
 DIFFUSION, BRANCH, CLEANER = "v2-1_512-ema-pruned", "v2", "BSRNet"
 PREFIXES = dict(unet="model.diffusion_model.", vae="first_stage_model.", clip="cond_stage_model.")
 
@@ -120,7 +120,7 @@ def run(arguments) -> None:
     whole = time.perf_counter() - begun
     times = dict(load=loaded - start, step=min(evaluations), decode=decodes[0], whole=whole)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    tensors = dict(image=lq * 2 - 1, noise=noise, latents=latents[0] * LATENT, picture=picture)
+    tensors = dict(image=lq * 2 - 1, noise=noise, latents=latents[0], picture=picture)
     description = dict(
         times=times, peak=peak, steps=arguments.steps, bandwidth=1.0, strength=0.0, guidance=GUIDANCE, prompt=PROMPT,
         negative=NEGATIVE,
