@@ -65,7 +65,6 @@ enum Call {
     ErrorFree,
     StatusName(i32),
     ModelOpen(Text, #[arbitrary(with = seldom)] Option<Text>, #[arbitrary(with = seldom)] Option<Text>),
-    Recognise(Text, #[arbitrary(with = seldom)] Option<Text>, Text),
     ModelFree,
     ModelInfo(#[arbitrary(with = seldom)] Option<Size>),
     ModelDevice,
@@ -209,19 +208,16 @@ impl Session {
                         kds_model_open(context, id, device, dtype, or_null(&mut out, writable), error.pointer());
                     let new = given(error.settle(status, errors), out, writable);
                     keep(&mut self.models, new, |it| kds_model_free(it));
-                }
-                Call::Recognise(folder, names, id) => {
-                    let mut out = untouched();
-                    let (folder, id) = (folder.string(), id.string());
-                    let names = names.as_ref().and_then(Text::string);
-                    let (folder, names, id) = (pointer(&folder), pointer(&names), pointer(&id));
-                    let status =
-                        kds_model_recognise(context, folder, names, id, or_null(&mut out, writable), error.pointer());
-                    if let Some(found) = given(error.settle(status, errors), out, writable) {
+                    // The same texts as a folder and the names in it, so that seeds keep their meaning.
+                    let mut found = untouched();
+                    let mut error = ErrorArgument::new(true);
+                    let out = or_null(&mut found, writable);
+                    let status = kds_model_recognise(context, id, device, id, out, error.pointer());
+                    if let Some(found) = given(error.settle(status, errors), found, writable) {
                         let (mut entry, mut files) = (std::ptr::null(), std::ptr::null());
-                        let status = kds_recognised_get(found, &raw mut entry, &raw mut files, std::ptr::null_mut());
-                        assert!(status == KDS_OK && !library_string(entry).is_empty());
-                        assert!(!library_string(files).is_empty());
+                        let got = kds_recognised_get(found, &raw mut entry, &raw mut files, std::ptr::null_mut());
+                        assert_eq!(got, KDS_OK);
+                        assert!(!library_string(entry).is_empty() && !library_string(files).is_empty());
                         kds_recognised_free(found);
                     }
                 }
