@@ -88,7 +88,7 @@ mod tests {
 
     fn of(color_family: c_int, sample_type: c_int, bits_per_sample: c_int) -> Result<Format, String> {
         let (sub_sampling_w, sub_sampling_h) = (0, 0);
-        let (bytes_per_sample, num_planes) = (bits_per_sample.div_ceil(8), 3);
+        let (bytes_per_sample, num_planes) = ((bits_per_sample + 7) / 8, 3);
         format(&VideoFormat {
             color_family,
             sample_type,
