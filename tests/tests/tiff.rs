@@ -366,7 +366,7 @@ fn kinds_that_are_not_read_are_named() {
         (rgb().field(COMPRESSION, Value::Short(vec![3])), "Group 3 fax"),
         (rgb().field(258, Value::Short(vec![5, 6, 5])), "different bits"),
         (rgb().field(262, Value::Short(vec![32845])), "LogLuv"),
-        (ycbcr(2, 2).field(530, Value::Short(vec![2, 3])), "subsampled by [2, 3]"),
+        (page(3, YCBCR, data(colour)).field(530, Value::Short(vec![2, 3])), "subsampled by [2, 3]"),
         (ycbcr(2, 2).field(317, Value::Short(vec![2])), "subsampled colours with"),
         (rgb().field(256, Value::Long(vec![0])), "no pixels"),
         (rgb().field(256, Value::Long(vec![1 << 20])).field(257, Value::Long(vec![1 << 20])), "too large"),
