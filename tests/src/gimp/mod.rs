@@ -103,7 +103,7 @@ impl Session {
     /// Empties the session's folder.
     fn clear(&self) -> Result<()> {
         match fs::remove_dir_all(self.folder()) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
             _ => Ok(fs::create_dir_all(self.folder())?),
         }
     }
