@@ -299,7 +299,10 @@ fn broken_folders_of_diffbir_are_refused_with_file_and_reason() {
                 &|f| remove(f, "BSRNet.safetensors"),
                 &["the first network is missing", "BSRNet", "scunet_color_real_psnr"],
             ),
-            (&|f| remove(f, "v2-1_512-ema-pruned.safetensors"), &["unet/", "no weights"]),
+            (
+                &|f| remove(f, "v2-1_512-ema-pruned.safetensors"),
+                &["Stable Diffusion is missing", "v2-1_512-ema-pruned"],
+            ),
             (&|f| remove(f, "tokenizer/vocab.json"), &["tokenizer/vocab.json"]),
             (&|f| f.write("v2.safetensors", b"PK"), &["v2.safetensors"]),
             (
