@@ -131,6 +131,26 @@ fn environment(folder: &Path) -> PathBuf {
     python
 }
 
+/// Runs `examples/nodes/vapoursynth.vpy` as its first lines say.
+fn the_example_makes_a_film(session: &Session, python: &Path, package: &Path) {
+    let in_session = |program: &Path| {
+        let mut command = Command::new(program);
+        let script = session.script("");
+        command.envs(script.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.env_remove("PLUGIN");
+        command
+    };
+    // Tells vspipe which Python it belongs to.
+    succeed(in_session(python).args(["-m", "vapoursynth", "config"]));
+    let (example, film) = ("../examples/nodes/vapoursynth.vpy", session.path("restored.y4m"));
+    let mut vspipe = in_session(&package.join("vspipe"));
+    vspipe.args(["-c", "y4m"]).arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(example)).arg(&film);
+    succeed(&mut vspipe);
+    let film = std::fs::read(film).unwrap();
+    assert!(film.starts_with(b"YUV4MPEG2 C444 W64 H48 "), "{:?}", &film[..60]);
+    assert!(film.len() > 2 * 3 * 64 * 48);
+}
+
 #[test]
 fn an_installation_and_a_wheel_are_found_by_vapoursynth_itself() {
     let session = Session::new().photograph().expect("in", "restored", &["--model", "kds-photo-x1"]);
@@ -156,6 +176,7 @@ fn an_installation_and_a_wheel_are_found_by_vapoursynth_itself() {
     let host = nodes::VapourSynth::of(&python).unwrap();
     let link = host.link(&prefix).unwrap();
     restores(&build_folder().unwrap());
+    the_example_makes_a_film(&session, &python, link.parent().and_then(Path::parent).unwrap());
     assert!(host.unlink().unwrap() && !link.exists() && !host.unlink().unwrap());
 
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
