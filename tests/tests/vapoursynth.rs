@@ -133,11 +133,13 @@ fn environment(folder: &Path) -> PathBuf {
 
 /// Runs `examples/nodes/vapoursynth.vpy` as its first lines say.
 fn the_example_makes_a_film(session: &Session, python: &Path, package: &Path) {
+    // With a worker of its own, which ends by itself.
+    let runtime = tempfile::tempdir().unwrap();
     let in_session = |program: &Path| {
         let mut command = Command::new(program);
         let script = session.script("");
         command.envs(script.get_envs().filter_map(|(name, value)| Some((name, value?))));
-        command.env_remove("PLUGIN");
+        command.env_remove("PLUGIN").env("XDG_RUNTIME_DIR", runtime.path());
         command
     };
     // Tells vspipe which Python it belongs to.
