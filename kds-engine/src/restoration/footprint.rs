@@ -123,9 +123,9 @@ impl Footprint {
 }
 
 /// Sides of the tiles to measure: small ones, so that it takes little, and large enough to tell what grows with the area.
-/// Below 64 pixels a GPU's peak may be that of the weights; it has the time for larger ones.
+/// Below 64 pixels of the result a GPU's peak may be that of the layers with the most weights, not of the largest maps.
 fn sides(spec: &Spec) -> Vec<usize> {
-    let least = if spec.device == Device::Cpu { 32usize } else { 64 };
+    let least = if spec.device == Device::Cpu { 32usize } else { (64 / spec.scale.max(1)).max(32) };
     let side = least.next_multiple_of(spec.multiple);
     if 2 * side <= spec.largest_side.max(2 * least) { vec![side, 2 * side] } else { vec![side] }
 }
