@@ -3,7 +3,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    env,
     fs::{self, Permissions},
     io::Write,
     os::unix::fs::PermissionsExt,
@@ -12,7 +11,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use kds_host::{Context, Library};
+use kds_host::{Context, Library, configuration};
 
 use crate::{hub, model_source::Source, options::Models, output};
 
@@ -73,7 +72,9 @@ pub fn add(
     trial_options.registry = Some(trial.path().to_owned());
     Context::new(library, &trial_options)?.check_model(&id)?;
 
-    let file = configuration()?.join("kds/registry.d").join(format!("{id}.toml"));
+    let folder = configuration::registries()
+        .context("neither XDG_CONFIG_HOME nor HOME is set; set one to where the registry should be")?;
+    let file = folder.join("registry.d").join(format!("{id}.toml"));
     write(&file, &entry).with_context(|| format!("{} cannot be made", file.display()))?;
     output::print(&format!("{id}: added by {}\n", file.display()))?;
     Ok(true)
@@ -89,13 +90,6 @@ fn write(file: &Path, entry: &str) -> anyhow::Result<()> {
     // Never over a file that somebody wrote: its models may have other ids.
     whole.persist_noclobber(file)?;
     Ok(())
-}
-
-/// Where the library looks for registries of the user.
-fn configuration() -> anyhow::Result<PathBuf> {
-    let named = env::var_os("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
-    let home = || env::var_os("HOME").map(|home| PathBuf::from(home).join(".config"));
-    named.or_else(home).context("neither XDG_CONFIG_HOME nor HOME is set; set one to where the registry should be")
 }
 
 /// The folder's name in lower case, with hyphens for what an id cannot have.

@@ -17,7 +17,7 @@ use crate::{
     output,
 };
 
-/// What the process in the background says to the one that started it.
+/// First line of a background worker to its parent process.
 const READY: &str = "ready";
 /// Where memory runs out, the kernel ends a worker rather than the program that a person works with (-1000 to 1000).
 const OUT_OF_MEMORY_SCORE: &str = "500";

@@ -9,14 +9,14 @@ use std::{
 
 use crate::{DeviceInfo, Error, Library, Log, Model, ModelInfo, RecognisedModel, transport::ContextCalls};
 
-/// What a context is made with.
+/// Options of a context.
 #[derive(Debug, Clone, Default)]
 pub struct ContextOptions {
     /// Number of threads to compute with; 0 means all cores.
     pub threads: u16,
     /// A registry file to read on top of the built-in and the user's own.
     pub registry: Option<PathBuf>,
-    /// Who is told what happens.
+    /// Receiver of the log.
     pub log: Option<Log>,
 }
 

@@ -6,9 +6,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{message}")]
 pub struct Error {
-    /// What kind of error it is.
+    /// Kind of the error.
     pub status: Status,
-    /// What happened, where, and what to do next.
+    /// Message: the fault, its place, and the remedy.
     pub message: String,
 }
 

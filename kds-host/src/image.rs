@@ -30,7 +30,7 @@ impl Channels {
         }
     }
 
-    /// Whether there is an alpha channel.
+    /// True for formats with an alpha channel.
     pub fn has_alpha(self) -> bool {
         matches!(self, Self::GrayAlpha | Self::RgbAlpha)
     }
@@ -74,7 +74,7 @@ impl Format {
     }
 }
 
-/// How colour and alpha go together.
+/// Alpha mode: straight or premultiplied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Alpha {
     /// The colour is independent of alpha.

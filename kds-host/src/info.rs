@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What a registry says about a model.
+/// Registry entry of a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelInfo {
     /// The name for [`crate::Context::open_model`].
@@ -17,7 +17,7 @@ pub struct ModelInfo {
     pub source: String,
     /// Enlargement: output pixels per input pixel and side.
     pub scale: u32,
-    /// Whether a job needs a mask.
+    /// True for models whose jobs need a mask.
     pub needs_mask: bool,
     /// Calibration of its confidence map.
     pub calibration: Option<Calibration>,
@@ -67,9 +67,9 @@ pub struct ParameterInfo {
     pub min: f64,
     /// Largest number, where it takes numbers.
     pub max: f64,
-    /// Whether it is for those who look for it.
+    /// True for parameters of the advanced section.
     pub advanced: bool,
-    /// Whether it may differ from one image to the next; otherwise it is fixed when the model is opened.
+    /// True for parameters of a job; the others are fixed when the model is opened.
     pub job: bool,
 }
 

@@ -24,10 +24,10 @@ pub struct Job {
     _not_sync: PhantomData<Cell<()>>,
 }
 
-/// How far a job has come.
+/// Progress of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
-    /// What it does now.
+    /// Current stage.
     pub stage: Stage,
     /// Sampler steps done, over all tiles.
     pub done: u64,
@@ -51,7 +51,7 @@ pub enum Stage {
 /// Called on the thread inside [`Job::run`]; `Break` cancels.
 pub type ProgressFn<'a> = dyn FnMut(Progress) -> ControlFlow<()> + 'a;
 
-/// What a job will need.
+/// Estimate of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Estimate {
     /// Width of a tile in input pixels.
@@ -102,7 +102,7 @@ impl Job {
         self.calls.output_size(width, height)
     }
 
-    /// What the job will need for an input of this size. Nothing is allocated.
+    /// Estimate for an input of this size. Nothing is allocated.
     ///
     /// # Errors
     /// Those of [`Job::output_size`], and [`Status::OutOfMemory`] when not even the smallest tile fits.

@@ -34,6 +34,7 @@
 //! - A rotated photograph is turned upright before it is restored, since the models know upright photographs best.
 #![deny(unsafe_op_in_unsafe_fn)]
 
+pub mod configuration;
 mod context;
 mod error;
 mod image;

@@ -1,10 +1,10 @@
-//! What the library tells of itself while it works.
+//! Log of the library.
 
 use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-/// How much a line of the log matters.
+/// Level of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[repr(i32)]
 pub enum LogLevel {
@@ -12,9 +12,9 @@ pub enum LogLevel {
     Error = 1,
     /// Something went on in another way than asked for.
     Warn = 2,
-    /// What a person may want to know of a run.
+    /// Progress of a run.
     Info = 3,
-    /// What helps to find a defect.
+    /// Details for finding a defect.
     Debug = 4,
 }
 
@@ -27,7 +27,7 @@ pub struct Log {
     pub tell: Arc<Tell>,
 }
 
-/// What takes a line of the log.
+/// Receives a log line.
 pub type Tell = dyn Fn(LogLevel, &str) + Send + Sync;
 
 impl fmt::Debug for Log {

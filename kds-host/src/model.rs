@@ -15,7 +15,7 @@ impl Model {
         Self { calls }
     }
 
-    /// What the registry says about it.
+    /// Its registry entry.
     ///
     /// # Errors
     /// Only on a defect of the library.

@@ -1,4 +1,4 @@
-//! How threads of libtorch wait for each other, for programs that are nothing but a host.
+//! Wait policy of libtorch's threads, for programs that are nothing but a host.
 
 /// Lets threads of libtorch sleep while they wait, unless the person has chosen another way. By default they spin, which
 /// gains nothing on a machine with nothing else to do, and beside others who use the processors, GIMP among them, each

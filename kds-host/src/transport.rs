@@ -10,7 +10,7 @@ use crate::{
     RecognisedModel,
 };
 
-/// What [`crate::Library`] stands for.
+/// Calls behind [`crate::Library`].
 pub(crate) trait Transport: Send + Sync {
     fn path(&self) -> &Path;
     fn version(&self) -> String;
@@ -18,7 +18,7 @@ pub(crate) trait Transport: Send + Sync {
     fn context(self: Arc<Self>, options: &ContextOptions) -> Result<Arc<dyn ContextCalls>, Error>;
 }
 
-/// What [`crate::Context`] stands for.
+/// Calls behind [`crate::Context`].
 pub(crate) trait ContextCalls: Send + Sync {
     fn models(&self) -> Result<Vec<ModelInfo>, Error>;
     fn devices(&self) -> Result<Vec<DeviceInfo>, Error>;
@@ -38,14 +38,14 @@ pub(crate) trait ContextCalls: Send + Sync {
     ) -> Result<Arc<dyn ModelCalls>, Error>;
 }
 
-/// What [`crate::Model`] stands for.
+/// Calls behind [`crate::Model`].
 pub(crate) trait ModelCalls: Send + Sync {
     fn info(&self) -> Result<ModelInfo, Error>;
     fn device(&self) -> Result<(String, String), Error>;
     fn new_job(self: Arc<Self>) -> Result<Arc<dyn JobCalls>, Error>;
 }
 
-/// What [`crate::Job`] stands for. One thread at a time calls these; `cancel` alone may come from any thread at any time.
+/// Calls behind [`crate::Job`]. One thread at a time calls these; `cancel` alone may come from any thread at any time.
 pub(crate) trait JobCalls: Send + Sync {
     fn set(&self, name: &str, value: &str) -> Result<(), Error>;
     fn get(&self, name: &str) -> Result<String, Error>;

@@ -10,7 +10,7 @@ use kds_engine::registry::{ModelEntry, Registry, Task};
 use kds_engine::threads;
 
 use crate::error::{Failure, KDS_NOT_FOUND, kds_error};
-use crate::guard::{free, guard, object, out as writable, string};
+use crate::guard::{free, guard, object, optional_string, out as writable, string};
 use crate::log::{KDS_LOG_DEBUG, KDS_LOG_ERROR, KDS_LOG_INFO, Log, kds_log};
 use crate::process;
 use crate::structs::{self, Sized32};
@@ -124,7 +124,7 @@ pub unsafe extern "C" fn kds_context_new(
             return Err(Failure::argument("log_level must be one of KDS_LOG_ERROR ..., reserved must be 0"));
         }
         // SAFETY: the caller's promise.
-        let file = if params.registry.is_null() { None } else { Some(unsafe { string(params.registry, "registry")? }) };
+        let file = unsafe { optional_string(params.registry, "registry")? };
         let log = Log::new(params.log, params.log_user_data, params.log_level);
         let shared = log.clone().within(|| {
             let mut registry = Registry::layered()?;

@@ -108,3 +108,12 @@ pub(crate) unsafe fn string<'a>(text: *const c_char, name: &str) -> Result<&'a s
     // SAFETY: the caller's promise.
     unsafe { CStr::from_ptr(text) }.to_str().map_err(|_| Failure::argument(format!("{name} is not UTF-8")))
 }
+
+/// A string that may be NULL.
+///
+/// # Safety
+/// As of [`string`].
+pub(crate) unsafe fn optional_string<'a>(text: *const c_char, name: &str) -> Result<Option<&'a str>, Failure> {
+    // SAFETY: the caller's promise.
+    (!text.is_null()).then(|| unsafe { string(text, name) }).transpose()
+}

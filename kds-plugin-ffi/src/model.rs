@@ -10,7 +10,7 @@ use kds_engine::registry::ModelEntry;
 
 use crate::context::{ModelText, Shared, kds_context, kds_model_info};
 use crate::error::{Failure, kds_error};
-use crate::guard::{free, guard, object, out as writable, string};
+use crate::guard::{free, guard, object, optional_string, out as writable, string};
 use crate::log::Log;
 use crate::process;
 use crate::structs;
@@ -108,8 +108,7 @@ pub unsafe extern "C" fn kds_model_open(
             let out = writable(out, "out")?;
             process::check()?;
             let entry = shared.registry.find(string(id, "id")?)?;
-            let given = |text: *const c_char, name| (!text.is_null()).then(|| string(text, name)).transpose();
-            let (device, dtype) = (given(device, "device")?, given(dtype, "dtype")?);
+            let (device, dtype) = (optional_string(device, "device")?, optional_string(dtype, "dtype")?);
             let loaded = shared.log.within(|| Loaded::new(entry, device, dtype, shared))?;
             out.write(Box::into_raw(Box::new(kds_model { loaded: Arc::new(loaded) })));
             Ok(())

@@ -8,7 +8,7 @@ use kds_engine::backbone::{ModelFiles, recognise};
 
 use crate::context::kds_context;
 use crate::error::{Failure, kds_error};
-use crate::guard::{free, guard, object, out as writable, string};
+use crate::guard::{free, guard, object, optional_string, out as writable, string};
 
 /// A model that `kds_model_recognise` has found.
 pub struct kds_recognised {
@@ -43,7 +43,7 @@ pub unsafe extern "C" fn kds_model_recognise(
             let shared = &object(context, "context")?.shared;
             let out = writable(out, "out")?;
             let (folder, id) = (Path::new(string(folder, "folder")?), string(id, "id")?);
-            let names = (!names.is_null()).then(|| string(names, "names")).transpose()?;
+            let names = optional_string(names, "names")?;
             let files = match names {
                 None => ModelFiles::Folder(folder.to_owned()),
                 Some(names) => {

@@ -114,7 +114,7 @@ struct Dialog<'a> {
     changed: RefCell<Vec<Widget>>,
 }
 
-/// What has become of the model that is chosen.
+/// State of the chosen model.
 enum Chosen {
     Loading,
     Loaded { restorer: Arc<Restorer>, speed: Option<Result<Speed, Failure>> },
@@ -504,7 +504,7 @@ unsafe extern "C" fn other_value(widget: *mut c_void, data: *mut c_void) {
     unsafe { react(data, change) }
 }
 
-/// Whether anything has become known of the model.
+/// True when there is news of the model.
 unsafe extern "C" fn look(data: *mut c_void) -> c_int {
     // SAFETY: `ask` gives its dialog.
     unsafe { react(data, |dialog| dialog.take_news()) };

@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::restorer::{Models, Restorer, Speed};
 use crate::settings::Settings;
 
-/// What becomes known, one after the other.
+/// Stages of loading.
 pub enum News {
     /// The model, or why it cannot be used; then nothing follows.
     Loaded(Result<Arc<Restorer>, Failure>),
@@ -47,7 +47,7 @@ impl Loading {
         Ok(Self { stop, news, thread: Some(thread) })
     }
 
-    /// What has become known since the last call.
+    /// New stages since the last call.
     pub fn news(&self) -> Option<News> {
         self.news.try_recv().ok()
     }

@@ -66,7 +66,7 @@ impl Node {
         self.job()?.output_size(width, height)
     }
 
-    /// Whether a picture comes with a mask.
+    /// True for nodes that take a mask.
     pub fn needs_mask(&self) -> bool {
         self.info.needs_mask
     }

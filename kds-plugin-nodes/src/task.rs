@@ -1,6 +1,6 @@
 //! The three things that nodes do.
 
-/// What a node does.
+/// Task of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
     /// Better pixels, as many as before.

@@ -144,6 +144,23 @@ fn restore_until(job: &mut Job, mut progress: impl FnMut(u64) -> ControlFlow<()>
 #[test]
 fn a_worker_answers_as_the_library_does() {
     let session = Session::new();
+    // A folder of which only the index is there yet.
+    let downloading = tempfile::tempdir().unwrap();
+    let index = r#"{"_class_name": "StableDiffusionInpaintPipeline"}"#;
+    fs::write(downloading.path().join("model_index.json"), index).unwrap();
+    let names: BTreeSet<String> = [
+        "model_index.json",
+        "scheduler/scheduler_config.json",
+        "unet/config.json",
+        "unet/diffusion_pytorch_model.safetensors",
+        "vae/config.json",
+        "vae/diffusion_pytorch_model.safetensors",
+        "text_encoder/config.json",
+        "text_encoder/model.safetensors",
+        "tokenizer/tokenizer.json",
+    ]
+    .map(str::to_owned)
+    .into();
     let answers = |library: Arc<Library>| {
         let told = Arc::new(Mutex::new(Vec::new()));
         let tell = told.clone();
@@ -152,7 +169,10 @@ fn a_worker_answers_as_the_library_does() {
         let context = Context::new(&library, &ContextOptions { threads: 2, registry: None, log: Some(log) }).unwrap();
         let photo = context.open_model(MODEL, None, None).unwrap();
         let mut job = job(&photo, &[("particles", "2"), ("steps", "3"), ("seed", "7")]);
+        let recognised = context.recognise_model(downloading.path(), Some(&names), "downloading").unwrap();
+        assert!(recognised.entry.contains("sd-inpaint") && recognised.files.len() > 5, "{recognised:?}");
         let errors = [
+            context.recognise_model(session.folder.path(), None, "nothing").unwrap_err(),
             context.open_model("no-such-model", None, None).err().unwrap(),
             context.open_model(MODEL, Some("cuda:77"), None).err().unwrap(),
             context.check_model("no-such-model").unwrap_err(),
@@ -175,7 +195,7 @@ fn a_worker_answers_as_the_library_does() {
             (library.version(), library.parameters().unwrap(), context.models().unwrap(), devices),
             (photo.info().unwrap(), photo.device().unwrap(), job.get("seed").unwrap(), job.get("sampler").unwrap()),
             (job.output_size(30, 20).unwrap(), (estimate.tiles, estimate.evaluations, estimate.tile_width)),
-            (errors, reports, pixels),
+            (errors, reports, pixels, recognised),
         );
         (answers, lines, fill(&context))
     };

@@ -14,11 +14,11 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Where VapourSynth looks for plug-ins of its environment; the manifest says which file of the folder is one.
+/// VapourSynth's folder of plug-ins in a Python environment; the manifest says which file of a folder is one.
 const FOLDER: &str = "vapoursynth/plugins/kds";
 /// From there to the libraries of the package torch.
 const LIBTORCH: &str = "$ORIGIN/../../../torch/lib";
-/// What libkds.so was built with: another version of libtorch has other functions.
+/// Version of libtorch that libkds.so was built with: others have other functions.
 const TORCH: &str = include_str!("setup/libtorch-cpu.txt");
 
 /// A file of the wheel.

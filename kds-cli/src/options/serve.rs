@@ -7,15 +7,15 @@ use clap::{Arg, ArgAction, ArgMatches, Command as ClapCommand, value_parser};
 /// A worker process for other programs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Serve {
-    /// Where hosts find it; `None` is where those look that use this program.
+    /// Path of the socket; `None`: the default of hosts that use this program.
     pub socket: Option<PathBuf>,
     /// It ends when for so long nobody has asked for anything.
     pub idle: Duration,
-    /// How it stands to the process that starts it.
+    /// Foreground or background.
     pub stage: Stage,
 }
 
-/// How a worker stands to the process that starts it.
+/// Relation of a worker to its parent process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// It is the person's own, in a terminal.

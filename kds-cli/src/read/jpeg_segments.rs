@@ -20,7 +20,7 @@ pub struct Segment<'a> {
 }
 
 impl Segment<'_> {
-    /// Whether the segment is of this application, and begins so; gives the rest.
+    /// Content of the segment after this prefix, if it belongs to this application.
     pub fn of_application(&self, number: u8, prefix: &[u8]) -> Option<&[u8]> {
         (self.marker == 0xe0 + number).then(|| self.content.strip_prefix(prefix)).flatten()
     }
@@ -31,7 +31,7 @@ impl Segment<'_> {
         (self.marker == COMMENT && !text.is_empty()).then(|| String::from_utf8_lossy(text).into_owned())
     }
 
-    /// Whether the decoder needs it. What else applications keep only makes the file longer.
+    /// True for segments that the decoder needs; the others only make the file longer.
     fn is_for_the_decoder(&self) -> bool {
         self.marker == APP14 || !matches!(self.marker, 0xe0..=0xef | COMMENT)
     }
@@ -41,7 +41,7 @@ impl Segment<'_> {
 #[derive(Debug)]
 pub struct Segments<'a> {
     segments: Vec<Segment<'a>>,
-    /// Whether the marker of its end is there.
+    /// True when the end marker (EOI) is there.
     pub ended: bool,
 }
 

@@ -2,8 +2,8 @@
 
 use image::{DynamicImage, ImageBuffer, metadata::Orientation};
 use jxl_oxide::{
-    AllocTracker, ExtraChannelType, FrameBufferSample, InitializeResult, JxlImage, JxlThreadPool, PixelFormat, Render,
-    image::BitDepth,
+    AllocTracker, AuxBoxData, ExtraChannelType, FrameBufferSample, InitializeResult, JxlImage, JxlThreadPool,
+    PixelFormat, Render, image::BitDepth,
 };
 
 use super::{Decoded, Limits, alpha::straight, broken, cut_short};
@@ -30,8 +30,9 @@ pub fn decode(file: &[u8], limits: Limits) -> anyhow::Result<Decoded> {
     if let Some((width, height)) = size(file) {
         limits.check(width, height, 1)?;
     }
-    // Planes of 32 bits are unpacked beside the pixels.
-    let image = builder(4 * limits.most_bytes).read(file).map_err(|error| broken(&error))?;
+    let explain = |error: Box<dyn std::error::Error + Send + Sync>| explain(&*error, limits);
+    // Filters take copies of the planes.
+    let image = builder(2 * limits.most_bytes).read(file).map_err(explain)?;
     let depth = image.image_header().metadata.bit_depth;
     let bytes = match depth {
         BitDepth::IntegerSample { bits_per_sample: ..=8 } => 1,
@@ -39,7 +40,9 @@ pub fn decode(file: &[u8], limits: Limits) -> anyhow::Result<Decoded> {
         _ => 4,
     };
     let format = image.pixel_format();
-    limits.check(image.width(), image.height(), bytes * format.channels())?;
+    // Every channel, also one that is not used, is decoded to a plane of 32 bits.
+    let planes = image.image_header().metadata.ec_info.len() + if format.is_grayscale() { 1 } else { 3 };
+    limits.check(image.width(), image.height(), 4 * planes)?;
     if format.has_black() {
         anyhow::bail!("has inks instead of colours; convert it with 'djxl in.jxl out.png'");
     }
@@ -51,7 +54,7 @@ pub fn decode(file: &[u8], limits: Limits) -> anyhow::Result<Decoded> {
     if image.num_loaded_keyframes() == 0 {
         return Err(cut_short());
     }
-    let render = image.render_frame(0).map_err(|error| broken(&error))?;
+    let render = image.render_frame(0).map_err(explain)?;
     let mut decoded = Decoded { profile, ..Decoded::plain(pixels(&render, format, bytes)?) };
     if is_multiplied(&image) {
         straight(&mut decoded.image);
@@ -67,6 +70,16 @@ pub fn decode(file: &[u8], limits: Limits) -> anyhow::Result<Decoded> {
         decoded.warn("its integers of more than 16 bits become floating point");
     }
     Ok(decoded)
+}
+
+/// The decoder tells only by its words that its limit of memory was reached.
+fn explain(error: &(dyn std::error::Error + Send + Sync), limits: Limits) -> anyhow::Error {
+    let text = error.to_string();
+    if text.contains("out of memory") || text.contains("failed to allocate") {
+        limits.exceeded()
+    } else {
+        broken(&text)
+    }
 }
 
 /// Without threads of its own.
@@ -127,7 +140,7 @@ fn samples<T: FrameBufferSample + Default + Clone>(render: &Render) -> Vec<T> {
     samples
 }
 
-/// Whether alpha is multiplied into the colours.
+/// True for premultiplied alpha.
 fn is_multiplied(image: &JxlImage) -> bool {
     let channels = &image.image_header().metadata.ec_info;
     channels.iter().any(|channel| matches!(channel.ty, ExtraChannelType::Alpha { alpha_associated: true }))
@@ -137,10 +150,13 @@ fn is_multiplied(image: &JxlImage) -> bool {
 fn metadata(image: &JxlImage) -> Metadata {
     let boxes = image.aux_boxes();
     let within = |block: &[u8]| (block.len() <= METADATA).then(|| block.to_vec());
-    let exif = boxes.first_exif().ok().filter(|exif| exif.has_data()).map(|exif| exif.unwrap());
-    Metadata {
-        exif: exif.and_then(|exif| within(exif.payload().get(exif.tiff_header_offset() as usize..)?)),
-        xmp: Some(boxes.first_xml()).filter(|xmp| xmp.has_data()).and_then(|xmp| within(xmp.unwrap())),
-        ..Metadata::default()
-    }
+    let exif = match boxes.first_exif() {
+        Ok(AuxBoxData::Data(exif)) => exif.payload().get(exif.tiff_header_offset() as usize..).and_then(within),
+        _ => None,
+    };
+    let xmp = match boxes.first_xml() {
+        AuxBoxData::Data(xmp) => within(xmp),
+        _ => None,
+    };
+    Metadata { exif, xmp, ..Metadata::default() }
 }

@@ -181,7 +181,7 @@ fn finish(mut decoded: Decoded) -> anyhow::Result<(Picture, Vec<String>)> {
     Ok((picture, notes))
 }
 
-/// Whether rows become columns.
+/// True for orientations that turn rows into columns.
 fn turns(orientation: Orientation) -> bool {
     use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
     matches!(orientation, Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH)

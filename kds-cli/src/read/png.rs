@@ -199,7 +199,7 @@ fn profile(info: &Info) -> anyhow::Result<Option<Vec<u8>>> {
     colour::of_gamma_and_primaries(gamma, primaries, grey)
 }
 
-/// Whether the file has a colour profile, of whatever kind.
+/// True for a file with a colour profile of any kind.
 fn has_profile(file: &[u8]) -> bool {
     let mut rest = file.get(SIGNATURE..).unwrap_or_default();
     // A length, a name, the data, and a checksum.

@@ -1,4 +1,4 @@
-//! How much memory a model takes: measured on small tiles, once, instead of guessed from its configuration.
+//! Memory footprint of a model: measured on small tiles, once, instead of guessed from its configuration.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -44,8 +44,8 @@ impl Line {
     /// Through one or two measurements, area and bytes.
     ///
     /// The peak is that of the layer that takes most, and layers of few pixels give way to layers of many: so beyond the
-    /// larger area it grows at least as fast as between the two, and at most in proportion to the area. On a GPU, which has
-    /// no large workspaces to hide it, the middle of both is taken.
+    /// larger area it grows at least as fast as between the two, and at most in proportion to the area. On a GPU the middle
+    /// of both is taken; on the CPU, where oneDNN's workspaces count too, the first has been near enough.
     fn through(points: &[(usize, u64)], device: Device) -> Self {
         match *points {
             [(area, bytes)] => {

@@ -1,4 +1,4 @@
-//! Whether `ulimit` leaves libtorch what it takes to be loaded (Linux). Where it does not, its initialisers end the process.
+//! Limits of the address space (`ulimit`, Linux): below what libtorch takes to be loaded, its initialisers end the process.
 
 use std::fs;
 

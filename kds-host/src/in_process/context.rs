@@ -212,7 +212,7 @@ fn pairs(lines: &str) -> Vec<(String, String)> {
 pub(crate) struct ContextHandle {
     pub(crate) pointer: NonNull<raw::Context>,
     pub(crate) library: Arc<Library>,
-    /// What the library was given a pointer to. Models and jobs, which log too, keep this handle alive.
+    /// The library holds a pointer to this log; models and jobs, which log too, keep the handle alive.
     _log: Option<Box<Log>>,
 }
 

@@ -23,7 +23,7 @@ use crate::{
 const VARIABLE: &str = "KDS_LIBRARY";
 /// The library's file name, without the version of its interface.
 const FILE: &str = "libkds.so";
-/// Where the library may lie, seen from the folder of the running program: beside it, above it (test programs lie one
+/// Search path of the library, relative to the folder of the running program: beside it, above it (test programs lie one
 /// folder deeper), and where an installation puts libraries.
 const BESIDE: &[&str] = &["", "..", "../lib", "../lib/x86_64-linux-gnu"];
 

@@ -25,7 +25,7 @@ use crate::{
 /// The workers of this host.
 pub(crate) struct Client {
     program: PathBuf,
-    /// Connections that nobody waits at.
+    /// Idle connections.
     idle: Mutex<Idle>,
 }
 
@@ -212,7 +212,7 @@ impl ContextCalls for Context {
 struct Model {
     context: Arc<Context>,
     settings: ModelSettings,
-    /// That of its worker.
+    /// Device of its worker.
     device: String,
     opened: OpenedModel,
 }

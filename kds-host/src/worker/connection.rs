@@ -84,7 +84,7 @@ impl Connection {
         Ok((serde_json::from_slice(&bytes)?, files))
     }
 
-    /// Whether a message, or the end, is there to be received.
+    /// True when a message, or the end of the connection, can be received.
     pub fn is_readable(&self) -> bool {
         let mut asked = [PollFd::new(&self.socket, PollFlags::IN)];
         again(|| poll(&mut asked, Some(&Timespec { tv_sec: 0, tv_nsec: 0 }))).is_ok_and(|ready| ready > 0)

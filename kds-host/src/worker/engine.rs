@@ -1,4 +1,4 @@
-//! What a worker keeps: the library, and the models that hosts have asked for last.
+//! Cache of a worker: the library, and the models used last.
 
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

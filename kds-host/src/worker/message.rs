@@ -1,4 +1,4 @@
-//! What client and worker say to each other: JSON, with the pictures beside it in shared memory.
+//! Protocol of client and worker: JSON messages, with the pictures beside them in shared memory.
 //!
 //! A request names all that it needs: registry, model, device and the values of parameters. So a worker that has just been
 //! started can answer it as well as one that has answered many, and nothing is lost with a worker but the call that it was
@@ -19,13 +19,13 @@ pub(crate) struct Hello {
 }
 
 impl Hello {
-    /// That of this build.
+    /// The greeting of this build.
     pub fn ours() -> Self {
         Self { version: env!("CARGO_PKG_VERSION").to_owned() }
     }
 }
 
-/// What a client wants.
+/// Request of a client.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Request {
     /// Answered with `Vec<ParameterInfo>`.
@@ -69,7 +69,7 @@ pub(crate) struct ContextSettings {
 }
 
 impl ContextSettings {
-    /// Whether one context serves both: lines of the log that a host does not want are left out on the way.
+    /// True when one context serves both: log lines above a host's level are filtered on the way.
     pub fn serves(&self, other: &Self) -> bool {
         let others = |settings: &Self| (settings.threads, settings.registry.clone(), settings.registries);
         others(self) == others(other) && self.level() >= other.level()
@@ -81,7 +81,7 @@ impl ContextSettings {
     }
 }
 
-/// What [`crate::Context::open_model`] takes.
+/// Arguments of [`crate::Context::open_model`].
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct ModelSettings {
     pub context: ContextSettings,
@@ -112,7 +112,7 @@ pub(crate) struct Pictures {
     pub mask: Option<Picture>,
     pub output: Picture,
     pub confidence: Option<Picture>,
-    /// Whether somebody listens.
+    /// True for a run with a progress callback.
     pub progress: bool,
 }
 
@@ -136,7 +136,7 @@ impl Picture {
     }
 }
 
-/// What the worker says to a request: lines of the log and progress, as many as there are, then one of the others.
+/// Reply of the worker: any number of log lines and progress reports, then one of the others.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) enum Reply<T> {
     Log(LogLevel, String),

@@ -32,7 +32,7 @@ impl SharedPixels {
         })
     }
 
-    /// What the other process has made. It must be as large as it says, and stay so.
+    /// Memory made by the other process; it must have at least this size and be sealed against shrinking.
     pub fn received(file: OwnedFd, len: usize) -> io::Result<Self> {
         if !fcntl_get_seals(&file)?.contains(SealFlags::SHRINK) {
             return Err(io::Error::other("the memory of a picture may shrink"));

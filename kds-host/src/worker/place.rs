@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{Mode, OFlags};
 
-use crate::{Error, Status};
+use crate::{Error, Status, configuration};
 
 /// The folder of the sockets.
 pub(crate) struct Folder {
@@ -141,13 +141,13 @@ pub(crate) fn device(asked: Option<&str>) -> &str {
     }
 }
 
-/// Whether the engine finds other models or devices when the variable has another value.
+/// True for environment variables on which the models or devices of the engine depend.
 fn decides(name: &str) -> bool {
     let folders = ["HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "CUDA_VISIBLE_DEVICES"];
     folders.contains(&name) || (name.starts_with("KDS_") && !name.starts_with("KDS_WORKER"))
 }
 
-/// What a worker is started with: the host's environment, without what belongs to the host, and with absolute paths.
+/// Environment of a new worker: the host's, without preloaded libraries and Python's variables, and with absolute paths.
 pub(crate) fn environment() -> Vec<(OsString, OsString)> {
     env::vars_os()
         .filter(|(name, _)| name != "LD_PRELOAD" && !name.to_string_lossy().starts_with("PYTHON"))
@@ -164,14 +164,13 @@ pub(crate) fn environment() -> Vec<(OsString, OsString)> {
 /// Changes when a registry file does that the engine would read, or a new one comes.
 pub(crate) fn registries(extra: Option<&Path>) -> u64 {
     let mut hasher = DefaultHasher::new();
-    let path = |name| env::var_os(name).map(PathBuf::from);
-    let home = || path("HOME").map(|home| home.join(".config"));
-    let folder = path("XDG_CONFIG_HOME").filter(|path| path.is_absolute()).or_else(home).map(|path| path.join("kds"));
+    let folder = configuration::registries();
     let of_folder = folder.iter().flat_map(|folder| {
         let more = fs::read_dir(folder.join("registry.d")).into_iter().flatten().flatten().map(|entry| entry.path());
         std::iter::once(folder.join("registry.toml")).chain(more)
     });
-    let mut files: Vec<_> = of_folder.chain(path("KDS_REGISTRY")).chain(extra.map(Path::to_owned)).collect();
+    let mut files: Vec<_> =
+        of_folder.chain(env::var_os("KDS_REGISTRY").map(PathBuf::from)).chain(extra.map(Path::to_owned)).collect();
     files.sort();
     for file in files {
         file.hash(&mut hasher);

@@ -27,7 +27,7 @@ pub struct Server {
     shared: Arc<Shared>,
 }
 
-/// Whether there is a worker.
+/// Result of starting a worker.
 pub enum Serving {
     /// There is one at that socket already.
     Already,
@@ -303,7 +303,7 @@ impl Shared {
         })
     }
 
-    /// Where memory runs out, other models that are loaded give way, and the job runs once more.
+    /// Runs the job; when memory runs out, unloads the other models and runs it once more.
     fn attempts(
         &self,
         connection: &Connection,

@@ -15,7 +15,7 @@ use crate::{Error, Status};
 /// Environment variable that names the program.
 const VARIABLE: &str = "KDS_WORKER";
 const PROGRAM: &str = "kds";
-/// Where the program may lie, seen from the folder of the file that this code is in: beside it, above it (test programs lie
+/// Search path of the program, relative to the folder of the file with this code: beside it, above it (test programs lie
 /// one folder deeper), and where an installation puts programs.
 const BESIDE: &[&str] = &["", "..", "../bin", "../../bin"];
 /// A worker that has been started answers within milliseconds; a machine may be very busy.

@@ -76,7 +76,7 @@ pub type GetFrame = unsafe extern "C" fn(
 ) -> *const Frame;
 pub type Free = unsafe extern "C" fn(*mut c_void, *mut Core, *const Api);
 
-/// What a plug-in is given to describe itself with.
+/// Registration functions of a plug-in.
 #[repr(C)]
 pub struct PluginApi {
     _get_api_version: *const c_void,
@@ -92,7 +92,7 @@ pub struct PluginApi {
     ) -> c_int,
 }
 
-/// What filters call. Arrays of pointers stand for functions that are not used here.
+/// Functions for filters. Arrays of pointers stand for functions that are not used here.
 #[repr(C)]
 pub struct Api {
     pub create_video_filter: unsafe extern "C" fn(

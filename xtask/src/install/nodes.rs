@@ -23,7 +23,7 @@ pub struct VapourSynth {
 }
 
 impl VapourSynth {
-    /// That of this Python.
+    /// Folder of this Python.
     pub fn of(python: &Path) -> Result<Self> {
         let shown = python.display();
         let advice = "install it there (pip install vapoursynth), or name the Python that has it by --python";

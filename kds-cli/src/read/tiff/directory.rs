@@ -11,7 +11,7 @@ const MOST_DIRECTORIES: usize = 4096;
 #[derive(Debug, Clone, Copy)]
 pub struct Tiff<'a> {
     file: &'a [u8],
-    /// Whether the low byte of a number comes first.
+    /// True for little endian.
     pub little: bool,
     big: bool,
 }

@@ -51,7 +51,7 @@ pub struct Layout<'a> {
     pub samples: usize,
     /// Number type of the samples.
     pub kind: Kind,
-    /// Whether each channel lies apart.
+    /// True for planes: each channel is stored separately.
     pub planar: bool,
     /// The number of the method.
     pub compression: u16,
@@ -59,13 +59,13 @@ pub struct Layout<'a> {
     pub predictor: u16,
     /// Width and height; strips are as wide as the picture.
     pub chunk: (u32, u32),
-    /// Whether the chunks are tiles.
+    /// True for tiles, false for strips.
     pub tiled: bool,
     /// Offset of each chunk in the file, in bytes.
     pub offsets: Vec<u64>,
     /// Bytes of each chunk.
     pub lengths: Vec<u64>,
-    /// Whether the lowest bit of each byte comes first. JPEG has an order of its own, whatever the file says.
+    /// True for FillOrder 2: the lowest bit of each byte comes first. It does not apply to JPEG.
     pub reversed: bool,
     /// Tables that all chunks of JPEG share.
     pub tables: Option<&'a [u8]>,

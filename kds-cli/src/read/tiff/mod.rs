@@ -83,7 +83,7 @@ pub fn decode(file: &[u8], limits: Limits, number: Option<usize>) -> anyhow::Res
     Ok(decoded)
 }
 
-/// Whether a directory is of a full picture, not of a smaller copy or of a mask.
+/// True for the directory of a full picture, not of a reduced copy or a mask.
 fn is_full(directory: &Directory) -> bool {
     const REDUCED: u64 = 1;
     const MASK: u64 = 4;

@@ -3,10 +3,7 @@
 //! It sees one plane at a time, as a file of its own whose directory is made here and whose chunks lie in the real file:
 //! of one interpretation, grey of so many channels, whatever the samples mean. So it unpacks, and nothing else.
 
-use std::{
-    borrow::Cow,
-    io::{Read, Result, Seek, SeekFrom},
-};
+use std::io::{Read, Result, Seek, SeekFrom};
 
 use anyhow::bail;
 use tiff::{
@@ -27,18 +24,15 @@ pub fn plane(file: &[u8], little: bool, layout: &Layout, plane: usize) -> anyhow
     let mut limits = Limits::unlimited();
     // Chunks are no longer than the file, and the size of the picture has been checked.
     limits.intermediate_buffer_size = file.len().max(1 << 20);
-    let file = if layout.reversed {
-        Cow::Owned(file.iter().map(|byte| byte.reverse_bits()).collect::<Vec<u8>>())
-    } else {
-        Cow::Borrowed(file)
-    };
-    let mut decoder = Decoder::new(Chain { parts: [&directory, &file], at: 0 }).map_err(explain)?.with_limits(limits);
+    let mut decoder = Decoder::new(Chain { parts: [&directory, file], reversed: layout.reversed, at: 0 })
+        .map_err(explain)?
+        .with_limits(limits);
     let mut result = DecodingResult::U8(Vec::new());
     decoder.read_image_to_buffer(&mut result).map_err(explain)?;
     Ok(result)
 }
 
-/// Whether the crate unpacks samples of these bits; others it sees as bytes.
+/// True for bit depths that the crate unpacks; other samples pass through it as bytes.
 fn is_usual(bits: u16) -> bool {
     matches!(bits, 1 | 2 | 4 | 8 | 16 | 32 | 64)
 }
@@ -166,6 +160,8 @@ fn explain(error: TiffError) -> anyhow::Error {
 /// One after the other, as one file.
 struct Chain<'a> {
     parts: [&'a [u8]; 2],
+    /// True where the bytes of the second part are read with their bits in reverse order.
+    reversed: bool,
     at: u64,
 }
 
@@ -177,6 +173,9 @@ impl Read for Chain<'_> {
             Some(at) => usize::try_from(at).ok().and_then(|at| self.parts[1].get(at..)).unwrap_or_default(),
         };
         let read = rest.read(buffer)?;
+        if self.reversed && self.at >= first {
+            buffer[..read].iter_mut().for_each(|byte| *byte = byte.reverse_bits());
+        }
         self.at += read as u64;
         Ok(read)
     }

@@ -32,7 +32,7 @@ pub struct DiffBirOptions {
     pub stage1: Option<String>,
     /// Weight of the control branch, from 0 to 2.
     pub control: f64,
-    /// Where trajectories begin.
+    /// Starting point of trajectories.
     pub start: Start,
     /// Colour correction of the result.
     pub colours: ColourTransfer,
@@ -379,7 +379,7 @@ struct DiffBirSession<'a> {
     picture: Tensor,
     /// Its latents, as the control branch reads them.
     control: Tensor,
-    /// Where trajectories begin, if not in pure noise.
+    /// Latents of the starting point, if it is not pure noise.
     start: Option<Tensor>,
     text: Text,
 }

@@ -96,11 +96,16 @@ impl<'a> Needed<'a> {
         self.names
     }
 
+    fn missing(&self, name: &str) -> Error {
+        self.files
+            .error(name, "there is no such file; complete the folder from where the model was published".to_owned())
+    }
+
     /// A file that it cannot do without.
     pub fn file(&mut self, name: &str) -> Result<&mut Self> {
         match self.files.resolve(name) {
             Some(found) => self.names.push(found),
-            None => return Err(self.files.error(name, "there is no such file".to_owned())),
+            None => return Err(self.missing(name)),
         }
         Ok(self)
     }
@@ -116,7 +121,7 @@ impl<'a> Needed<'a> {
         let mut candidates = names.iter().map(|name| format!("{folder}/{name}"));
         let Some(name) = candidates.find(|name| self.files.contains(name)) else {
             let first = names.first().copied().unwrap_or_default();
-            return Err(self.files.error(&format!("{folder}/{first}"), "there is no such file".to_owned()));
+            return Err(self.missing(&format!("{folder}/{first}")));
         };
         for shard in self.shards(&name)? {
             self.file(&shard)?;
@@ -150,7 +155,7 @@ impl<'a> Needed<'a> {
         }
         let shard = |index: usize, count: usize| format!("{stem}-{index:05}-of-{count:05}.{end}");
         let Some(count) = (1..=MOST_SHARDS).find(|count| self.files.contains(&shard(1, *count))) else {
-            return Err(self.files.error(&shard(1, 1), "there is no such file".to_owned()));
+            return Err(self.missing(&shard(1, 1)));
         };
         Ok((1..=count).map(|index| shard(index, count)).collect())
     }

@@ -31,7 +31,7 @@ use crate::schedule::{Level, SchedulerConfig};
 pub struct SeeSrOptions {
     /// Weight of the control branch, from 0 to 2.
     pub control: f64,
-    /// Where trajectories begin.
+    /// Starting point of trajectories.
     pub start: Start,
     /// Colour correction of the result.
     pub colours: ColourTransfer,
@@ -242,7 +242,7 @@ struct SeeSrSession<'a> {
     hint: Tensor,
     /// RAM's embeddings, `1 x S x C`.
     embeddings: Tensor,
-    /// Where trajectories begin, if not in pure noise.
+    /// Latents of the starting point, if it is not pure noise.
     start: Option<Tensor>,
     text: Text,
 }

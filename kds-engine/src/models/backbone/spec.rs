@@ -45,7 +45,7 @@ pub struct Spec {
     pub activation_bytes: usize,
     /// Memory of the stages, once it has been measured.
     pub footprints: Footprints,
-    /// Where it computes.
+    /// Device of the model.
     pub device: Device,
     /// In what it computes.
     pub kind: Kind,

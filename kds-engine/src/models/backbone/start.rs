@@ -1,8 +1,8 @@
-//! Where trajectories begin.
+//! Starting point of trajectories.
 
 use serde::Deserialize;
 
-/// Where trajectories begin.
+/// Starting point of trajectories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Start {
