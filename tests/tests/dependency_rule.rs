@@ -91,8 +91,9 @@ fn only_the_engine_brings_libtorch() {
 }
 
 #[test]
-fn the_parameter_table_and_the_metrics_depend_on_nothing_of_ours() {
+fn the_parameter_table_the_memory_and_the_metrics_depend_on_nothing_of_ours() {
     let dependencies = Dependencies::read();
+    assert_eq!(dependencies.direct_ours("kds-memory"), BTreeSet::new());
     assert_eq!(dependencies.direct_ours("kds-parameters"), BTreeSet::new());
     assert_eq!(dependencies.direct_ours("kds-metrics"), BTreeSet::new());
 }
@@ -100,7 +101,7 @@ fn the_parameter_table_and_the_metrics_depend_on_nothing_of_ours() {
 #[test]
 fn hosts_use_the_library_through_kds_host_only() {
     let dependencies = Dependencies::read();
-    assert_eq!(dependencies.direct_ours("kds-host"), BTreeSet::from(["kds-parameters"]));
+    assert_eq!(dependencies.direct_ours("kds-host"), BTreeSet::from(["kds-memory", "kds-parameters"]));
     let interfaces = ["kds-plugin-ffi", "kds-plugin-api"];
     let is_host = |name: &&String| name.starts_with("kds-plugin-") && !interfaces.contains(&name.as_str());
     let hosts: Vec<_> = dependencies.ours.iter().filter(|name| *name == "kds-cli" || is_host(name)).collect();

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
+use kds_memory::System;
 use memmap2::MmapMut;
 use rustix::fs::{
     FallocateFlags, MemfdFlags, SealFlags, fallocate, fcntl_add_seals, fcntl_get_seals, fstat, memfd_create,
@@ -20,6 +21,10 @@ impl SharedPixels {
     /// So many bytes, all zero; an error where they cannot be had.
     pub fn new(len: usize) -> Result<Self, Error> {
         let create = || {
+            // The kernel gives pages until there are none, and then ends a process, not always this one.
+            if len as u64 > System::default().available() {
+                return Err(io::ErrorKind::OutOfMemory.into());
+            }
             let file = memfd_create("kds-pixels", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
             // A page that is not there when it is written to ends the process, so all of them are asked for now.
             again(|| fallocate(&file, FallocateFlags::empty(), 0, len as u64))?;
@@ -27,7 +32,10 @@ impl SharedPixels {
             Self::map(file, len)
         };
         create().map_err(|error: io::Error| {
-            let message = format!("no memory for a picture of {len} bytes to share with the worker: {error}");
+            let message = format!(
+                "no memory for a picture of {len} bytes to share with the worker ({error}): close programs, or restore a \
+                 smaller part"
+            );
             Error::new(Status::OutOfMemory, message)
         })
     }

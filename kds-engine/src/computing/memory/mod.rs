@@ -2,14 +2,13 @@
 
 mod allocations;
 mod pool;
-mod system;
 
 use kds_parameters::MemoryBudget;
 use tch::Device;
 
 pub use allocations::{Allocated, Watch, measured};
+pub use kds_memory::{Bound, System};
 pub use pool::{Free, Promise, free, promise};
-pub use system::{Bound, System};
 
 use crate::{Error, Result};
 
