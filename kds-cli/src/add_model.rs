@@ -10,7 +10,7 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, anyhow, bail};
 use kds_host::{Context, Library, configuration};
 
 use crate::{hub, model_source::Source, options::Models, output};
@@ -65,7 +65,10 @@ pub fn add(
         bail!("there is a model '{id}' already; name another id by --id");
     }
     let (folder, sums) = folder(source, context)?;
-    let entry = context.recognise_model(&folder, None, &id)?.entry + &vouched(&sums);
+    let recognised = context
+        .recognise_model(&folder, None, &id)
+        .map_err(|error| anyhow!("{error}; complete the folder, or name one that holds a whole model"))?;
+    let entry = recognised.entry + &vouched(&sums);
     let mut trial = tempfile::Builder::new().suffix(".toml").tempfile()?;
     trial.write_all(entry.as_bytes())?;
     let mut trial_options = options.library.context_options(output::say);

@@ -44,7 +44,7 @@ fn rust_field(line: &str) -> Option<(String, String)> {
 
 #[test]
 fn the_structs_agree_with_the_header() {
-    let (header, mirror) = (read("include/kds.h"), read("kds-host/src/raw.rs"));
+    let (header, mirror) = (read("include/kds.h"), read("kds-host/src/in_process/raw.rs"));
     let structs = [
         ("kds_param", "Param"),
         ("kds_context_params", "ContextParams"),
@@ -64,7 +64,7 @@ fn the_structs_agree_with_the_header() {
 
 #[test]
 fn the_functions_are_declared() {
-    let (header, mirror) = (read("include/kds.h"), read("kds-host/src/raw.rs"));
+    let (header, mirror) = (read("include/kds.h"), read("kds-host/src/in_process/raw.rs"));
     let names: Vec<&str> =
         mirror.lines().filter_map(|line| line.trim().strip_prefix("fn kds_")?.split('(').next()).collect();
     assert!(names.len() > 20, "{names:?}");

@@ -149,10 +149,13 @@ fn packages_that_cannot_be_installed_are_named_before_anything_is_checked() {
 #[test]
 fn install_and_dist_build_as_asked_and_a_failing_build_writes_nothing() {
     for (arguments, built) in [
-        (&["install", "--prefix", "kds"][..], "build --release -p kds-plugin-ffi -p kds-cli -p kds-plugin-gimp"),
+        (
+            &["install", "--prefix", "kds"][..],
+            "build --release -p kds-plugin-ffi -p kds-cli -p kds-plugin-gimp -p kds-plugin-vapoursynth",
+        ),
         (
             &["dist", "--profile", "dev", "-o", "kds.tar.gz"][..],
-            "build -p kds-plugin-ffi -p kds-cli -p kds-plugin-gimp",
+            "build -p kds-plugin-ffi -p kds-cli -p kds-plugin-gimp -p kds-plugin-vapoursynth",
         ),
     ] {
         let clone = Clone::new();

@@ -110,14 +110,20 @@ pub(crate) fn span_count(length: usize, side: usize, overlap: usize, align: usiz
     (length - overlap).div_ceil(side - overlap)
 }
 
+/// Length of the tiles along an axis of this length: no tile is larger than an even share of the picture asks for.
+pub(crate) fn span_length(length: usize, side: usize, overlap: usize, align: usize) -> usize {
+    let count = span_count(length, side, overlap, align);
+    let overlap = overlap.min(side.saturating_sub(align));
+    (length + (count - 1) * overlap).div_ceil(count).next_multiple_of(align).min(side)
+}
+
 fn spans(length: usize, side: usize, overlap: usize, align: usize) -> Vec<Span> {
     if length <= side {
         return vec![Span::whole(length)];
     }
     let count = span_count(length, side, overlap, align);
+    let share = span_length(length, side, overlap, align);
     let overlap = overlap.min(side.saturating_sub(align));
-    // No tile is larger than an even share of the picture asks for.
-    let share = (length + (count - 1) * overlap).div_ceil(count).next_multiple_of(align).min(side);
     let last = length - share;
     let mut spans: Vec<Span> = (0..count)
         .map(|index| {

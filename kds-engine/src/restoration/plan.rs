@@ -6,7 +6,7 @@ use crate::backbone::{Backbone, Spec};
 use crate::footprint::{EnsembleFootprint, Footprint};
 use crate::memory::{Allowance, Bytes, Free};
 use crate::settings::Resolved;
-use crate::tiling::{Tile, span_count, tiles};
+use crate::tiling::{Tile, span_count, span_length, tiles};
 use crate::{Error, Result, memory};
 
 /// Request of a run, as far as its memory goes.
@@ -115,8 +115,9 @@ impl Plan {
         let evaluations = settings.trajectory(spec)?.evaluations().len() as u64;
         let cost = Cost::new(backbone, settings, request, scale)?;
         let need = |side: usize, batch: usize, choose_once: bool| {
-            let area = side.min(padded_width) * side.min(padded_height);
-            cost.of(area, batch, if choose_once { count(side) } else { 0 })
+            let [across, down] =
+                [padded_width, padded_height].map(|length| span_length(length, side, spec.overlap, align));
+            cost.of(across * down, batch, if choose_once { count(side) } else { 0 })
         };
         let host = Allowance::of_host(settings.memory, free.host);
         let device = Allowance::of_device(settings.device_memory, free.device);

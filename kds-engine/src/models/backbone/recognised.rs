@@ -97,8 +97,7 @@ impl<'a> Needed<'a> {
     }
 
     fn missing(&self, name: &str) -> Error {
-        self.files
-            .error(name, "there is no such file; complete the folder from where the model was published".to_owned())
+        self.files.error(name, "there is no such file".to_owned())
     }
 
     /// A file that it cannot do without.
