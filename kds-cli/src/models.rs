@@ -59,7 +59,7 @@ fn show(model: &ModelInfo) -> String {
         ("mask", mask),
         ("backbone", &model.backbone),
         ("source", &model.source),
-        ("confidence", &confidence::meaning(model.calibration)),
+        ("confidence", &confidence::meaning(model.calibration, true)),
     ];
     pairs.iter().map(|(key, value)| format!("{:<12}{value}\n", format!("{key}:"))).collect()
 }

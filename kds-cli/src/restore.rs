@@ -51,12 +51,15 @@ impl<'a> Session<'a> {
         interrupt::check()?;
         let info = model.info()?;
         let mask = open_mask(options, &info, progress)?;
-        if options.confidence.is_some()
-            && !options.settings.iter().any(|(name, value)| *name == "map" && value == "spread")
-        {
-            progress.note(&format!("the confidence map: {}", confidence::meaning(info.calibration)));
+        let session = Self { options, model, mask };
+        if options.confidence.is_some() {
+            let job = session.job()?;
+            if job.get("map")? != "spread" {
+                let several = job.get("particles")? != "1";
+                progress.note(&format!("the confidence map: {}", confidence::meaning(info.calibration, several)));
+            }
         }
-        Ok(Self { options, model, mask })
+        Ok(session)
     }
 
     /// Restores one picture and writes all its files; `warnings` gets what a person should know.

@@ -368,3 +368,6 @@ impl Target {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,3 +97,30 @@ impl Visit for Line {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CStr;
+
+    use super::*;
+
+    unsafe extern "C" fn keep(user_data: *mut c_void, level: i32, message: *const c_char) {
+        // SAFETY: the test's own list, and a string of the library.
+        let (list, message) = unsafe { (&mut *user_data.cast::<Vec<(i32, String)>>(), CStr::from_ptr(message)) };
+        list.push((level, message.to_str().unwrap().to_owned()));
+    }
+
+    #[test]
+    fn the_caller_is_told_in_lines_of_its_levels() {
+        let mut told: Vec<(i32, String)> = Vec::new();
+        let log = Log::new(Some(keep), (&raw mut told).cast(), KDS_LOG_INFO);
+        log.within(|| {
+            tracing::warn!(tiles = 3, "two\nlines and a \0");
+            tracing::info!("plain");
+            tracing::debug!("not asked for");
+        });
+        tracing::warn!("of nobody");
+        assert_eq!(told, [(KDS_LOG_WARN, "two lines and a   tiles=3".to_owned()), (KDS_LOG_INFO, "plain".to_owned())]);
+        Log::new(None, std::ptr::null_mut(), KDS_LOG_DEBUG).within(|| tracing::error!("to nobody"));
+    }
+}

@@ -43,6 +43,11 @@ fn greatest_difference(a: &RgbImage, b: &RgbImage) -> u8 {
     a.iter().zip(b.iter()).map(|(a, b)| a.abs_diff(*b)).max().unwrap()
 }
 
+fn mean_difference(a: &RgbImage, b: &RgbImage) -> f64 {
+    assert_eq!(a.dimensions(), b.dimensions());
+    a.iter().zip(b.iter()).map(|(a, b)| f64::from(a.abs_diff(*b))).sum::<f64>() / a.as_raw().len() as f64
+}
+
 fn profile_of_srgb(folder: &Folder) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("data/srgb.icc");
     std::fs::copy(path, folder.path("srgb.icc")).unwrap();
@@ -71,6 +76,44 @@ fn the_same_picture_in_another_space_is_restored_to_the_same_picture() {
         convert(&folder, &[&output, "-profile", &srgb, "back.png"]);
         let difference = greatest_difference(&levels(&folder, "back.png"), &expected);
         assert!(difference <= 2, "{space}: {difference} levels");
+    }
+}
+
+/// Cameras embed no profile and write into EXIF: uncalibrated, and rule R03 of DCF.
+#[test]
+fn adobe_rgb_that_only_exif_tells_of_is_converted() {
+    let folder = Folder::new();
+    let srgb = profile_of_srgb(&folder);
+    folder.write("srgb.png", &png(&smooth().into(), None));
+    folder.write("adobe.icc", &icc::rgb(icc::ADOBE_RGB, icc::ADOBE_GAMMA));
+    let best = ["-quality", "100", "-sampling-factor", "1x1"];
+    for input in ["camera.jpg", "camera.webp"] {
+        let how = if input.ends_with("webp") { &["-define", "webp:lossless=true"][..] } else { &best[..] };
+        let to_adobe = ["srgb.png", "-profile", &srgb, "-profile", "adobe.icc", "-strip"];
+        convert(&folder, &[&to_adobe[..], how, &[input]].concat());
+        let unconverted = mean_difference(&levels(&folder, input), &smooth());
+        assert!(unconverted > 3.0, "{unconverted} levels");
+    }
+    let tell = |file: &str, rule: &str| {
+        let output = Command::new("exiftool")
+            .args(["-overwrite_original", "-ColorSpace=Uncalibrated", &format!("-InteropIndex={rule}"), file])
+            .current_dir(folder.path(""))
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    folder.restore("srgb.png", "srgb-out.png", &QUICK).succeeded("sRGB");
+    let expected = levels(&folder, "srgb-out.png");
+    for input in ["camera.jpg", "camera.webp"] {
+        tell(input, "R03 - DCF option file (Adobe RGB)");
+        folder.restore(input, "out.png", &QUICK).succeeded(input);
+        convert(&folder, &["out.png", "-profile", &srgb, "back.png"]);
+        // What JPEG loses is spread; what a wrong space changes is not.
+        let difference = mean_difference(&levels(&folder, "back.png"), &expected);
+        assert!(difference <= 1.5, "{input}: {difference} levels");
+        // Of sRGB the same tells nothing.
+        tell(input, "R98 - DCF basic file (sRGB)");
+        assert_eq!(decode(&std::fs::read(folder.path(input)).unwrap(), MOST_BYTES).unwrap().0.profile, None);
     }
 }
 
@@ -119,8 +162,18 @@ fn png_names_spaces_without_profiles() {
     assert!(profile(&[gamma(100_000)]).is_some());
     assert!(profile(&[p3]).is_some());
     assert!(profile(&[(b"cICP", vec![12, 13, 0, 1])]).is_some());
+    // libpng ignores a profile whose tags or length are no multiples of four, and so does every program that uses it.
+    for transfer in [1, 4, 5, 6, 7, 8, 9, 10, 11, 12, 14, 15, 17] {
+        let profile = profile(&[(b"cICP", vec![9, transfer, 0, 1])]).unwrap();
+        let number = |at: usize| u32::from_be_bytes(profile[at..at + 4].try_into().unwrap()) as usize;
+        let places: Vec<usize> = (0..number(128)).map(|tag| number(132 + 12 * tag + 4)).collect();
+        assert!(places.iter().chain([&profile.len()]).all(|place| place % 4 == 0), "{transfer}: {places:?}");
+        assert_eq!(number(0), profile.len());
+    }
     let hdr = png_file::with_chunks(&plain, &[(b"cICP", vec![9, 16, 0, 1])], &[]);
     assert!(format!("{:#}", decode(&hdr, MOST_BYTES).unwrap_err()).contains("high dynamic range (PQ)"));
+    let narrow = png_file::with_chunks(&plain, &[(b"cICP", vec![1, 13, 0, 0])], &[]);
+    assert!(format!("{:#}", decode(&narrow, MOST_BYTES).unwrap_err()).contains("narrow range"));
 }
 
 #[test]

@@ -180,6 +180,34 @@ fn a_picture_without_colour_stays_without() {
     assert!(!coloured(&restorer.restore(&picture, &parameters).unwrap()));
 }
 
+/// What a model adds to pictures of a single colour, in its default setting; the model cards state the most that it may be.
+#[test]
+fn flats_stay_as_flat_as_the_model_cards_say() {
+    const COLOURS: [[u8; 3]; 4] = [[0; 3], [128; 3], [255, 0, 0], [224, 172, 141]];
+    for model in ["kds-photo-x4", "kds-photo-x1"] {
+        let card = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models").join(model).join("README.md");
+        let (most, mean) = bounds_for_flats(&std::fs::read_to_string(card).unwrap());
+        let (restorer, _turn) = restorer(&Options { model: Some(model), ..Options::default() });
+        for colour in COLOURS {
+            let restored = restorer.restore(&RgbImage::from_pixel(32, 32, image::Rgb(colour)), &[]).unwrap();
+            let differences = || restored.pixels().flat_map(|pixel| std::iter::zip(pixel.0, colour));
+            let differences = || differences().map(|(found, given)| f64::from(found.abs_diff(given)));
+            let (worst, sum) = (differences().fold(0.0, f64::max), differences().sum::<f64>());
+            let average = sum / restored.as_raw().len() as f64;
+            println!("{model}, {colour:?}: {average:.2} levels in the mean, {worst} at most");
+            assert!(worst <= most && average <= mean, "{model}, {colour:?}: {average} and {worst} levels");
+        }
+    }
+}
+
+/// Levels in any pixel and in the mean: "by at most 3 levels of 255 in any pixel and by 0.5 in the mean".
+fn bounds_for_flats(card: &str) -> (f64, f64) {
+    let text = card.split_whitespace().collect::<Vec<_>>().join(" ");
+    let (before, after) = text.split_once(" levels of 255 in any pixel and by ").unwrap();
+    let (mean, _) = after.split_once(" in the mean").unwrap();
+    (before.rsplit(' ').next().unwrap().parse().unwrap(), mean.parse().unwrap())
+}
+
 #[test]
 fn threads_do_not_matter() {
     SAME.check(&restore(&F32, &[]), &restore(&Options { threads: 1, ..F32 }, &[]));

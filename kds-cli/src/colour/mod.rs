@@ -11,7 +11,7 @@ pub use inks::cmyk_to_srgb;
 pub use lab::of_lab;
 pub use model::{ForModel, in_linear, in_srgb, is_grey};
 pub use profile::{
-    fits, linear_srgb, of_code_points, of_equal_channels, of_gamma_and_primaries, refuse_high_range, usable,
+    adobe_rgb, fits, linear_srgb, of_code_points, of_equal_channels, of_gamma_and_primaries, refuse_high_range, usable,
 };
 
 /// A sample of a pixel.

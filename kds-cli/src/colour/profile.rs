@@ -14,6 +14,8 @@ pub type Primaries = [(f32, f32); 4];
 
 /// White and primaries of sRGB.
 const SRGB_PRIMARIES: Primaries = [(0.3127, 0.329), (0.64, 0.33), (0.3, 0.6), (0.15, 0.06)];
+/// White and primaries of Adobe RGB.
+const ADOBE_RGB_PRIMARIES: Primaries = [(0.3127, 0.329), (0.64, 0.33), (0.21, 0.71), (0.15, 0.06)];
 /// The exponent that is written for sRGB, and stands for it.
 const SRGB_GAMMA: f32 = 0.45455;
 
@@ -78,6 +80,16 @@ pub fn of_equal_channels(grey: &[u8]) -> Option<Vec<u8>> {
 /// Never for this one.
 pub fn linear_srgb() -> anyhow::Result<Vec<u8>> {
     encode(&rgb(ToneReprCurve::Parametric(vec![1.0]), SRGB_PRIMARIES)?)
+}
+
+/// The profile of Adobe RGB.
+///
+/// # Errors
+/// Never for this one.
+pub fn adobe_rgb() -> anyhow::Result<Vec<u8>> {
+    /// The exponent in the profile that Adobe publishes.
+    const GAMMA: f32 = 2.199_218_8;
+    encode(&rgb(ToneReprCurve::Parametric(vec![GAMMA]), ADOBE_RGB_PRIMARIES)?)
 }
 
 /// The profile of a space given by an exponent (of the encoding: 1 is linear) and primaries; `None` for sRGB.
@@ -157,11 +169,28 @@ fn srgb_curve() -> anyhow::Result<ToneReprCurve> {
     convert::srgb().red_trc.ok_or_else(|| anyhow!("sRGB has no curve; please report this"))
 }
 
+/// The profile with each tag, and its end, at a multiple of four bytes (ICC.1:2022, section 7.1): libpng ignores it otherwise.
+/// Curves of a single number are shorter. `None` where the table of tags is broken.
+fn aligned(profile: &[u8]) -> Option<Vec<u8>> {
+    const TABLE: usize = 128;
+    let number = |at: usize| Some(u32::from_be_bytes(*profile.get(at..)?.first_chunk()?) as usize);
+    // The number of tags, and of each its name, offset and length.
+    let count = number(TABLE)?;
+    let mut aligned = profile.get(..TABLE + 4 + 12 * count)?.to_vec();
+    for entry in (0..count).map(|index| TABLE + 4 + 12 * index) {
+        let (start, length) = (number(entry + 4)?, number(entry + 8)?);
+        let place = u32::try_from(aligned.len()).ok()?.to_be_bytes();
+        aligned.get_mut(entry + 4..entry + 8)?.copy_from_slice(&place);
+        aligned.extend(profile.get(start..start.checked_add(length)?)?);
+        aligned.resize(aligned.len().next_multiple_of(4), 0);
+    }
+    Some(aligned)
+}
+
 fn encode(profile: &ColorProfile) -> anyhow::Result<Vec<u8>> {
-    let mut profile =
+    let profile =
         profile.encode().map_err(|error| anyhow!("its colour space makes no profile ({error}); convert it to sRGB"))?;
-    // The length is a multiple of four, and stands at the beginning (ICC.1:2022, sections 7.1 and 7.2); libpng insists.
-    profile.resize(profile.len().next_multiple_of(4), 0);
+    let mut profile = aligned(&profile).ok_or_else(|| anyhow!("its profile has no sound table; please report it"))?;
     // The illuminant of the connection space is D50, in the rounding that the standard gives (section 7.2.16).
     if let Some(illuminant) = profile.get_mut(68..80) {
         illuminant.copy_from_slice(&[0x00, 0x00, 0xf6, 0xd6, 0x00, 0x01, 0x00, 0x00, 0x00, 0x00, 0xd3, 0x2d]);

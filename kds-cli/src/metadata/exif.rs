@@ -106,6 +106,21 @@ pub fn resolution(block: &[u8]) -> Option<Resolution> {
     }
 }
 
+/// True where the block says that the pixels are Adobe RGB, as cameras do that embed no profile: the colour space is
+/// "uncalibrated" and the file follows rule R03 (DCF 2.0), or it has the number that some programs write.
+pub fn is_adobe_rgb(block: &[u8]) -> bool {
+    const UNCALIBRATED: u32 = 0xffff;
+    const ADOBE_RGB: u32 = 2;
+    let block = block.strip_prefix(PREFIX).unwrap_or(block);
+    let Ok(exif) = Reader::new().read_raw(block.to_vec()) else { return false };
+    let space = exif.get_field(Tag::ColorSpace, In::PRIMARY).and_then(|field| field.value.get_uint(0));
+    let rule = || match &exif.get_field(Tag::InteroperabilityIndex, In::PRIMARY)?.value {
+        Value::Ascii(texts) => texts.first().cloned(),
+        _ => None,
+    };
+    space == Some(ADOBE_RGB) || (space == Some(UNCALIBRATED) && rule().is_some_and(|rule| rule.starts_with(b"R03")))
+}
+
 /// Sets the resolution, where the block gives one.
 pub fn set_resolution(block: &mut [u8], resolution: Resolution) {
     let Some(mut directories) = Directories::of(block) else { return };

@@ -1,5 +1,6 @@
 //! JPEG files: pixels as far as they go, and the metadata between the markers.
 
+use anyhow::bail;
 use image::{DynamicImage, GrayImage, RgbImage};
 use zune_core::{bytestream::ZCursor, colorspace::ColorSpace, options::DecoderOptions};
 use zune_jpeg::{JpegDecoder, errors::DecodeErrors};
@@ -26,6 +27,9 @@ const BEYOND: [u8; 256] = [0x5a; 256];
 /// For a file without a picture, and one that is too large.
 pub fn decode(file: &[u8], limits: Limits) -> anyhow::Result<Decoded> {
     let segments = Segments::of(file);
+    if let Some((kind, advice)) = segments.unread() {
+        bail!("is a JPEG file of {kind}, which is not read; {advice}");
+    }
     let metadata = metadata(&segments);
     let profile = profile(&segments);
     let cmyk = profile.as_deref().is_some_and(|profile| profile.get(16..20) == Some(b"CMYK"));
@@ -56,8 +60,15 @@ pub fn decode(file: &[u8], limits: Limits) -> anyhow::Result<Decoded> {
     };
     let image = image.ok_or_else(|| broken(&"the decoder gave another number of pixels than the file has"))?;
     let mut decoded = Decoded { profile, metadata, notes, ..Decoded::plain(image) };
+    if !pixels.was_cmyk {
+        decoded.complete_space()?;
+    }
     if pixels.was_cmyk && !cmyk {
         decoded.warn("its four inks have no colour profile, so that their colours are a guess");
+    }
+    if complete && !segments.is_refined() {
+        decoded
+            .warn("the file lacks its last scans, so that it is less sharp than it was; replace it by a complete copy");
     }
     if !complete {
         let ended = if segments.ended { "is damaged or" } else { "is" };

@@ -26,7 +26,7 @@ use crate::{
     colour,
     load::load,
     mark,
-    metadata::{MOST_BYTES as METADATA, Metadata},
+    metadata::{self, MOST_BYTES as METADATA, Metadata},
     picture::Picture,
     shown,
 };
@@ -151,6 +151,15 @@ struct Decoded {
 impl Decoded {
     fn plain(image: DynamicImage) -> Self {
         Self { image, profile: None, metadata: Metadata::default(), orientation: None, notes: Vec::new() }
+    }
+
+    /// Takes the colour space from EXIF, for a format that has no other place for it than a profile.
+    fn complete_space(&mut self) -> anyhow::Result<()> {
+        let said = self.metadata.exif.as_deref().is_some_and(metadata::exif::is_adobe_rgb);
+        if self.profile.is_none() && said && self.image.color().has_color() {
+            self.profile = Some(colour::adobe_rgb()?);
+        }
+        Ok(())
     }
 
     fn warn(&mut self, note: impl Into<String>) {

@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, ErrorKind};
 
-use anyhow::anyhow;
+use anyhow::{anyhow, bail};
 use image::{DynamicImage, ImageBuffer};
 use png::{BitDepth, ColorType, Decoder, DecodingError, Info, Reader, Transformations};
 
@@ -184,6 +184,11 @@ fn metadata_of(info: &Info) -> Metadata {
 fn profile(info: &Info) -> anyhow::Result<Option<Vec<u8>>> {
     let grey = matches!(info.color_type, ColorType::Grayscale | ColorType::GrayscaleAlpha);
     if let Some(points) = info.coding_independent_code_points {
+        if !points.is_video_full_range_image {
+            bail!(
+                "has levels of narrow range (its cICP chunk says so), which is not treated; convert it to full range"
+            );
+        }
         return colour::of_code_points(points.color_primaries, points.transfer_function, grey);
     }
     if let Some(profile) = &info.icc_profile {

@@ -147,6 +147,31 @@ fn a_jpeg_is_whole_or_cut_by_its_pixels_and_not_by_its_last_bytes() {
     }
 }
 
+/// Pictures of libjpeg with 16 x 8 pixels between restarts, and with ten scans.
+#[test]
+fn bits_that_lack_between_restarts_and_scans_that_lack_are_told() {
+    let told = |file: &[u8]| decode(file).unwrap().1;
+    let restarts = include_bytes!("../../testdata/restarts.jpg");
+    assert_eq!(told(restarts), [""; 0]);
+    let second = restarts.windows(2).position(|pair| pair == [0xff, 0xd1]).unwrap();
+    let lost = [&restarts[..second - 20], &restarts[second..]].concat();
+    assert!(told(&lost)[0].contains("damaged or cut short"), "{:?}", told(&lost));
+
+    let scans = include_bytes!("../../testdata/scans.jpg");
+    assert_eq!(told(scans), [""; 0]);
+    let starts: Vec<usize> = (0..scans.len() - 1).filter(|at| scans[*at..].starts_with(b"\xff\xda")).collect();
+    assert_eq!(starts.len(), 10);
+    // Before a scan come its tables.
+    let tables = |scan: usize| scans[..scan].windows(2).rposition(|pair| pair == [0xff, 0xc4]).unwrap();
+    for cut in [tables(starts[9]), starts[9] + 3, tables(starts[4]), starts[1] + 3] {
+        for end in [b"".as_slice(), b"\xff\xd9"] {
+            let notes = told(&[&scans[..cut], end].concat());
+            assert!(notes.len() == 1 && notes[0].contains("complete copy"), "{cut}: {notes:?}");
+            assert!(cut < starts[8] || notes[0].contains("lacks its last scans"), "{cut}: {notes:?}");
+        }
+    }
+}
+
 #[test]
 fn a_frame_of_motion_jpeg_has_no_tables() {
     let jpeg = bytes_of(&rgb(64, 64), "x.jpg");

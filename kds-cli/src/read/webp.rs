@@ -28,6 +28,7 @@ pub fn decode(file: &[u8], limits: Limits) -> anyhow::Result<Decoded> {
     let animated = decoder.has_animation();
     let image = DynamicImage::from_decoder(decoder).map_err(explain)?;
     let mut decoded = Decoded { profile, metadata, ..Decoded::plain(image) };
+    decoded.complete_space()?;
     if animated {
         decoded
             .warn("is an animation, and only its first picture is restored; take it apart with 'webpmux' or 'ffmpeg'");

@@ -61,8 +61,10 @@ fn answer<T>(body: impl FnOnce() -> Result<T, Error>) -> Answer<T> {
         Ok(Err(error)) => RErr(error),
         Err(panic) => {
             let message = format!("it panicked: {}", text(&*panic));
-            // Whatever was thrown may panic again when it is dropped.
-            std::mem::forget(panic);
+            // Anything else that was thrown may panic again when it is dropped.
+            if !(panic.is::<&str>() || panic.is::<String>()) {
+                std::mem::forget(panic);
+            }
             RErr(Error::new(Status::PANIC, message))
         }
     }

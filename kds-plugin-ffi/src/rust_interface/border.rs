@@ -143,3 +143,80 @@ pub fn readable(image: &Image<'_>) -> kds_image {
 pub fn writable(image: &mut ImageMut<'_>) -> kds_image {
     c_image!(image, image.bytes.as_mut_ptr().cast())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+    use crate::error::{KDS_BUSY, KDS_PANIC};
+
+    static ENDS: AtomicUsize = AtomicUsize::new(0);
+
+    /// Counts its ends, and panics at each.
+    struct Ending;
+
+    impl Drop for Ending {
+        fn drop(&mut self) {
+            ENDS.fetch_add(1, Ordering::Relaxed);
+            panic!("cannot end");
+        }
+    }
+
+    #[test]
+    fn failures_and_panics_become_errors_whose_memory_is_freed() {
+        assert_eq!(answer(|| Ok(7)).into_result(), Ok(7));
+        let error = answer::<()>(|| Err(Failure::new(KDS_BUSY, "one\nline\0"))).into_result().unwrap_err();
+        assert_eq!((error.status, error.message.as_str()), (Status::BUSY, "one line "));
+        let error = answer::<()>(|| panic!("a {}", "defect")).into_result().unwrap_err();
+        assert_eq!(error.status, Status::PANIC);
+        assert!(error.message.contains("a defect;"), "{error}");
+        let failure = call(|error| {
+            // SAFETY: `error` may be written.
+            unsafe { guard(error, || panic!("of the export")) }
+        });
+        assert!(failure.is_err_and(|failure| failure.status == KDS_PANIC && failure.message.contains("of the export")));
+    }
+
+    #[test]
+    fn an_object_that_cannot_end_well_ends_once_and_quietly() {
+        let export = |out: *mut *mut Ending, _: *mut *mut kds_error| {
+            // SAFETY: `made` gives room for a pointer.
+            unsafe { out.write(Box::into_raw(Box::new(Ending))) };
+            KDS_OK
+        };
+        // SAFETY: the export writes what `Box::into_raw` gave.
+        let owned: Owned<Ending> = unsafe { made(export) }.ok().unwrap();
+        assert!(!owned.pointer().is_null());
+        assert_eq!(ENDS.load(Ordering::Relaxed), 0);
+        drop(owned);
+        assert_eq!(ENDS.load(Ordering::Relaxed), 1);
+        // SAFETY: nothing is written, and nothing made.
+        let failed: Result<Owned<Ending>, _> = unsafe { made(|_, _| KDS_BUSY) };
+        assert!(failed.is_err_and(|failure| failure.status == KDS_BUSY));
+    }
+
+    #[test]
+    fn strings_are_copied_and_words_taken_apart() {
+        // SAFETY: NUL-terminated.
+        unsafe {
+            assert_eq!(copy(std::ptr::null()), "");
+            assert_eq!(copy(c"caf\xc3\xa9".as_ptr()), "caf\u{e9}");
+            assert_eq!(copy(c"\xff!".as_ptr()), "\u{fffd}!");
+            assert_eq!(words(c"a,,bc".as_ptr()).as_slice(), ["a", "bc"]);
+        }
+        assert!(pass("name", "a\0b").err().unwrap().message.contains("name has a NUL"));
+    }
+
+    #[test]
+    fn views_of_slices_are_images_of_the_c_interface() {
+        let mut samples = [1u16, 2, 3, 4, 5, 6];
+        let image = readable(&Image::rgb(1, 2, &samples));
+        assert_eq!((image.format, image.width, image.height, image.stride, image.len), (18, 1, 2, 6, 12));
+        assert_eq!(image.data.cast_const().cast(), samples.as_ptr());
+        let image = writable(&mut ImageMut::rgb(1, 2, &mut samples));
+        // SAFETY: the memory of the samples, which has room for six.
+        unsafe { image.data.cast::<u16>().add(5).write(9) };
+        assert_eq!(samples, [1, 2, 3, 4, 5, 9]);
+    }
+}
