@@ -154,8 +154,14 @@ fn a_limit_of_the_address_space_is_one_line_or_no_matter() {
     let ends = [450_000, 600_000, 730_000, 760_000, 800_000, 1_400_000]
         .map(|limit| restore_within(&format!("ulimit -v {limit} && exec")).0);
     assert!(!ends[0] && !ends[1] && ends[5], "{ends:?}");
-    let (done, text) = restore_within("ulimit -d 60000 && exec");
-    assert!(!done && text.contains("ulimit -d"), "{text}");
+    // libtorch is not loaded; the model cannot be opened; the picture cannot be restored.
+    let (_, text) = restore_within("ulimit -d 60000 && exec");
+    assert!(text.contains("to load libtorch") && text.contains("ulimit -d"), "{text}");
+    let [opening, restoring, last] =
+        [200_000, 240_000, 500_000].map(|limit| restore_within(&format!("ulimit -d {limit} && exec")));
+    assert!(!opening.0 && !opening.1.contains("in.png"), "{}", opening.1);
+    assert!(restoring.0 || restoring.1.contains("in.png"), "{}", restoring.1);
+    assert!(last.0, "{}", last.1);
 }
 
 /// A control group of the first version with a limit, and one within it that has none; `None` where none may be made.

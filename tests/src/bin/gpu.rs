@@ -13,9 +13,10 @@ use kds_engine::nn::{
     UNet2dCondition, UNet2dConditionConfig, UNet2dConfig, VqModel, VqModelConfig, Weights,
 };
 use kds_engine::picture::{Picture, Source};
-use kds_engine::restore::restore;
-use kds_engine::settings::Resolved;
-use kds_engine::{device, threads};
+use kds_engine::plan::{Plan, Request};
+use kds_engine::restore::Prepared;
+use kds_engine::settings::{Resolved, Settings};
+use kds_engine::{device, memory, threads};
 use kds_tests::restorer::{Options, Restorer};
 use safetensors::Dtype;
 use safetensors::tensor::TensorView;
@@ -166,29 +167,77 @@ fn time(backbone: &dyn Backbone, side: usize, steps: usize, particles: &[usize])
     let mask: Option<Vec<f32>> =
         spec.fills_holes.then(|| (0..side * side).map(|index| f32::from(inside(index))).collect());
     println!(
-        "{side} x {side} pixels, {}, {}\n\n| particles | seconds a step | seconds in all, {steps} steps | MiB of weights | MiB at the peak |\n\
-         |---|---|---|---|---|",
+        "{side} x {side} pixels, {}, {}\n\n| particles | seconds a step | seconds in all, {steps} steps | MiB held before | \
+         MiB of the run, estimated | MiB of the run | estimate : peak |\n|---|---|---|---|---|---|---|",
         device::name(spec.device),
         device::kind_name(spec.kind)
     );
     for count in particles {
-        let run = |steps: usize| -> Result<f64> {
-            let settings = Resolved { particles: *count, steps, ..Resolved::default() };
+        let run = |steps: usize| -> Result<(f64, Plan)> {
+            let settings = settings(*count, steps)?;
             let source = Source { picture: &picture, alpha: None, mask: mask.as_deref() };
+            let request = Request { confidence: false, alpha: false, ..Request::of_size(side, side, mask.is_some()) };
+            let prepared = Prepared::new(backbone, &settings, request, &mut |_| Ok(()))?;
+            let plan = prepared.plan().clone();
             let start = Instant::now();
-            restore(backbone, &settings, source, false, &mut |_| Ok(()))?;
-            Ok(start.elapsed().as_secs_f64())
+            prepared.run(source, &mut |_| Ok(()))?;
+            Ok((start.elapsed().as_secs_f64(), plan))
         };
         // The first run sets up what later ones find ready.
         run(1)?;
-        let before = device::memory(spec.device)?.unwrap_or_default();
-        device::reset_peak(spec.device)?;
-        let (one, all) = (run(1)?, run(steps)?);
-        let peak = device::memory(spec.device)?.unwrap_or_default().peak;
+        memory::give_back();
+        let held = Peak::begin(spec.device)?;
+        let (one, plan) = run(1)?;
+        let peak = Peak::end(spec.device)?.saturating_sub(held);
+        let estimate = if spec.device == Device::Cpu { plan.need.host } else { plan.need.device };
+        let (all, _) = run(steps)?;
         let step = (all - one) / (steps - 1).max(1) as f64;
-        println!("| {count} | {step:.4} | {all:.3} | {} | {} |", before.allocated >> 20, peak >> 20);
+        println!(
+            "| {count} | {step:.4} | {all:.3} | {} | {} | {} | {:.2} |",
+            held >> 20,
+            estimate >> 20,
+            peak >> 20,
+            estimate as f64 / peak as f64
+        );
     }
     Ok(())
+}
+
+/// All steps are steered, so that the memory of steering is part of the peak.
+fn settings(particles: usize, steps: usize) -> Result<Resolved> {
+    let mut settings = Settings::default();
+    for (name, value) in [("particles", particles.to_string()), ("steps", steps.to_string()), ("from", "1".to_owned())]
+    {
+        settings.set(name, &value)?;
+    }
+    Ok(settings.resolve()?)
+}
+
+/// Memory of a run: of the process on the CPU, of the device elsewhere.
+struct Peak;
+
+impl Peak {
+    /// Counts anew from here; returns the bytes held now.
+    fn begin(place: Device) -> Result<u64> {
+        if place == Device::Cpu {
+            std::fs::write("/proc/self/clear_refs", "5")?;
+            return Ok(memory::resident());
+        }
+        device::empty_cache(place)?;
+        device::reset_peak(place)?;
+        Ok(device::memory(place)?.unwrap_or_default().allocated)
+    }
+
+    /// Bytes held at the most since then.
+    fn end(place: Device) -> Result<u64> {
+        if place != Device::Cpu {
+            return Ok(device::memory(place)?.unwrap_or_default().peak);
+        }
+        let status = std::fs::read_to_string("/proc/self/status")?;
+        let line =
+            status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no peak in /proc/self/status")?;
+        Ok(line.trim_end_matches("kB").trim().parse::<u64>()? << 10)
+    }
 }
 
 fn matmul(place: Device, side: i64) -> Result<()> {
