@@ -1,4 +1,4 @@
-//! The library's side: models of a task, what a restoration will cost, and the restoration.
+//! The engine, as the plug-in uses it: models of a task, the cost of a restoration, and the restoration.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use kds_host::{
     Channels, Context, ContextOptions, Depth, Estimate, Format, Job, Library, Model, ModelInfo, Progress, ProgressFn,
+    Status,
 };
 
 use crate::argument::OF_THE_JOB;
@@ -14,7 +15,23 @@ use crate::pixels::Pixels;
 use crate::settings::{Settings, Value};
 use crate::task::Task;
 
-/// The models that can do a task. Here `libkds.so` and libtorch are loaded.
+/// A context of the worker, where models stay loaded from one call of GIMP's to the next. Where none can be had (the folder of
+/// the socket cannot be written, or the command was not installed), this process loads `libkds.so` itself.
+fn context() -> Result<Context, Failure> {
+    let options = ContextOptions::default();
+    let worker = || Context::new(&Library::worker()?, &options);
+    if std::env::var_os("KDS_WORKER").is_none_or(|program| program != "none") {
+        match worker() {
+            Err(error) if error.status == Status::LibraryUnavailable => {
+                eprintln!("kds: no worker, so the model is loaded for this call alone: {error}");
+            }
+            result => return Ok(result?),
+        }
+    }
+    Ok(Context::new(&Library::open()?, &options)?)
+}
+
+/// The models that can do a task.
 pub struct Models {
     context: Context,
     task: Task,
@@ -22,12 +39,12 @@ pub struct Models {
 }
 
 impl Models {
-    /// Loads the library and reads the registries.
+    /// Finds or starts the worker, which reads the registries.
     ///
     /// # Errors
-    /// When the library is not found, a registry is damaged, or no model can do this.
+    /// When neither worker nor library is found, a registry is damaged, or no model can do this.
     pub fn open(task: Task) -> Result<Self, Failure> {
-        let context = Context::new(&Library::open()?, &ContextOptions::default())?;
+        let context = context()?;
         let mut list = context.models()?;
         list.retain(|model| model.task == task.of_models());
         if list.is_empty() {

@@ -37,6 +37,9 @@ pub enum Profile {
     Release,
     /// Quick to build: for tests.
     Dev,
+    /// Small: for what has to travel.
+    #[value(skip)]
+    Small,
 }
 
 impl Profile {
@@ -45,6 +48,7 @@ impl Profile {
         match self {
             Self::Release => "release",
             Self::Dev => "debug",
+            Self::Small => "small",
         }
     }
 }
@@ -53,9 +57,11 @@ impl Profile {
 pub fn build(root: &Path, profile: Profile, packages: &[&str]) -> Result<PathBuf> {
     let mut build = command(root);
     build.arg("build");
-    if profile == Profile::Release {
-        build.arg("--release");
-    }
+    match profile {
+        Profile::Dev => &mut build,
+        Profile::Release => build.arg("--release"),
+        Profile::Small => build.args(["--profile", "small"]),
+    };
     for package in packages {
         build.args(["-p", package]);
     }

@@ -108,14 +108,12 @@ enum Command {
 
 #[derive(Subcommand)]
 enum GpuCommand {
-    /// Fill a folder of less than 44 MiB whose measure.py checks and measures KDS on a machine that has a driver and Python
+    /// Fill a folder of less than 40 MiB whose measure.py checks and measures KDS on a machine that has a driver and Python
     /// with torch
     Pack {
         /// Folder to make [default: kds-gpu in the target folder]
         #[arg(short, long, value_name = "FOLDER")]
         output: Option<PathBuf>,
-        #[command(flatten)]
-        build: BuildArguments,
     },
 }
 
@@ -263,13 +261,13 @@ fn run(command: Command) -> Result<()> {
             println!("{} is written ({}; {} unpacked).", output.display(), megabytes(packed), megabytes(tree.size()?));
             Ok(())
         }
-        Command::Gpu(GpuCommand::Pack { output, build }) => {
+        Command::Gpu(GpuCommand::Pack { output }) => {
             setup.run(None)?;
             let folder = match output {
                 Some(output) => output,
                 None => cargo::target_folder()?.join("kds-gpu"),
             };
-            let size = gpu::pack(&setup.root, build.profile, &folder)?;
+            let size = gpu::pack(&setup.root, &folder)?;
             println!("{} is written ({}); there: python3 measure.py", folder.display(), megabytes(size));
             Ok(())
         }

@@ -15,6 +15,8 @@ const CONTEXTS: usize = 8;
 #[derive(Default)]
 pub(crate) struct Engine {
     kept: Mutex<Kept>,
+    /// Held while a model is loaded.
+    loading: Mutex<()>,
 }
 
 /// The most recently used are last.
@@ -36,30 +38,23 @@ impl Engine {
 
     /// A model, loaded if it is not. Where memory runs out, those that are loaded give way.
     pub fn model(&self, settings: &ModelSettings) -> Result<Model, Error> {
-        let mut kept = self.lock();
-        let found = kept.models.iter().position(|(of, _)| {
-            let others =
-                |settings: &ModelSettings| (settings.id.clone(), settings.device.clone(), settings.dtype.clone());
-            of.context.serves(&settings.context) && others(of) == others(settings)
-        });
-        let (key, model) = match found {
-            Some(found) => kept.models.remove(found),
-            None => {
-                let context = kept.context(&settings.context)?;
-                let open = || context.open_model(&settings.id, settings.device.as_deref(), settings.dtype.as_deref());
-                let model = match open() {
-                    Err(error) if error.status == Status::OutOfMemory && !kept.models.is_empty() => {
-                        kept.models.clear();
-                        open()?
-                    }
-                    result => result?,
-                };
-                (settings.clone(), model)
-            }
+        let found = self.lock().find(settings);
+        if let Some(model) = found {
+            return Ok(model);
+        }
+        // One model at a time, so that two hosts that ask for the same load it once. Requests that load nothing do not wait.
+        let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = self.lock().find(settings);
+        if let Some(model) = found {
+            return Ok(model);
+        }
+        let context = self.context(&settings.context)?;
+        let open = || context.open_model(&settings.id, settings.device.as_deref(), settings.dtype.as_deref());
+        let model = match open() {
+            Err(error) if error.status == Status::OutOfMemory && self.lock().clear() => open()?,
+            result => result?,
         };
-        kept.models.push((key, model.clone()));
-        let surplus = kept.models.len().saturating_sub(MODELS);
-        kept.models.drain(..surplus);
+        self.lock().keep(settings.clone(), model.clone());
         Ok(model)
     }
 
@@ -85,6 +80,31 @@ impl Engine {
 }
 
 impl Kept {
+    /// A model that is loaded.
+    fn find(&mut self, settings: &ModelSettings) -> Option<Model> {
+        fn names(settings: &ModelSettings) -> (&String, &Option<String>, &Option<String>) {
+            (&settings.id, &settings.device, &settings.dtype)
+        }
+        let same = |(of, _): &(ModelSettings, _)| of.context.serves(&settings.context) && names(of) == names(settings);
+        let found = self.models.iter().position(same)?;
+        let (key, model) = self.models.remove(found);
+        self.models.push((key, model.clone()));
+        Some(model)
+    }
+
+    fn keep(&mut self, settings: ModelSettings, model: Model) {
+        self.models.push((settings, model));
+        let surplus = self.models.len().saturating_sub(MODELS);
+        self.models.drain(..surplus);
+    }
+
+    /// Lets all models go. Whether there were any.
+    fn clear(&mut self) -> bool {
+        let any = !self.models.is_empty();
+        self.models.clear();
+        any
+    }
+
     fn library(&mut self) -> Result<Arc<Library>, Error> {
         if self.library.is_none() {
             self.library = Some(Library::open()?);

@@ -1,6 +1,6 @@
 //! Measures what the plug-in costs, `cargo xtask gimp-times`: GIMP's start with and without it, and the part of a
 //! restoration that does not depend on the picture (a new process, libtorch, the model), for the first call of a session
-//! and for the second. And the time that the dialog foretells, over the time that a restoration takes.
+//! and for the second, with the worker and in the plug-in's own process. And the time that the dialog foretells, over the time that a restoration takes.
 
 use std::ops::ControlFlow;
 use std::sync::atomic::AtomicBool;
@@ -19,7 +19,7 @@ use kds_tests::pairs::small_picture;
 const RUNS: usize = 5;
 
 fn main() -> Result<()> {
-    println!("| GIMP | start without | start with | first call | second call |\n|---|---|---|---|---|");
+    let (mut starts, mut calls) = (String::new(), String::new());
     for (name, version) in [("2.10", Version::Two), ("3.0", Version::Three)] {
         let session = Session::new(version, "times")?;
         // As small as it gets: what is left is not restoring.
@@ -39,24 +39,40 @@ fn main() -> Result<()> {
         // A first start makes the profile.
         plain(&without_plug_in)?;
         plain(&session)?;
-        let [mut without, mut with, mut none, mut one, mut two] = [Duration::MAX; 5];
+        let own = Session::new(version, "times-own-process")?;
+        own.write("tiny.png", image::imageops::crop_imm(&picture, 0, 0, 8, 8).to_image())?;
+        own.write_words()?;
+        own.set("KDS_WORKER", "none")?;
+        let [mut without, mut with, mut none] = [Duration::MAX; 3];
+        let [mut started, mut there, mut again, mut alone, mut alone_again] = [Duration::MAX; 5];
         // In turns, so that whatever else the machine does meets all of them.
         for _ in 0..RUNS {
             without = without.min(plain(&without_plug_in)?);
             with = with.min(plain(&session)?);
             none = none.min(time(&session, &script(0))?);
-            one = one.min(time(&session, &script(1))?);
-            two = two.min(time(&session, &script(2))?);
+            end_worker(&session)?;
+            started = started.min(time(&session, &script(1))?);
+            there = there.min(time(&session, &script(1))?);
+            again = again.min(time(&session, &script(2))?);
+            alone = alone.min(time(&own, &script(1))?);
+            alone_again = alone_again.min(time(&own, &script(2))?);
         }
-        let seconds = |time: Duration| format!("{:.2} s", time.as_secs_f64());
-        println!(
-            "| {name} | {} | {} | {} | {} |",
-            seconds(without),
-            seconds(with),
-            seconds(one.saturating_sub(none)),
-            seconds(two.saturating_sub(one))
+        let beyond = |time: Duration, base: Duration| time.saturating_sub(base).as_secs_f64();
+        let first = beyond(alone, none);
+        starts += &format!("| {name} | {:.2} s | {:.2} s |\n", without.as_secs_f64(), with.as_secs_f64());
+        calls += &format!(
+            "| {name} | {first:.2} s | 1 | {:.2} | {:.2} | {:.2} | {:.2} |\n",
+            beyond(alone_again, alone) / first,
+            beyond(started, none) / first,
+            beyond(there, none) / first,
+            beyond(again, there) / first
         );
     }
+    println!("| GIMP | start without | start with |\n|---|---|---|\n{starts}");
+    println!(
+        "| GIMP | first call, own process | is | second call | starts a worker | worker is there | second call |\n\
+         |---|---|---|---|---|---|---|\n{calls}"
+    );
     println!("\n| procedure | picture | foretold / measured |\n|---|---|---|");
     for task in Task::ALL {
         for side in [128, 320] {
@@ -83,6 +99,17 @@ fn foretold_over_measured(task: Task, side: i32) -> Result<f64> {
     let start = Instant::now();
     restorer.run(&settings, &picture, Some(&mask), false, &mut |_| ControlFlow::Continue(()))?;
     Ok(foretold / start.elapsed().as_secs_f64())
+}
+
+/// The next call starts a new one.
+fn end_worker(session: &Session) -> Result<()> {
+    while let Some(worker) = session.worker()? {
+        let worker = i32::try_from(worker).context("a process number beyond i32")?;
+        // SAFETY: kill reads nothing but its arguments.
+        unsafe { libc::kill(worker, libc::SIGTERM) };
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Ok(())
 }
 
 fn time(session: &Session, script: &str) -> Result<Duration> {

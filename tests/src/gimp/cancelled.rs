@@ -9,8 +9,8 @@ use anyhow::{Context, Result, ensure};
 use super::pixels::write_pictures;
 use super::{Session, Version};
 
-/// A restoration of a thousand steps that is killed once it samples leaves the image untouched and nothing to undo, the
-/// script is told, and the next restoration of the same GIMP works.
+/// A restoration of a thousand steps that is killed once the worker samples leaves the image untouched and nothing to undo,
+/// the script is told, and the next restoration of the same GIMP works.
 pub fn a_killed_restoration_leaves_the_image_untouched(version: Version) -> Result<()> {
     let session = Session::new(version, "killed")?;
     write_pictures(&session)?;
@@ -41,15 +41,17 @@ pub fn a_killed_restoration_leaves_the_image_untouched(version: Version) -> Resu
 
 /// Kills the plug-in with what GIMP's Cancel kills it with.
 fn kill_once_it_samples(session: &Session) -> Result<()> {
-    // Loading the library takes a fraction of this, a thousand steps of 32 particles a multiple.
+    // Loading the model takes a fraction of this, a thousand steps of 32 particles a multiple.
     const SAMPLING: Duration = Duration::from_secs(3);
     let begun = Instant::now();
+    let mut at_first = None;
     loop {
-        ensure!(begun.elapsed() < Duration::from_secs(180), "the plug-in was not seen to sample");
+        ensure!(begun.elapsed() < Duration::from_secs(180), "the worker was not seen to sample");
         sleep(Duration::from_millis(50));
-        let Some(process) = session.plug_in()? else { continue };
-        let maps = fs::read_to_string(format!("/proc/{process}/maps")).unwrap_or_default();
-        if maps.contains("libtorch_cpu") && processor_time(process).is_some_and(|time| time > SAMPLING) {
+        let (Some(process), Some(time)) = (session.plug_in()?, session.worker()?.and_then(processor_time)) else {
+            continue;
+        };
+        if time > *at_first.get_or_insert(time) + SAMPLING {
             let process = i32::try_from(process).context("a process number beyond i32")?;
             // SAFETY: kill reads nothing but its arguments.
             ensure!(unsafe { libc::kill(process, libc::SIGKILL) } == 0, "cannot kill the plug-in");

@@ -216,5 +216,7 @@ fn write_model(session: &Session, kind: &str) -> Result<()> {
          backbone = \"plugin\"\npath = \"{library}\"\nallow_code = true\n"
     );
     fs::write(session.folder().join("registry.toml"), registry)?;
+    // The model talks to GIMP through the plug-in's process.
+    session.set("KDS_WORKER", "none")?;
     session.set("KDS_REGISTRY", &session.folder_inside().join("registry.toml").display().to_string())
 }

@@ -171,7 +171,7 @@ impl Session {
         command.args(["LANG=C.UTF-8", "NO_AT_BRIDGE=1"]);
         command.arg(format!("GIMP2_DIRECTORY={}", profile.display()));
         command.arg(format!("GIMP3_DIRECTORY={}", profile.display()));
-        for variable in ["KDS_REGISTRY", "KDS_LIBRARY", "DISPLAY"] {
+        for variable in ["KDS_REGISTRY", "KDS_LIBRARY", "KDS_WORKER", "DISPLAY"] {
             if let Some(value) = self.variable(variable) {
                 command.arg(format!("{variable}={value}"));
             }
@@ -250,16 +250,19 @@ impl Session {
 
     /// The process of the plug-in, where it is at work.
     pub fn plug_in(&self) -> Result<Option<u32>> {
-        let ours = format!("GIMP3_DIRECTORY={}", self.folder_inside().join("profile").display());
-        for process in fs::read_dir("/proc")?.flatten() {
-            let program = fs::read_link(process.path().join("exe")).unwrap_or_default();
-            let environment = fs::read(process.path().join("environ")).unwrap_or_default();
-            let is_plug_in = program.file_name().is_some_and(|name| name.to_string_lossy().starts_with("kds-gimp"));
-            if is_plug_in && String::from_utf8_lossy(&environment).split('\0').any(|variable| variable == ours) {
-                return Ok(process.file_name().to_string_lossy().parse().ok());
-            }
-        }
-        Ok(None)
+        process(
+            |name| name.starts_with("kds-gimp"),
+            &format!("GIMP3_DIRECTORY={}", self.folder_inside().join("profile").display()),
+        )
+    }
+
+    /// The worker of this home folder, if there is one.
+    pub fn worker(&self) -> Result<Option<u32>> {
+        let home = match self.version {
+            Version::Two => self.home,
+            Version::Three => Path::new("/mnt"),
+        };
+        process(|name| name == "kds", &format!("HOME={}", home.display()))
     }
 
     /// Writes a picture into the folder.
@@ -272,6 +275,19 @@ impl Session {
         let path = self.folder().join(file);
         image::open(&path).with_context(|| format!("cannot read {}", path.display()))
     }
+}
+
+/// A process of a program of such a name, with this in its environment.
+fn process(program: impl Fn(&str) -> bool, variable: &str) -> Result<Option<u32>> {
+    for process in fs::read_dir("/proc")?.flatten() {
+        let name = fs::read_link(process.path().join("exe")).unwrap_or_default();
+        let environment = fs::read(process.path().join("environ")).unwrap_or_default();
+        let is_it = name.file_name().is_some_and(|name| program(&name.to_string_lossy()));
+        if is_it && String::from_utf8_lossy(&environment).split('\0').any(|found| found == variable) {
+            return Ok(process.file_name().to_string_lossy().parse().ok());
+        }
+    }
+    Ok(None)
 }
 
 /// From `("name" value)` to its two parts; texts lose their quotation marks.
