@@ -7,16 +7,13 @@ mod reference;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-use kds_engine::backbone::Backbone;
 use kds_engine::picture::{Picture, Source};
 use kds_engine::plan::{Plan, Request};
-use kds_engine::registry::Registry;
 use kds_engine::restore::Prepared;
 use kds_engine::settings::{Resolved, Settings};
 use kds_engine::{memory, threads};
-use reference::model::case;
-use reference::{Folder, Golden};
-use tch::{Device, Kind};
+use reference::by_entry::{DIFFBIR, LDM_SR, SD_INPAINT, SEESR, open};
+use tch::Device;
 
 /// How far the estimate may be from the peak.
 const TOLERANCE: f64 = 0.2;
@@ -31,11 +28,6 @@ const MODELS: [(&str, bool); 7] = [
     (DIFFBIR, false),
     (SEESR, false),
 ];
-const LDM_SR: &str = "ldm_sr_leading";
-const SD_INPAINT: &str = "sd_inpaint_1";
-const DIFFBIR: &str = "diffbir";
-const SEESR: &str = "seesr";
-
 const SIZES: [(usize, usize); 3] = [(60, 44), (96, 80), (144, 104)];
 const PARTICLES: [usize; 2] = [1, 10];
 
@@ -88,7 +80,7 @@ fn row(arguments: &[String]) {
     let [alpha, map] = [alpha, map].map(|there| there == "true");
     let mask = MODELS.iter().any(|(name, fills)| name == model && *fills);
     threads::use_threads(2).unwrap();
-    let (_folder, backbone) = open(model);
+    let (_folder, backbone) = open(model, Device::Cpu);
     let settings = settings(particles);
 
     let pixels = width * height;
@@ -120,35 +112,6 @@ fn settings(particles: &str) -> Resolved {
         settings.set(name, value).unwrap();
     }
     settings.resolve().unwrap()
-}
-
-fn open(model: &str) -> (Option<Folder>, Box<dyn Backbone>) {
-    let mut registry = Registry::built_in().unwrap();
-    let small = |folder: Folder, rest: &str| {
-        let text = format!("[[model]]\nid = \"{model}\"\ntitle = \"Small\"\npath = \".\"\n{rest}\n");
-        folder.write("registry.toml", text.as_bytes());
-        folder
-    };
-    let folder = match model {
-        LDM_SR => Some(small(case(model).folder(), "task = \"super-resolution\"\nscale = 4\nbackbone = \"ldm-sr\"")),
-        SD_INPAINT => Some(small(case(model).folder(), "task = \"inpainting\"\nscale = 1\nbackbone = \"sd-inpaint\"")),
-        DIFFBIR => {
-            let models = Golden::read("diffbir.safetensors").cases::<reference::diffbir::Model>().remove(0);
-            let folder = models.folder(&models.cases[1]);
-            Some(small(folder, "task = \"super-resolution\"\nscale = 4\nbackbone = \"diffbir\""))
-        }
-        SEESR => {
-            let models = Golden::read("seesr.safetensors").cases::<reference::seesr::Model>().remove(0);
-            let folder = models.folder(&models.cases[0]);
-            Some(small(folder, "task = \"super-resolution\"\nscale = 4\nbackbone = \"seesr\""))
-        }
-        _ => None,
-    };
-    if let Some(folder) = &folder {
-        registry.add_file(&folder.path().join("registry.toml")).unwrap();
-    }
-    let backbone = registry.find(model).unwrap().load(Device::Cpu, Kind::Float).unwrap();
-    (folder, backbone)
 }
 
 /// Bytes that the process held at the most.

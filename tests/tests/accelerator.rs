@@ -10,9 +10,11 @@ use kds_engine::device::{self, Fault};
 use kds_engine::ensemble::{Sampling, sample};
 use kds_engine::nn::Loading;
 use kds_engine::noise::Window;
+use kds_engine::picture::{Picture, Source};
 use kds_engine::registry::Registry;
 use kds_engine::sampler::Sampler;
 use kds_engine::schedule::{Level, Spacing};
+use kds_engine::settings::Settings;
 use kds_engine::steering::Steering;
 use kds_host::{Context, ContextOptions, Library, Status};
 use kds_tests::accelerator::{self, Machine};
@@ -23,6 +25,8 @@ use tch::{Device, Kind, Tensor};
 
 #[path = "../../kds-engine/tests/reference/mod.rs"]
 mod reference;
+
+use reference::by_entry::{self, DIFFBIR, LDM_SR, SD_INPAINT, SEESR};
 
 const CUDA: Device = Device::Cuda(0);
 
@@ -127,6 +131,40 @@ fn models_from_files_agree_with_the_cpu() {
         assert!(refused.contains("use device 'cpu'"), "{refused}");
     };
     Machine::usual().run("models_from_files_agree_with_the_cpu", body).unwrap();
+}
+
+/// Whole restorations, in tiles, of the third-party architectures.
+#[test]
+fn third_party_models_restore_as_on_the_cpu() {
+    let body = || {
+        device::load_cuda().unwrap();
+        let (width, height) = (40, 32);
+        let values = (0..3 * width * height).map(|index| (index as f32 * 0.1).cos() * 0.5 + 0.5).collect();
+        let picture = Picture { width, height, values };
+        let mask: Vec<f32> = (0..width * height).map(|index| f32::from((8..20).contains(&(index % width)))).collect();
+        let mut settings = Settings::default();
+        for (name, value) in [("particles", "2"), ("steps", "2"), ("from", "1"), ("seed", "3")] {
+            settings.set(name, value).unwrap();
+        }
+        let settings = settings.resolve().unwrap();
+        for model in [LDM_SR, SD_INPAINT, DIFFBIR, SEESR] {
+            let [expected, found] = [Device::Cpu, CUDA].map(|device| {
+                let (_folder, backbone) = by_entry::open(model, device);
+                let mask = backbone.spec().fills_holes.then_some(&mask[..]);
+                let source = Source { picture: &picture, alpha: None, mask };
+                kds_engine::restore::restore(&*backbone, &settings, source, false, &mut |_| Ok(()))
+                    .unwrap()
+                    .picture
+                    .values
+            });
+            assert_eq!(expected.len(), found.len());
+            let off = expected.iter().zip(&found).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            let range = expected.iter().fold(0.0, |range: f32, value| range.max((value - expected[0]).abs()));
+            println!("{model}: {off:e} of {range}");
+            assert!(off < 1e-4 && range > 1e-2, "{model}: {off:e} of {range}");
+        }
+    };
+    Machine::usual().run("third_party_models_restore_as_on_the_cpu", body).unwrap();
 }
 
 #[test]

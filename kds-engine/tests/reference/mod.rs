@@ -1,6 +1,7 @@
 //! Golden data whose weights are not stored but made by both sides (`tools/golden/weights.py`).
 #![allow(dead_code)]
 
+pub mod by_entry;
 pub mod diffbir;
 pub mod model;
 pub mod networks;

@@ -9,8 +9,8 @@ use clap::{Parser, Subcommand};
 use half::f16;
 use kds_engine::backbone::{Backbone, LdmSr, ModelFiles, Residual, SdInpaint};
 use kds_engine::nn::{
-    AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, Loading, NetworkConfig, Scope, UNet2d,
-    UNet2dCondition, UNet2dConditionConfig, UNet2dConfig, VqModel, VqModelConfig, Weights,
+    AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, Edsr, EdsrConfig, Loading, NetworkConfig, Scope,
+    UNet2d, UNet2dCondition, UNet2dConditionConfig, UNet2dConfig, VqModel, VqModelConfig, Weights,
 };
 use kds_engine::picture::{Picture, Source};
 use kds_engine::plan::{Plan, Request};
@@ -285,7 +285,13 @@ fn parts(model: &str, shrink: i64) -> Result<Vec<(&'static str, Value)>> {
             unet["block_out_channels"] = json!(channels(&out.collect::<Vec<_>>()));
             let index = include_str!("../../../models/kds-photo-x4/model_index.json");
             let scheduler = include_str!("../../../models/kds-photo-x4/scheduler/scheduler_config.json");
-            vec![("unet", unet), ("index", read(index)?), ("scheduler", read(scheduler)?)]
+            let predictor = include_str!("../../../models/kds-photo-x4/predictor/config.json");
+            vec![
+                ("unet", unet),
+                ("predictor", read(predictor)?),
+                ("index", read(index)?),
+                ("scheduler", read(scheduler)?),
+            ]
         }
         "ldm-sr" => vec![
             (
@@ -336,6 +342,7 @@ fn write_model(model: &str, folder: &Path, shrink: i64) -> Result<()> {
                         shapes::<UNet2dConditionConfig, _>(config, UNet2dCondition::new)?
                     }
                     "unet" => shapes::<UNet2dConfig, _>(config, UNet2d::new)?,
+                    "predictor" => shapes::<EdsrConfig, _>(config, |scope, config| Edsr::new(scope, config, 6, 48))?,
                     "vqvae" => shapes::<VqModelConfig, _>(config, VqModel::new)?,
                     "vae" => shapes::<AutoencoderKlConfig, _>(config, AutoencoderKl::new)?,
                     _ => shapes::<ClipTextConfig, _>(config, ClipTextModel::new)?,
