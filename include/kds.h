@@ -185,7 +185,7 @@ typedef struct kds_recognised kds_recognised;
 /// several at once. It must not call back into the library, and neither throw nor jump out.
 typedef void (*kds_log)(void *user_data, int32_t level, const char *message);
 
-/// How to make a context. Fill it with `kds_context_params_init(&params)`, then change what you want.
+/// Parameters of a context. Fill it with `kds_context_params_init(&params)`, then change what you want.
 typedef struct kds_context_params {
     /// Set by `kds_context_params_init`.
     uint32_t struct_size;
@@ -210,7 +210,7 @@ typedef struct kds_model_info {
     uint32_t struct_size;
     /// Output pixels per input pixel along a side, where the job does not ask for less.
     uint32_t scale;
-    /// What `kds_model_open` takes.
+    /// Id for `kds_model_open`.
     const char *id;
     /// For a person.
     const char *title;
@@ -240,13 +240,13 @@ typedef struct kds_device_info {
     uint32_t struct_size;
     /// 0.
     uint32_t reserved;
-    /// What `kds_model_open` takes: "cpu", "cuda:0", ...
+    /// Name for `kds_model_open`: "cpu", "cuda:0", ...
     const char *name;
     /// For a person.
     const char *description;
     /// Number formats it computes well in, separated by commas, the one that "auto" takes first.
     const char *dtypes;
-    /// What "auto" takes.
+    /// Number format that "auto" takes.
     const char *default_dtype;
     /// Bytes of memory, 0 where not known.
     uint64_t memory_total;
@@ -254,7 +254,7 @@ typedef struct kds_device_info {
     uint64_t memory_free;
 } kds_device_info;
 
-/// What a run would do and need.
+/// Work and memory of a run.
 typedef struct kds_estimate {
     /// Set by the caller to `sizeof(kds_estimate)`.
     uint32_t struct_size;
@@ -298,7 +298,7 @@ typedef struct kds_image {
     int32_t reserved;
 } kds_image;
 
-/// Where a run is.
+/// Progress of a run.
 typedef struct kds_progress_info {
     /// `sizeof(kds_progress_info)` of the library: a field behind it is not there.
     uint32_t struct_size;
@@ -534,7 +534,7 @@ int32_t kds_job_output_size(const struct kds_job *job,
                             uint32_t *out_height,
                             struct kds_error **error);
 
-/// What a run for an image of this size would do and need, with the parameters set so far: alpha and a confidence map
+/// Work and memory of a run for an image of this size, with the parameters set so far: alpha and a confidence map
 /// counted. The first call for a model runs it on a small tile, to measure what it takes.
 ///
 /// Errors: `KDS_OUT_OF_MEMORY` where it would not fit the budget, `KDS_INVALID_IMAGE` for a size that cannot be
@@ -627,7 +627,7 @@ int32_t kds_model_info_get(const struct kds_model *model,
                            struct kds_model_info *out,
                            struct kds_error **error);
 
-/// Where and in what number format the model computes: what "auto" took. The strings live as long as the model.
+/// Device and number format of the model: the choice of "auto". The strings live as long as the model.
 ///
 /// Ownership: the strings stay the model's.
 /// Threads: any number at once.

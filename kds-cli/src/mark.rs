@@ -62,7 +62,7 @@ fn parse(bytes: &[u8]) -> Option<(Role, u64)> {
     (length.len() == DIGITS).then(|| length.parse().ok())?.map(|length| (role, length))
 }
 
-/// Whether a text is a mark. It says nothing of a picture that is made of this one.
+/// True for the text of a mark. It says nothing of a picture that is made of this one.
 pub fn is_mark(text: &str) -> bool {
     parse(text.as_bytes()).is_some()
 }
@@ -260,7 +260,7 @@ pub fn standing(path: &Path, role: Role) -> io::Result<Standing> {
     })
 }
 
-/// Whether the file is an output of kds, of any role, as it was written.
+/// True for an output of kds, of any role, as it was written.
 pub fn is_earlier_output(path: &Path) -> bool {
     Role::ALL.into_iter().any(|role| standing(path, role).is_ok_and(|standing| standing == Standing::Earlier))
 }
@@ -291,12 +291,12 @@ fn find(kind: FileKind, start: &[u8], end: &[u8]) -> Option<(Role, u64)> {
     })
 }
 
-/// Whether the mark stands at the end.
+/// True for a mark at the end.
 fn has_end_mark(kind: FileKind) -> bool {
     matches!(kind, FileKind::WebP | FileKind::Tiff | FileKind::Exr)
 }
 
-/// Whether the last bytes are those of a whole file of this mark.
+/// True where the last bytes are those of a whole file of this mark.
 fn ends(kind: FileKind, role: Role, length: u64, end: &[u8]) -> bool {
     match kind {
         FileKind::Png => end.ends_with(b"\0\0\0\0IEND\xae\x42\x60\x82"),
@@ -305,7 +305,7 @@ fn ends(kind: FileKind, role: Role, length: u64, end: &[u8]) -> bool {
     }
 }
 
-/// Whether a file that is shorter than its mark tells was cut, and not finished by somebody else.
+/// True for a file that is shorter than its mark tells because it was cut, and not finished by somebody else.
 fn lacks_its_end(kind: FileKind, end: &[u8], path: &Path, length: u64) -> bool {
     match kind {
         FileKind::Png | FileKind::Jpeg => !ends(kind, Role::Restored, length, end),
@@ -318,7 +318,7 @@ fn lacks_its_end(kind: FileKind, end: &[u8], path: &Path, length: u64) -> bool {
     }
 }
 
-/// Whether a WebP file tells that it is longer than it is.
+/// True for a WebP file that states a greater length than it has.
 fn claims_more(start: &[u8], length: u64) -> bool {
     let told = start.get(4..8).and_then(|bytes| bytes.first_chunk()).map(|bytes| u32::from_le_bytes(*bytes));
     told.is_some_and(|told| u64::from(told) + 8 > length)

@@ -63,7 +63,7 @@ fn opaque(image: &DynamicImage) -> (GrayImage, bool) {
     (mask, shape && brightest < u8::MAX)
 }
 
-/// Whether some samples are 1, of 255 or 65535, and none is greater.
+/// True where some samples are 1, of 255 or 65535, and none is greater.
 fn numbers_never_above_one(image: &DynamicImage) -> bool {
     let one = match image {
         DynamicImage::ImageLuma8(buffer) => buffer.iter().max() == Some(&1),

@@ -1,10 +1,10 @@
-//! Where the files of a model come from.
+//! Sources of a model's files.
 
 use std::{ffi::OsString, path::PathBuf};
 
 use crate::hub::{HubAddress, NoAddress};
 
-/// Where the files of a model come from.
+/// Source of a model's files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Source {
     /// A folder.

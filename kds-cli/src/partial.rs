@@ -102,7 +102,7 @@ fn options() -> OpenOptions {
     options
 }
 
-/// Whether the open file is still the one of this path, and ours.
+/// True while the open file is the one of this path, and ours.
 fn is_at(file: &File, path: &Path) -> bool {
     let (Ok(open), Ok(there)) = (file.metadata(), fs::symlink_metadata(path)) else { return false };
     (open.dev(), open.ino()) == (there.dev(), there.ino())
@@ -120,7 +120,7 @@ pub fn remove_abandoned(folder: &Path) {
     }
 }
 
-/// Whether the file was there, locked by nobody, and is gone now.
+/// True where the file was there, locked by nobody, and is gone now.
 fn remove_if_abandoned(path: &Path) -> bool {
     let Ok(file) = options().open(path) else { return false };
     let ours = file.metadata().is_ok_and(|metadata| metadata.is_file());

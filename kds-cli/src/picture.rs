@@ -13,7 +13,7 @@ pub struct Picture {
     pub image: DynamicImage,
     /// Colour profile, which fits the channels; without one the pixels are sRGB.
     pub profile: Option<Vec<u8>>,
-    /// What the file says besides.
+    /// Metadata of the file.
     pub metadata: Metadata,
 }
 

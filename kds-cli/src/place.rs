@@ -59,7 +59,7 @@ pub fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Whether the path stands for standard input or standard output. A file of this name is `./-`.
+/// True for the path of standard input or standard output, `-`. A file of this name is `./-`.
 pub fn is_standard(path: &Path) -> bool {
     path == Path::new("-")
 }

@@ -34,7 +34,7 @@ pub fn plan(options: &Restore) -> anyhow::Result<Plan> {
     Ok(plan)
 }
 
-/// Whether the path ends with a separator, which only folders do.
+/// True for a path that ends with a separator, which only folders do.
 fn names_a_folder(path: &Path) -> bool {
     path.as_os_str().as_encoded_bytes().ends_with(b"/")
 }

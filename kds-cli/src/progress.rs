@@ -15,7 +15,7 @@ use crate::{output, shown};
 /// A log without a terminal gets a line of a picture this often.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// How far a run is.
+/// Progress of a run.
 pub struct Progress {
     bars: MultiProgress,
     overall: Option<ProgressBar>,
@@ -64,14 +64,14 @@ impl Progress {
         self.bars.suspend(|| output::say(line));
     }
 
-    /// What is good to know; not when quiet.
+    /// Prints a note; not when quiet.
     pub fn note(&self, line: &str) {
         if !self.quiet {
             self.say(line);
         }
     }
 
-    /// What writes the library's log above the bars.
+    /// Writer of the library's log above the bars.
     pub fn log(&self) -> impl Fn(&str) + Send + Sync + 'static {
         let bars = self.bars.clone();
         move |line| bars.suspend(|| output::say(line))
@@ -134,7 +134,7 @@ impl Drop for PictureBar<'_> {
     }
 }
 
-/// How a bar looks.
+/// Look of a bar.
 pub fn style(template: &str) -> ProgressStyle {
     // The templates are ours; were one wrong, the plain bar would do.
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())

@@ -16,7 +16,7 @@ use tempfile::TempPath;
 
 use crate::partial::Partial;
 
-/// How a file was when it was looked at: another content, or another file of the name, has another.
+/// State of a file when it was looked at: another content, or another file of the name, has another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Snapshot {
     device: u64,
@@ -132,7 +132,7 @@ fn set_attribute(file: &File, name: &CStr, value: &[u8]) -> bool {
     unsafe { libc::fsetxattr(file.as_raw_fd(), name.as_ptr(), value.as_ptr().cast(), value.len(), 0) == 0 }
 }
 
-/// What a call of the system gives that tells the length when it is asked with none.
+/// Result of a system call that tells the length when it is called without a buffer.
 fn sized(call: impl Fn(*mut libc::c_void, usize) -> isize) -> Option<Vec<u8>> {
     let length = usize::try_from(call(std::ptr::null_mut(), 0)).ok()?;
     let mut bytes = vec![0u8; length];

@@ -1,4 +1,4 @@
-//! What is told of each picture: a table at the end for people, a line of JSON each for programs.
+//! Report on each picture: a table at the end for people, a line of JSON each for programs.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::{
     task::{Plan, Task},
 };
 
-/// How one picture went.
+/// Outcome of one picture.
 pub enum Outcome {
     /// Restored, with what a person should know.
     Restored(Done),
@@ -19,7 +19,7 @@ pub enum Outcome {
     Failed(String),
 }
 
-/// What is written to standard output.
+/// Text for standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
     /// A line for one picture, a table for several.
@@ -55,7 +55,7 @@ impl<'a> Report<'a> {
         Ok(())
     }
 
-    /// Whether every picture is there.
+    /// True where every picture is there.
     pub fn all_well(&self) -> bool {
         !self.rows.iter().any(|(_, outcome)| matches!(outcome, Outcome::Failed(_)))
     }

@@ -1,17 +1,17 @@
-//! What there is to do: pictures, and the files to be made of each.
+//! Tasks of a call: pictures, and the files to be made of each.
 
 use std::path::{Path, PathBuf};
 
 use crate::{file_kind::FileKind, mark::Role, place::is_standard};
 
-/// Everything there is to do.
+/// All tasks of a call.
 #[derive(Debug)]
 pub struct Plan {
     /// One after the other.
     pub tasks: Vec<Task>,
-    /// Whether there may be several: then one failure does not stop the others, and what exists is skipped.
+    /// True for a batch: one failure does not stop the others, and outputs that exist are skipped.
     pub batch: bool,
-    /// What was left out of folders, a line each.
+    /// Files left out of folders, a line each.
     pub left_out: Vec<String>,
     /// Folders in folders that cannot be read, and why.
     pub unreadable: Vec<String>,

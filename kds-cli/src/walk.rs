@@ -16,10 +16,10 @@ const PICTURES: &[&str] = &[
     "jfif", "jp2", "jpe", "jpeg", "jpg", "jxl", "nef", "orf", "pbm", "pef", "pgm", "png", "pnm", "ppm", "psd", "raf",
     "rw2", "tga", "tif", "tiff", "webp",
 ];
-/// What systems leave in folders of pictures.
+/// Files that systems leave in folders of pictures.
 const OF_THE_SYSTEM: &[&str] = &["thumbs.db", "desktop.ini", "ehthumbs.db"];
 
-/// What was found in a folder.
+/// Content of a folder.
 #[derive(Debug, Default)]
 pub struct Found {
     /// The pictures, by name within each folder; those of a folder before those of its folders.
@@ -78,7 +78,7 @@ fn is_named_as_picture(path: &Path) -> bool {
 }
 
 impl Found {
-    /// What was left out, in words; `None` where nothing was.
+    /// List of the files left out, in words; `None` where there are none.
     pub fn left_out(&self) -> Option<String> {
         let files = match self.others {
             0 => None,

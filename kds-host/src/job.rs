@@ -105,7 +105,7 @@ impl Job {
     /// Estimate for an input of this size. Nothing is allocated.
     ///
     /// # Errors
-    /// Those of [`Job::output_size`], and [`Status::OutOfMemory`] when not even the smallest tile fits.
+    /// As [`Job::output_size`], and [`Status::OutOfMemory`] when not even the smallest tile fits.
     pub fn estimate(&self, width: u32, height: u32) -> Result<Estimate, Error> {
         self.calls.estimate(width, height)
     }

@@ -1,4 +1,4 @@
-//! What the networks of the metrics are made of, on planes of f32.
+//! Layers of the metrics' networks, on planes of f32.
 
 use rayon::prelude::*;
 

@@ -27,7 +27,7 @@ const SMALLEST_SIDE: u32 = 16;
 /// Mean and deviation of the colours that VGG was trained on, for pixels in 0..1.
 const SHIFT: [f32; 3] = [0.485, 0.456, 0.406];
 const SCALE: [f32; 3] = [0.229, 0.224, 0.225];
-/// What keeps the similarities of the authors from a division by 0.
+/// The authors' constant against a division by 0.
 const STABLE: f64 = 1e-6;
 
 /// The metric with its weights.
@@ -103,7 +103,7 @@ impl Dists {
     }
 }
 
-/// How alike two planes are in their means and in how they correlate.
+/// Similarity of two planes in mean and in correlation.
 fn similarities(first: &[f32], second: &[f32]) -> (f64, f64) {
     let count = first.len() as f64;
     let mean = |plane: &[f32]| plane.iter().map(|value| f64::from(*value)).sum::<f64>() / count;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// What a metric returns.
+/// Result of a metric.
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Why there is no value.

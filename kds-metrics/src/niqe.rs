@@ -137,7 +137,7 @@ fn features(luma: &Plane) -> Vec<BlockFeatures> {
     (0..across * down).map(block).collect()
 }
 
-/// What is left of a picture when local mean and local deviation are taken out, and that deviation.
+/// Picture without its local mean and deviation (MSCN), and that deviation.
 fn normalized(plane: &Plane) -> (Plane, Plane) {
     let window = gaussian(3, 7.0 / 6.0);
     let mean = plane.filtered(&window);

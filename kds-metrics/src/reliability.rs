@@ -1,4 +1,4 @@
-//! How far a map of doubt can be relied on: what errors go with it.
+//! Reliability of a map of doubt: the errors that go with it.
 //!
 //! A map says of each pixel how doubtful it is. Against the errors of pictures with known truth it is judged by Pearson's
 //! correlation, by the sparsification curve (the mean error that is left when the most doubtful pixels are taken away; Ilg et

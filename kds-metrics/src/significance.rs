@@ -1,6 +1,6 @@
-//! Whether two methods differ by more than chance on the same pictures.
+//! Significance of the difference of two methods on the same pictures.
 
-/// What [`wilcoxon`] finds.
+/// Result of [`wilcoxon`].
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SignedRank {
     /// Differences that are not 0.

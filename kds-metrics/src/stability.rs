@@ -1,4 +1,4 @@
-//! How much restorations of one picture differ that should not: Sun et al., *Improving the Stability and Efficiency of
+//! Difference of restorations of one picture by the seed: Sun et al., *Improving the Stability and Efficiency of
 //! Diffusion Models for Content Consistent Super-Resolution* (CCSR), arXiv 2401.00877.
 //!
 //! Their G-STD of a metric is the mean over the pictures of [`deviation`] of its values over the runs, and their L-STD that

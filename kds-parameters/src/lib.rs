@@ -36,9 +36,9 @@ pub struct Parameter {
     pub kind: Kind,
     /// The value used when neither the call nor the model names one; it passes [`Parameter::check`].
     pub default: &'static str,
-    /// Whether most people should see it, or only those who look for it.
+    /// Audience: shown at first, or among the advanced.
     pub group: Group,
-    /// What the value belongs to.
+    /// Owner of the value: a job, or a model.
     pub scope: Scope,
 }
 
@@ -76,7 +76,7 @@ pub enum Kind {
     },
 }
 
-/// Who a parameter is for.
+/// Audience of a parameter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Group {
     /// Shown at once.
@@ -85,7 +85,7 @@ pub enum Group {
     Advanced,
 }
 
-/// What a parameter's value belongs to.
+/// Owner of a parameter's value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// Fixed when the model is opened.

@@ -15,7 +15,7 @@ pub struct Preset {
     values: &'static [(&'static str, Change)],
 }
 
-/// What a preset does to a parameter.
+/// Effect of a preset on a parameter.
 #[derive(Debug, PartialEq)]
 enum Change {
     /// This value.

@@ -95,10 +95,10 @@ impl Bandwidth {
     }
 }
 
-/// How much memory a restoration may take.
+/// Memory budget of a restoration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MemoryBudget {
-    /// What the system has free when the job starts, in part.
+    /// A share of what the system has free when the job starts.
     Auto,
     /// This many bytes.
     Bytes(u64),

@@ -9,9 +9,9 @@ use abi_stable::std_types::RString;
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone, PartialEq, Eq)]
 pub struct Error {
-    /// What kind of error it is.
+    /// Kind of error.
     pub status: Status,
-    /// What happened, where, and what to do next: one line.
+    /// Cause, place, and what to do next: one line.
     pub message: RString,
 }
 

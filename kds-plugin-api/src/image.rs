@@ -16,9 +16,9 @@ use abi_stable::std_types::{RSlice, RSliceMut};
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone, Copy)]
 pub struct Image<'a> {
-    /// What a pixel is.
+    /// Pixel format.
     pub format: Format,
-    /// How colour and alpha go together; matters for formats with alpha only.
+    /// Straight or premultiplied alpha; matters for formats with alpha only.
     pub alpha: Alpha,
     /// Pixels along a row.
     pub width: u32,
@@ -34,9 +34,9 @@ pub struct Image<'a> {
 #[repr(C)]
 #[derive(StableAbi, Debug)]
 pub struct ImageMut<'a> {
-    /// What a pixel is.
+    /// Pixel format.
     pub format: Format,
-    /// How colour and alpha go together; matters for formats with alpha only.
+    /// Straight or premultiplied alpha; matters for formats with alpha only.
     pub alpha: Alpha,
     /// Pixels along a row.
     pub width: u32,
@@ -48,7 +48,7 @@ pub struct ImageMut<'a> {
     pub bytes: RSliceMut<'a, u8>,
 }
 
-/// What a pixel is: the numbers of `KDS_GRAY_U8` ... in `kds.h`. A newer library may know more than these.
+/// Pixel formats: the numbers of `KDS_GRAY_U8` ... in `kds.h`. A newer library may know more than these.
 #[repr(transparent)]
 #[derive(StableAbi, Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Format(pub i32);
@@ -88,7 +88,7 @@ impl Format {
     pub const GRAYA_F16: Self = Self(52);
 }
 
-/// How colour and alpha go together: the numbers of `KDS_ALPHA_STRAIGHT` ... in `kds.h`.
+/// Straight or premultiplied alpha: the numbers of `KDS_ALPHA_STRAIGHT` ... in `kds.h`.
 #[repr(transparent)]
 #[derive(StableAbi, Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Alpha(pub i32);

@@ -65,6 +65,6 @@ pub use restorer::{
 #[doc = include_str!("../../docs/rust-hosts.md")]
 struct Guide;
 
-/// What [`export_backbone`] needs.
+/// Items that [`export_backbone`] needs.
 #[doc(hidden)]
 pub use abi_stable;

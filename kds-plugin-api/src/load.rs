@@ -59,7 +59,7 @@ pub enum LoadError {
     NotLoadable {
         /// The absolute path.
         file: PathBuf,
-        /// What the loader says.
+        /// Message of the loader.
         reason: String,
     },
     /// It is a library, but not of this interface, or for the other side of it.
@@ -67,7 +67,7 @@ pub enum LoadError {
     NotKds {
         /// The absolute path.
         file: PathBuf,
-        /// How one sees it.
+        /// Mark of the interface that is missing or wrong.
         reason: String,
     },
     /// Its interface has another major version, or an older minor one.
@@ -93,7 +93,7 @@ pub enum LoadError {
     Defect {
         /// The absolute path.
         file: PathBuf,
-        /// What it says.
+        /// Message of the library.
         reason: String,
     },
 }

@@ -18,11 +18,11 @@ use crate::structs::{self, Sized32};
 /// A list of models, a number of threads. Models and jobs keep what they need of it: free it whenever you like.
 pub struct kds_context {
     pub(crate) shared: Arc<Shared>,
-    /// What `shared` was before registries were added: its strings have been given away.
+    /// Earlier values of `shared`, from before registries were added: their strings have been given away.
     earlier: Vec<Arc<Shared>>,
 }
 
-/// What models share with their context.
+/// State shared by a context and its models.
 pub(crate) struct Shared {
     pub registry: Registry,
     pub threads: usize,
@@ -32,7 +32,7 @@ pub(crate) struct Shared {
     description: OnceLock<CString>,
 }
 
-/// How to make a context. Fill it with `kds_context_params_init(&params)`, then change what you want.
+/// Parameters of a context. Fill it with `kds_context_params_init(&params)`, then change what you want.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct kds_context_params {
@@ -193,7 +193,7 @@ pub struct kds_model_info {
     pub struct_size: u32,
     /// Output pixels per input pixel along a side, where the job does not ask for less.
     pub scale: u32,
-    /// What `kds_model_open` takes.
+    /// Id for `kds_model_open`.
     pub id: *const c_char,
     /// For a person.
     pub title: *const c_char,
@@ -231,13 +231,13 @@ pub struct kds_device_info {
     pub struct_size: u32,
     /// 0.
     pub reserved: u32,
-    /// What `kds_model_open` takes: "cpu", "cuda:0", ...
+    /// Name for `kds_model_open`: "cpu", "cuda:0", ...
     pub name: *const c_char,
     /// For a person.
     pub description: *const c_char,
     /// Number formats it computes well in, separated by commas, the one that "auto" takes first.
     pub dtypes: *const c_char,
-    /// What "auto" takes.
+    /// Number format that "auto" takes.
     pub default_dtype: *const c_char,
     /// Bytes of memory, 0 where not known.
     pub memory_total: u64,

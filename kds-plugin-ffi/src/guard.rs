@@ -53,7 +53,7 @@ fn discard(panic: Box<dyn Any + Send>) {
     }
 }
 
-/// Whether a panic has left a handle in an unknown state.
+/// Mark of a handle that a panic has left in an unknown state.
 #[derive(Default)]
 pub(crate) struct Poison(AtomicBool);
 

@@ -24,7 +24,7 @@ use crate::structs::{self, Sized32};
 pub struct kds_job {
     loaded: Arc<Loaded>,
     settings: Mutex<Settings>,
-    /// What `kds_job_get` gave away, by parameter; `kds_job_set` forgets it.
+    /// Strings that `kds_job_get` gave away, by parameter; `kds_job_set` forgets them.
     answers: Mutex<BTreeMap<String, CString>>,
     running: AtomicBool,
     cancelled: AtomicBool,
@@ -40,7 +40,7 @@ pub const KDS_STAGE_DECODE: i32 = 2;
 /// `stage`: putting the result together.
 pub const KDS_STAGE_FINISH: i32 = 3;
 
-/// Where a run is.
+/// Progress of a run.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct kds_progress_info {
@@ -58,7 +58,7 @@ pub struct kds_progress_info {
 /// the library, but neither run nor free this job, and must neither throw nor jump out.
 pub type kds_progress = Option<unsafe extern "C" fn(user_data: *mut c_void, info: *const kds_progress_info) -> i32>;
 
-/// What a run would do and need.
+/// Work and memory of a run.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct kds_estimate {
@@ -232,7 +232,7 @@ pub unsafe extern "C" fn kds_job_output_size(
     }
 }
 
-/// What a run for an image of this size would do and need, with the parameters set so far: alpha and a confidence map
+/// Work and memory of a run for an image of this size, with the parameters set so far: alpha and a confidence map
 /// counted. The first call for a model runs it on a small tile, to measure what it takes.
 ///
 /// Errors: `KDS_OUT_OF_MEMORY` where it would not fit the budget, `KDS_INVALID_IMAGE` for a size that cannot be

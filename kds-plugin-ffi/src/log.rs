@@ -1,4 +1,4 @@
-//! What the library tells of itself while it works.
+//! Log of the library.
 
 use std::ffi::{CString, c_char, c_void};
 use std::fmt::{Debug, Write};
@@ -21,7 +21,7 @@ pub const KDS_LOG_DEBUG: i32 = 4;
 /// several at once. It must not call back into the library, and neither throw nor jump out.
 pub type kds_log = Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, message: *const c_char)>;
 
-/// Where the log of a context, and of what was made of it, goes.
+/// Receiver of the log of a context, its models and jobs.
 #[derive(Clone)]
 pub(crate) struct Log(Dispatch);
 

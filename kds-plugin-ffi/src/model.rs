@@ -20,7 +20,7 @@ pub struct kds_model {
     pub(crate) loaded: Arc<Loaded>,
 }
 
-/// What jobs share with their model.
+/// State shared by a model and its jobs.
 pub(crate) struct Loaded {
     pub backbone: Box<dyn Backbone>,
     pub threads: usize,
@@ -75,7 +75,7 @@ impl Loaded {
         Ok(wider.clone())
     }
 
-    /// What the next run computes with.
+    /// Backbone of the next run.
     pub fn in_use(&self) -> Option<Arc<dyn Backbone>> {
         self.wider.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -170,7 +170,7 @@ pub unsafe extern "C" fn kds_model_info_get(
     unsafe { guard(error, || structs::write(out, &object(model, "model")?.loaded.text.info())) }
 }
 
-/// Where and in what number format the model computes: what "auto" took. The strings live as long as the model.
+/// Device and number format of the model: the choice of "auto". The strings live as long as the model.
 ///
 /// Ownership: the strings stay the model's.
 /// Threads: any number at once.
@@ -199,7 +199,7 @@ pub unsafe extern "C" fn kds_model_device(
 /// For tests of what the library does when a backbone fails.
 #[doc(hidden)]
 impl kds_model {
-    /// What computes.
+    /// Backbone that computes.
     pub fn backbone(&self) -> &dyn Backbone {
         &*self.loaded.backbone
     }

@@ -69,7 +69,7 @@ pub(crate) unsafe fn write<T: Sized32>(pointer: *mut T, value: &T) -> Result<(),
     Ok(())
 }
 
-/// Everything behind `struct_size`.
+/// Fields behind `struct_size`.
 ///
 /// # Safety
 /// `pointer` points to `size` writable bytes, at least four.

@@ -22,7 +22,7 @@ use kds_plugin_gimp::task::{AUTHORS, COPYRIGHT, DATE, IMAGE_TYPES, MENU, Task};
 use wire::{Param, ParamDef, PlugInInfo, Type};
 
 functions! {
-    /// What only GIMP 2.10 has.
+    /// Functions of GIMP 2.10 alone.
     Functions {
         gimp_main(*const PlugInInfo, c_int, *mut *mut c_char) -> c_int;
         gimp_install_procedure(

@@ -20,7 +20,7 @@ use object::{PlugInClass, TypeQuery};
 type Pointer = *mut c_void;
 
 functions! {
-    /// What starts a plug-in of GIMP 3.
+    /// Start of a plug-in of GIMP 3.
     Functions {
         gimp_main(usize, c_int, *mut *mut c_char) -> c_int;
         gimp_plug_in_get_type() -> usize;

@@ -37,7 +37,7 @@ const SUCCESS: c_int = 3;
 const CANCEL: c_int = 4;
 
 functions! {
-    /// What describes a procedure, and what it returns.
+    /// Functions that describe a procedure and its return values.
     Functions {
         gimp_image_procedure_new(Pointer, Text, c_int, Run, Pointer, Pointer) -> Pointer;
         gimp_procedure_set_image_types(Pointer, Text);

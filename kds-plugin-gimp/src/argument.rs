@@ -10,9 +10,9 @@ pub struct Argument {
     pub name: &'static str,
     /// For a label; the underscore is before the letter of its keyboard shortcut.
     pub label: &'static str,
-    /// What it does, for a person.
+    /// Help text.
     pub help: String,
-    /// What it takes.
+    /// Type and range.
     pub kind: Kind,
 }
 
@@ -58,7 +58,7 @@ pub struct Choice {
     pub title: &'static str,
 }
 
-/// Where the result goes, in the order of [`Output`](crate::settings::Output).
+/// Destinations of the result, in the order of [`Output`](crate::settings::Output).
 pub const OUTPUTS: &[Choice] = &[
     Choice { name: "replace", title: "This layer" },
     Choice { name: "new-layer", title: "New layer" },

@@ -34,7 +34,7 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// What these regions are.
+    /// Regions to restore.
     pub fn of<H: Handle>(regions: &[Region<H>]) -> Self {
         let size = |region: &Region<H>| (region.seen.width.unsigned_abs(), region.seen.height.unsigned_abs());
         Self { sizes: regions.iter().map(size).collect(), indexed: regions.iter().any(|region| region.indexed) }
@@ -99,7 +99,7 @@ struct Dialog<'a> {
     advanced: Widget,
     devices: Vec<String>,
     controls: Vec<(Argument, Widget)>,
-    /// What the dialog began with.
+    /// Settings at the start.
     before: Settings,
     /// The model that is chosen now.
     chosen: RefCell<Chosen>,
@@ -233,7 +233,7 @@ impl<'a> Dialog<'a> {
         unsafe { self.gtk.on(self.preset, c"changed", other_preset, std::ptr::from_ref(self).cast_mut().cast()) };
     }
 
-    /// What is chosen now.
+    /// Settings as chosen now.
     fn settings(&self) -> Settings {
         let mut settings = self.before.clone();
         let loaded = self.chosen.borrow();
@@ -337,7 +337,7 @@ impl<'a> Dialog<'a> {
         }
     }
 
-    /// Who does not wait for the model may confirm the dialog all the same.
+    /// The dialog may be confirmed before the model is loaded.
     fn wait_for_model(&self) {
         while matches!(*self.chosen.borrow(), Chosen::Loading) {
             std::thread::sleep(Duration::from_millis(20));
@@ -427,7 +427,7 @@ fn control(gtk: &Gtk, argument: &Argument, models: &[ModelInfo], devices: &[Stri
     }
 }
 
-/// What a model is and what it needs.
+/// Description of a model and of its needs.
 fn about(model: &ModelInfo) -> String {
     let size = match model.scale {
         1 => "keeps the size".to_owned(),
@@ -437,7 +437,7 @@ fn about(model: &ModelInfo) -> String {
     format!("{} ({}): {size}{needs}", model.id, model.source)
 }
 
-/// Where a restoration computes.
+/// Device of a restoration.
 struct Place {
     /// The device, with the reason where nobody chose it.
     device: String,

@@ -8,7 +8,7 @@ pub enum Failure {
     /// The person changed their mind; nothing to say.
     #[error("cancelled")]
     Cancelled,
-    /// What happened, and what to do next.
+    /// Cause, and what to do next.
     #[error("{0}")]
     Message(String),
 }

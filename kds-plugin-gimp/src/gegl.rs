@@ -97,7 +97,7 @@ pub struct Buffer<'a> {
     pointer: NonNull<c_void>,
 }
 
-/// How the samples of a pixel are ordered and encoded: a babl format without colour space, such as `R'G'B' u8`.
+/// Order and encoding of a pixel's samples: a babl format without colour space, such as `R'G'B' u8`.
 pub type Encoding = CStr;
 
 impl Buffer<'_> {

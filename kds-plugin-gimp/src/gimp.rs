@@ -7,7 +7,7 @@ use crate::functions;
 use crate::gegl::{Buffer, Gegl, Rectangle};
 use crate::symbols::Library;
 
-/// What stands for an image or a layer: a number in GIMP 2.10, an object in GIMP 3.
+/// Handle of an image or a layer: a number in GIMP 2.10, an object in GIMP 3.
 pub trait Handle: Copy + PartialEq {
     /// The layers that are selected in the layers dialog: one in GIMP 2.10, an array that ends with null in GIMP 3.
     type Layers: Copy;
@@ -135,7 +135,7 @@ functions! {
     }
 }
 
-/// What can be restored, and what cannot.
+/// Kinds of items: those that can be restored, and the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// A layer with pixels.
@@ -163,7 +163,7 @@ impl<H: Handle> Gimp<H> {
         Ok(Self { functions: Functions::load(library)?, gegl: Gegl::start(library)? })
     }
 
-    /// What kind of item this is.
+    /// Kind of this item.
     pub fn kind(&self, item: H) -> Kind {
         let functions = &self.functions;
         // SAFETY: see above.
@@ -198,19 +198,19 @@ impl<H: Handle> Gimp<H> {
         unsafe { (self.functions.gimp_item_get_image)(item) }
     }
 
-    /// Whether it has grey pixels.
+    /// True for grey pixels.
     pub fn is_gray(&self, layer: H) -> bool {
         // SAFETY: see above.
         unsafe { (self.functions.gimp_drawable_is_gray)(layer) != 0 }
     }
 
-    /// Whether its pixels are numbers of colours in a palette.
+    /// True for pixels that are indices into a palette.
     pub fn is_indexed(&self, layer: H) -> bool {
         // SAFETY: see above.
         unsafe { (self.functions.gimp_drawable_is_indexed)(layer) != 0 }
     }
 
-    /// Whether it has an alpha channel.
+    /// True with an alpha channel.
     pub fn has_alpha(&self, layer: H) -> bool {
         // SAFETY: see above.
         unsafe { (self.functions.gimp_drawable_has_alpha)(layer) != 0 }
@@ -278,7 +278,7 @@ impl<H: Handle> Gimp<H> {
         Rectangle { x: 0, y: 0, width, height }
     }
 
-    /// Where it lies in the image.
+    /// Position in the image.
     pub fn offsets(&self, layer: H) -> (i32, i32) {
         let (mut x, mut y) = (0, 0);
         // SAFETY: see above.
@@ -323,7 +323,7 @@ impl<H: Handle> Gimp<H> {
     /// Lets `write` fill what is then merged into a part of the layer, through the selection, as one step to undo.
     ///
     /// # Errors
-    /// Those of `write`, and when the layer is gone.
+    /// As `write`, and when the layer is gone.
     pub fn change(
         &self,
         layer: H,
@@ -346,7 +346,7 @@ impl<H: Handle> Gimp<H> {
     /// selected layers back.
     ///
     /// # Errors
-    /// Those of `change`.
+    /// As `change`.
     pub fn with_selected<T>(
         &self,
         image: H,
@@ -390,7 +390,7 @@ impl<H: Handle> Gimp<H> {
     /// again afterwards.
     ///
     /// # Errors
-    /// Those of `change`.
+    /// As `change`.
     pub fn keeping_selected_layers<T>(
         &self,
         image: H,
@@ -453,7 +453,7 @@ impl<H: Handle> Gimp<H> {
     /// `fill`, which returns a layer, fails.
     ///
     /// # Errors
-    /// Those of `fill`, and when there is no memory.
+    /// As `fill`, and when memory is short.
     pub fn new_image_like(
         &self,
         image: H,
@@ -508,7 +508,7 @@ impl<H: Handle> Gimp<H> {
     /// `part`, in the layer's coordinates, is given, the copy is cut to it, with an alpha channel.
     ///
     /// # Errors
-    /// Those of `write`, and when there is no memory.
+    /// As `write`, and when memory is short.
     pub fn add_copy(
         &self,
         image: H,
@@ -563,7 +563,7 @@ impl<H: Handle> Gimp<H> {
     /// Adds a layer above another, or as the only one, at these coordinates of the image, and lets `write` fill it.
     ///
     /// # Errors
-    /// Those of `write`, and when there is no memory.
+    /// As `write`, and when memory is short.
     pub fn add_layer(
         &self,
         image: H,
@@ -596,7 +596,7 @@ impl<H: Handle> Gimp<H> {
     /// Makes all that `change` does to the image one step to undo.
     ///
     /// # Errors
-    /// Those of `change`.
+    /// As `change`.
     pub fn as_one_step<T>(&self, image: H, change: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
         // SAFETY: see above.
         unsafe { (self.functions.gimp_image_undo_group_start)(image) };
@@ -656,11 +656,11 @@ pub struct NewLayer<'a> {
     pub name: &'a str,
     /// Its size, and where it lies in the image.
     pub place: Rectangle,
-    /// Whether it has grey pixels.
+    /// True for grey pixels.
     pub gray: bool,
-    /// Whether it has an alpha channel.
+    /// True with an alpha channel.
     pub alpha: bool,
-    /// Whether it is seen.
+    /// True for a visible item.
     pub visible: bool,
 }
 

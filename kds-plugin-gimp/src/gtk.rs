@@ -11,10 +11,10 @@ use crate::symbols::Library;
 type Pointer = *mut c_void;
 type Text = *const c_char;
 type Flag = c_int;
-/// What GTK calls when a widget changes: the widget, and what was given to [`Gtk::on`].
+/// Callback of a widget that changes: the widget, and the data given to [`Gtk::on`].
 pub type Handler = unsafe extern "C" fn(Pointer, Pointer);
 
-/// What GLib calls again and again until it returns 0: with what was given to [`Gtk::every`].
+/// Callback of a timer, called until it returns 0, with the data given to [`Gtk::every`].
 pub type Again = unsafe extern "C" fn(Pointer) -> c_int;
 
 functions! {
@@ -137,7 +137,7 @@ impl Gtk {
         unsafe { (self.functions.gtk_dialog_run)(dialog.0) == OK }
     }
 
-    /// Whether the dialog's button can be pressed.
+    /// State of the dialog's button: pressable or greyed out.
     pub fn allow(&self, dialog: Widget, allowed: bool) {
         // SAFETY: see above.
         unsafe { (self.functions.gtk_dialog_set_response_sensitive)(dialog.0, OK, Flag::from(allowed)) }
@@ -279,7 +279,7 @@ impl Gtk {
         }
     }
 
-    /// Which of several, by its position; -1 for none.
+    /// Position of the chosen entry; -1 for none.
     pub fn chosen(&self, combo: Widget) -> i32 {
         // SAFETY: see above.
         unsafe { (self.functions.gtk_combo_box_get_active)(combo.0) }
@@ -347,7 +347,7 @@ impl Gtk {
         Widget(unsafe { (self.functions.gtk_check_button_new_with_mnemonic)(text(label).as_ptr()) })
     }
 
-    /// Whether it is ticked.
+    /// State of a tick box.
     pub fn ticked(&self, check: Widget) -> bool {
         // SAFETY: see above.
         unsafe { (self.functions.gtk_toggle_button_get_active)(check.0) != 0 }

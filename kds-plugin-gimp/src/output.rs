@@ -20,14 +20,14 @@ pub struct Restored {
     pub content: u64,
 }
 
-/// Where the result is.
+/// Place of the result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed<H> {
     /// The image.
     pub image: H,
     /// The layer.
     pub layer: H,
-    /// Whether the image is new and nobody has seen it yet.
+    /// True for a new image that has no window yet.
     pub new_image: bool,
     /// Why it is not where it was to go, for the person.
     pub elsewhere: Option<String>,
@@ -141,7 +141,7 @@ impl State {
         Ok(Self::Changed)
     }
 
-    /// Where the result goes that should go to `output`, and why it goes elsewhere, for the person.
+    /// Destination of the result that should go to `output`, and the reason of another one, for the user.
     fn place<H: Handle>(
         self,
         gimp: &Gimp<H>,
@@ -182,10 +182,10 @@ struct Writer<'a, H: Handle> {
     region: &'a Region<H>,
     restored: restorer::Restored,
     state: State,
-    /// Where it goes, and why it goes elsewhere than it should.
+    /// Destination, and the reason where it is not the one that was asked for.
     output: Output,
     elsewhere: Option<String>,
-    /// What changes, in the coordinates of the layer when that is enlarged.
+    /// Area that changes, in the coordinates of the enlarged layer.
     area: Rectangle,
     /// The same, in the pixels of the result.
     source: Rectangle,
@@ -308,7 +308,7 @@ impl<H: Handle> Writer<'_, H> {
         )))
     }
 
-    /// Where the area lies in the image, after that was enlarged.
+    /// Position of the area in the enlarged image.
     fn place(&self) -> Rectangle {
         let (x, y) = match self.state {
             State::Same { .. } => self.gimp.offsets(self.region.layer),

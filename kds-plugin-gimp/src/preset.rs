@@ -2,12 +2,12 @@
 
 use kds_host::parameters;
 
-/// How long it may take.
+/// Presets of time against quality.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Preset {
     /// About a quarter of the time.
     Fast,
-    /// What the model suggests.
+    /// Defaults of the model.
     Balanced,
     /// About four times the time.
     Best,

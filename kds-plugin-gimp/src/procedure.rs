@@ -1,4 +1,4 @@
-//! What a call of a procedure does, from the layer to the result.
+//! Calls of a procedure, from the layer to the result.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::restorer::{Models, Restorer, stage};
 use crate::settings::Settings;
 use crate::task::Task;
 
-/// How GIMP calls a procedure.
+/// Ways in which GIMP calls a procedure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunMode {
     /// From the menu: ask for the settings.

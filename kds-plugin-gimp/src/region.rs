@@ -16,17 +16,17 @@ use crate::task::Task;
 /// is at least this much, and as much as the selection is large.
 const MARGIN: i32 = 64;
 
-/// What is to be restored.
+/// Part of a layer to restore.
 pub struct Region<H> {
     /// The layer.
     pub layer: H,
     /// Its image.
     pub image: H,
-    /// What changes, in the layer's coordinates: where the selection is.
+    /// Area that changes, in the layer's coordinates: the selection.
     pub area: Rectangle,
-    /// What the model sees: the area and what is around it.
+    /// Input of the model: the area and its surroundings.
     pub seen: Rectangle,
-    /// Where the layer lies in the image.
+    /// Position of the layer in the image.
     pub offsets: (i32, i32),
     /// The selection in the area, from 0 to 1; nothing without one.
     pub selected: Option<Pixels>,
@@ -34,7 +34,7 @@ pub struct Region<H> {
     pub name: String,
     /// Its pixels were numbers of colours in a palette; they are read as the colours.
     pub indexed: bool,
-    /// How its pixels are read and written.
+    /// Layout in which its pixels are read and written.
     pub format: Format,
     precision: i32,
 }
@@ -86,12 +86,12 @@ impl<H: Handle> Region<H> {
         })
     }
 
-    /// How its pixels, or others of this layout, are encoded while we have them.
+    /// Encoding of its pixels, or of others of this layout, in our memory.
     pub fn encoding(&self, format: Format) -> CString {
         encoding(format, self.precision)
     }
 
-    /// Whether the pixels are grey.
+    /// True for grey pixels.
     pub fn gray(&self) -> bool {
         matches!(self.format.channels, Channels::Gray | Channels::GrayAlpha)
     }
@@ -120,7 +120,7 @@ impl<H: Handle> Region<H> {
     }
 }
 
-/// How much of each pixel in a part of the image is selected, from 0 to 1: all of them without a selection.
+/// Share of each pixel that is selected, 0 to 1, in a part of the image; 1 without a selection.
 ///
 /// # Errors
 /// Without memory.

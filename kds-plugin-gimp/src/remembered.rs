@@ -29,7 +29,7 @@ functions! {
 }
 
 impl Functions {
-    /// What was remembered, or what nobody has changed yet.
+    /// Settings of the last call, or the defaults.
     pub fn recall(&self, task: Task) -> Settings {
         // SAFETY: the text lives through the call; what is returned is null or ours to free, with that many bytes.
         unsafe {

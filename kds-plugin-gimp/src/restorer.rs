@@ -80,7 +80,7 @@ impl Models {
         self.context.devices().unwrap_or_default().into_iter().map(|device| device.name).collect()
     }
 
-    /// How many bytes are free on a device; 0 where not known.
+    /// Bytes free on a device; 0 where not known.
     pub fn free_memory(&self, device: &str) -> u64 {
         let devices = self.context.devices().unwrap_or_default();
         devices.iter().find(|found| found.name == device).map_or(0, |found| found.memory_free)
@@ -142,7 +142,7 @@ impl Speed {
 pub struct Restored {
     /// The picture, `scale` times as large as what went in.
     pub picture: Pixels,
-    /// Where the particles agree, if it was asked for: grey, of the picture's size.
+    /// Confidence map, if it was asked for: grey, of the picture's size.
     pub confidence: Option<Pixels>,
     /// Output pixels per input pixel and side.
     pub scale: i32,
@@ -181,7 +181,7 @@ impl Restorer {
         self.own_text(name).and_then(|value| value.parse().ok()).unwrap_or(1)
     }
 
-    /// What a restoration of so many pixels will need.
+    /// Time and memory of a restoration of so many pixels.
     ///
     /// # Errors
     /// When it will not fit the memory, and for values that parameters do not take.
@@ -251,7 +251,7 @@ impl Restorer {
     }
 }
 
-/// What a restoration does now, in words.
+/// Stage of a restoration, in words.
 pub fn stage(progress: Progress) -> String {
     match progress.stage {
         kds_host::Stage::Prepare => "preparing".into(),

@@ -24,7 +24,7 @@ pub enum Value {
     Number(f64),
 }
 
-/// Where the result goes.
+/// Destination of the result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Output {
     /// Into the layer.
@@ -88,7 +88,7 @@ impl Settings {
         }
     }
 
-    /// Whether a switch is on.
+    /// State of a switch.
     pub fn switch(&self, name: &str) -> bool {
         self.integer(name) != 0
     }
@@ -100,7 +100,7 @@ impl Settings {
         }
     }
 
-    /// Where the result goes.
+    /// Destination of the result.
     ///
     /// # Errors
     /// For a number that stands for nothing.
@@ -126,7 +126,7 @@ impl Settings {
         self.0.iter().map(|(argument, value)| format!("{}={value}\n", argument.name)).collect()
     }
 
-    /// What was remembered. Lines that say nothing, or nothing to this version, are passed over.
+    /// Remembered settings. Lines that say nothing, or nothing to this version, are passed over.
     pub fn recall(text: &str) -> Self {
         let mut settings = Self::default();
         for (name, new) in text.lines().filter_map(|line| line.split_once('=')) {

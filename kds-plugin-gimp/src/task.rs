@@ -1,6 +1,6 @@
 //! The three things that the plug-in does, each a procedure of GIMP.
 
-/// What a procedure does.
+/// Tasks of the procedures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
     /// Better pixels, as many as before.
@@ -11,11 +11,11 @@ pub enum Task {
     Inpaint,
 }
 
-/// Where all of them are in the menus.
+/// Menu of all procedures.
 pub const MENU: &str = "<Image>/Filters/Enhance";
 /// The images that they work with; GIMP greys the entries out for others.
 pub const IMAGE_TYPES: &str = "RGB*, GRAY*, INDEXED*";
-/// Who wrote it, for the procedure browser.
+/// Authors, for the procedure browser.
 pub const AUTHORS: &str = "The KDS authors";
 /// Under what terms, for the procedure browser.
 pub const COPYRIGHT: &str = "The KDS authors, MIT or Apache-2.0";
@@ -40,7 +40,7 @@ impl Task {
         }
     }
 
-    /// What registries call it.
+    /// Name in registries.
     pub fn of_models(self) -> &'static str {
         match self {
             Self::Restore => "restoration",
@@ -67,7 +67,7 @@ impl Task {
         }
     }
 
-    /// What it adds to the name of the layer that it was called for.
+    /// Suffix to the name of the layer that it was called for.
     pub fn result(self) -> &'static str {
         match self {
             Self::Restore => "restored",

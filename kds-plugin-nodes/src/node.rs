@@ -75,7 +75,7 @@ impl Node {
     /// its own a picture has that of the settings, so that the same picture always becomes the same.
     ///
     /// # Errors
-    /// What goes wrong in the worker, and its end.
+    /// Errors of the worker, and its end.
     pub fn restore(&self, picture: &Packed, mask: Option<&Packed>, seed: Option<i64>) -> Result<Packed, Error> {
         let mut job = self.job()?;
         if let Some(seed) = seed {

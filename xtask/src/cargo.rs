@@ -30,7 +30,7 @@ pub fn command_named(cargo: impl AsRef<OsStr>, root: &Path) -> Command {
     command
 }
 
-/// How much the compiler optimises, by cargo's names.
+/// Profiles of cargo.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Profile {
     /// Optimised: for use.
@@ -55,6 +55,11 @@ impl Profile {
 
 /// Builds these packages, and returns the folder that their libraries and programs lie in.
 pub fn build(root: &Path, profile: Profile, packages: &[&str]) -> Result<PathBuf> {
+    build_only(root, profile, packages, &[])
+}
+
+/// As [`build`], of all programs only these; all without a name.
+pub fn build_only(root: &Path, profile: Profile, packages: &[&str], programs: &[&str]) -> Result<PathBuf> {
     let mut build = command(root);
     build.arg("build");
     match profile {
@@ -64,6 +69,9 @@ pub fn build(root: &Path, profile: Profile, packages: &[&str]) -> Result<PathBuf
     };
     for package in packages {
         build.args(["-p", package]);
+    }
+    if !programs.is_empty() {
+        build.arg("--lib").args(programs.iter().flat_map(|program| ["--bin", program]));
     }
     let status = build.status().context("cannot start cargo")?;
     if !status.success() {

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::time::Instant;
 
-/// What is checked, and the cargo arguments that check it. The build comes before the tests because some of them load
+/// Checks, and the cargo arguments of each. The build comes before the tests because some of them load
 /// libkds.so or run the kds command.
 const CHECKS: &[(&str, &[&str])] = &[
     ("format", &["fmt", "--all", "--check"]),
@@ -15,7 +15,7 @@ const CHECKS: &[(&str, &[&str])] = &[
     ("tests", &["test", "--workspace"]),
 ];
 
-/// What the tests run beside Rust and a compiler.
+/// Programs that the tests need beside Rust and a compiler.
 pub const NEEDED: &[Requirement] = &[
     ("cmake", "cmake"),
     ("pkg-config", "pkg-config"),

@@ -34,7 +34,7 @@ pub fn pack(root: &Path, folder: &Path) -> Result<u64> {
         ensure!(ours.exists(), "{} is there and was not made by this command; name another", folder.display());
         fs::remove_dir_all(folder).with_context(|| format!("cannot replace {}", folder.display()))?;
     }
-    let built = cargo::build(root, Profile::Small, &["kds-plugin-ffi", "kds-cli", "kds-tests"])?;
+    let built = cargo::build_only(root, Profile::Small, &["kds-plugin-ffi", "kds-cli", "kds-tests"], &["kds", "gpu"])?;
     let programs = folder.join("bin");
     fs::create_dir_all(&programs).with_context(|| format!("cannot make {}", programs.display()))?;
     for (from, to) in FILES {

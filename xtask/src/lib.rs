@@ -1,4 +1,4 @@
-//! What `cargo xtask …` does, as a library so that tests can call it.
+//! The commands of `cargo xtask …`, as a library so that tests can call it.
 
 pub mod abi;
 pub mod cargo;

@@ -82,16 +82,16 @@ enum Command {
     },
     /// Fuzz one target (registry, weights, image, calls) by cargo-fuzz; needs a nightly compiler
     Fuzz {
-        /// What to fuzz
+        /// Fuzz target
         target: String,
-        /// How long, after building
+        /// Minutes, after building
         #[arg(long, default_value_t = 10)]
         minutes: u64,
         /// Checks that the compiler adds
         #[arg(long, value_enum, default_value_t = fuzz::Sanitizer::Address)]
         sanitizer: fuzz::Sanitizer,
     },
-    /// What runs on a machine with a GPU
+    /// Measuring on a machine with a GPU
     #[command(subcommand)]
     Gpu(GpuCommand),
     /// Write the screenshots of docs/gimp.md, with both GIMPs on a screen in memory
@@ -117,7 +117,7 @@ enum GpuCommand {
     },
 }
 
-/// What is built to drive GIMP: an installation, and the programs that do.
+/// Packages that drive GIMP: an installation, and the programs of the measurement.
 const GIMP_MEASUREMENTS: &[&str] = &["kds-plugin-ffi", "kds-cli", "kds-plugin-gimp", "kds-tests"];
 
 #[derive(Args)]
@@ -132,7 +132,7 @@ struct SetupArguments {
 
 #[derive(Args)]
 struct BuildArguments {
-    /// How much the compiler optimises
+    /// Profile of cargo
     #[arg(long, value_enum, default_value = "release")]
     profile: Profile,
 }

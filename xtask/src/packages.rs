@@ -45,7 +45,7 @@ pub fn ensure(requirements: &[Requirement]) -> Result<()> {
     Ok(())
 }
 
-/// What a person would type.
+/// The command to type.
 fn typed(packages: &str) -> String {
     format!("sudo apt-get install -y --no-install-recommends {packages}")
 }

@@ -346,7 +346,7 @@ fn colours(image: &DynamicImage) -> Rows {
     Rows { samples, width, height, channels }
 }
 
-/// Whether there are colours under full transparency, not just black or white.
+/// True where there are colours under full transparency, not just black or white.
 fn hides_colours(image: &DynamicImage) -> bool {
     image.color().has_alpha()
         && (0..image.height() as usize).any(|y| {

@@ -60,7 +60,7 @@ impl FromStr for Degradation {
 }
 
 impl Degradation {
-    /// Whether it leaves holes.
+    /// True for one that leaves holes.
     pub fn makes_holes(self) -> bool {
         matches!(self, Self::Box | Self::Scratches)
     }

@@ -152,7 +152,7 @@ impl Work<'_> {
     /// Restores a picture by each method, and measures.
     ///
     /// # Errors
-    /// What keeps the picture from being restored or measured, and files that cannot be written.
+    /// Of restoring and measuring the picture, and files that cannot be written.
     pub fn all(&self, name: &str, pair: &Pair, bar: &PictureBar) -> anyhow::Result<Outcomes> {
         let measured = |run: &str, compute: &dyn Fn() -> anyhow::Result<Run>| -> anyhow::Result<Scored> {
             let run_name = run.to_owned();

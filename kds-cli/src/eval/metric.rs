@@ -59,7 +59,7 @@ impl Metric {
         }
     }
 
-    /// Whether more is better.
+    /// True where more is better.
     pub fn rises(self) -> bool {
         !matches!(self, Self::Lpips | Self::Dists | Self::Niqe)
     }

@@ -28,7 +28,7 @@ use summary::Summary;
 /// Evaluates all pictures, or goes on where it was interrupted, and writes the results; `false` when a picture failed.
 ///
 /// # Errors
-/// What stops the whole evaluation: Ctrl-C, folders, models and weights that cannot be used.
+/// Of the whole evaluation: Ctrl-C, folders, models and weights that cannot be used.
 pub fn run(options: &Evaluate) -> anyhow::Result<bool> {
     interrupt::install()?;
     if let Some(variation) = &options.vary {
@@ -87,7 +87,7 @@ fn evaluate(options: &Evaluate) -> anyhow::Result<(String, Summary, bool)> {
     Ok((report, summary, all_whole))
 }
 
-/// Everything that results depend on: an evaluation is resumed only with the same.
+/// Inputs of the results: an evaluation is resumed only with the same.
 fn settings(options: &Evaluate, restorer: &Restorer, parameters: &[(&str, String)]) -> serde_json::Value {
     let path = |path: &Option<std::path::PathBuf>| {
         path.as_ref().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone()).display().to_string())

@@ -80,7 +80,7 @@ impl Store {
         self.folder.join(name)
     }
 
-    /// What a file of JSON holds; nothing where it is not there or not whole.
+    /// Content of a file of JSON; nothing where it is not there or not whole.
     pub fn read<T: DeserializeOwned>(&self, name: &str) -> Option<T> {
         serde_json::from_slice(&fs::read(self.path(name)).ok()?).ok()
     }
@@ -136,7 +136,7 @@ impl Store {
     /// The run of this name of a picture, from before or computed now.
     ///
     /// # Errors
-    /// Those of `compute`, and files that cannot be written.
+    /// As `compute`, and files that cannot be written.
     pub fn run(&self, picture: &str, run: &str, compute: impl FnOnce() -> anyhow::Result<Run>) -> anyhow::Result<Run> {
         let name = format!("pictures/{picture}/{run}");
         let (image, cost) = (format!("{name}.png"), format!("{name}.json"));

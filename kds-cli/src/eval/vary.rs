@@ -42,7 +42,7 @@ impl FromStr for Variation {
 /// failed.
 ///
 /// # Errors
-/// What stops the whole evaluation.
+/// Of the whole evaluation.
 pub fn run(options: &Evaluate, variation: &Variation) -> anyhow::Result<bool> {
     let mut all_whole = true;
     let mut summaries = Vec::new();

@@ -54,7 +54,7 @@ impl FromStr for HubAddress {
     }
 }
 
-/// Whether a text is a harmless part of a path and of an address.
+/// True for a text that is a harmless part of a path and of an address.
 pub fn is_name(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with('.')

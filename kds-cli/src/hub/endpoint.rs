@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-/// Whether what is sent to this address can be read on the way: it is `http://`, and not of this machine.
+/// True for an address whose traffic can be read on the way: `http://`, and not of this machine.
 pub fn is_open(endpoint: &str) -> bool {
     let Some((scheme, rest)) = endpoint.trim().split_once("://") else { return false };
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();

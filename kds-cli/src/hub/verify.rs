@@ -1,4 +1,4 @@
-//! Whether a file is what the hub says it is.
+//! Comparison of a file with the hub's sums.
 
 use std::{
     fs::File,

@@ -42,7 +42,7 @@ pub struct Library {
     pub registry: Option<PathBuf>,
     /// Number of threads; 0 means all cores.
     pub threads: u16,
-    /// What the library tells of itself goes to standard error from this level on.
+    /// Level from which on the library's log goes to standard error.
     pub log_level: LogLevel,
 }
 

@@ -13,13 +13,13 @@ use crate::model_source::Source;
 /// Options of `kds models`.
 #[derive(Debug)]
 pub struct Models {
-    /// What to do with them.
+    /// Subcommand.
     pub action: ModelsAction,
-    /// What the context is made with.
+    /// Options of the library's context.
     pub library: Library,
 }
 
-/// What `kds models` does.
+/// Subcommands of `kds models`.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ModelsAction {
     /// All in a table.
@@ -30,9 +30,9 @@ pub enum ModelsAction {
     Check(Vec<String>),
     /// Add a model to the user's registry.
     Add {
-        /// Where its files come from.
+        /// Source of its files.
         source: Source,
-        /// What it is to be asked for by; by default the name of the folder or of the model.
+        /// Its id; by default the name of the folder or of the model.
         id: Option<String>,
     },
 }

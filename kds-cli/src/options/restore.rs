@@ -40,19 +40,19 @@ pub struct Restore {
     pub confidence: Option<PathBuf>,
     /// Output of the comparison: a file, or a folder for several pictures.
     pub compare: Option<PathBuf>,
-    /// Whether a batch replaces outputs that exist.
+    /// Replace outputs that exist.
     pub overwrite: bool,
-    /// Whether the folders in a folder are looked through as well.
+    /// Look through the folders in a folder as well.
     pub recursive: bool,
     /// The format of restored pictures, where it is not to be decided by names.
     pub format: Option<FileKind>,
     /// Stands in a batch between an output's name and its ending.
     pub suffix: OsString,
-    /// Whether metadata are left out.
+    /// Leave metadata out.
     pub strip: bool,
-    /// Whether only failures and warnings are said.
+    /// Print failures and warnings only.
     pub quiet: bool,
-    /// Whether an object of JSON tells of each picture.
+    /// Print an object of JSON for each picture.
     pub json: bool,
     /// Quality of JPEG files, 1 to 100.
     pub quality: u8,

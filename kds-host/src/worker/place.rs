@@ -1,4 +1,4 @@
-//! Where a worker is to be found: a socket in a folder that only its user can enter, by a name that differs for all that
+//! Address of a worker: a socket in a folder that only its user can enter, by a name that differs for all that
 //! must not share a worker.
 
 use std::env;

@@ -14,7 +14,7 @@ use super::Spec;
 pub use super::export::opened;
 pub use crate::restorer::interface::Answer;
 
-/// What a library with a backbone exports.
+/// Exports of a library with a backbone.
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = BackboneModule_Ref, prefix_fields = BackboneModule_Prefix)))]
@@ -31,7 +31,7 @@ impl RootModule for BackboneModule_Ref {
     const VERSION_STRINGS: VersionStrings = package_version_strings!();
 }
 
-/// Whether a library's root module is looked for under this name.
+/// True for the name of a root module of this interface.
 pub const fn is_loader_name(name: &str) -> bool {
     let (name, expected) = (name.as_bytes(), abi_stable::library::ROOT_MODULE_LOADER_NAME.as_bytes());
     let mut index = 0;
@@ -65,7 +65,7 @@ pub struct TensorMutData<'a> {
 /// [`super::Backbone`].
 #[sabi_trait]
 pub trait BackboneInterface: Send + Sync {
-    /// What the model is.
+    /// Specification of the model.
     fn spec(&self) -> Answer<Spec>;
     /// Looks at a piece of a picture.
     #[sabi(last_prefix_field)]

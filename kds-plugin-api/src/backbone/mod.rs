@@ -81,7 +81,7 @@ use crate::Error;
 
 /// A diffusion model of photographs given a degraded photograph.
 pub trait Backbone: Send + Sync + 'static {
-    /// What the model is. Asked once.
+    /// Specification of the model. Asked once.
     fn spec(&self) -> Spec;
 
     /// Looks at a piece of a picture: `image` is `[1, 3, h, w]` in -1..1, its sides multiples of [`Spec::multiple`].
@@ -110,13 +110,13 @@ pub trait Tile: Send + Sync {
     fn decode(&self, latents: Tensor<'_>, output: TensorMut<'_>) -> Result<(), Error>;
 }
 
-/// What a model is. Begin with [`Spec::new`].
+/// Specification of a model. Begin with [`Spec::new`].
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone, PartialEq)]
 pub struct Spec {
     /// Output pixels per input pixel, along a side: 1 to 16.
     pub scale: usize,
-    /// Whether it can fill what a mask marks; only with scale 1.
+    /// True for a model that can fill holes marked by a mask; only with scale 1.
     pub fills_holes: bool,
     /// Channels of the latents, 1 to 4096.
     pub latent_channels: usize,
@@ -130,7 +130,7 @@ pub struct Spec {
     pub overlap: usize,
     /// Standard deviation of the latents over photographs.
     pub latent_std: f64,
-    /// What the network predicts.
+    /// Quantity that the network predicts.
     pub prediction: Prediction,
     /// The product of 1 - beta up to each training timestep, falling, within 0..1: [`cosine_schedule`] or
     /// [`scaled_linear_schedule`].
@@ -159,7 +159,7 @@ impl Spec {
     }
 }
 
-/// What a network predicts, of x = sqrt(a) x0 + sqrt(1 - a) noise with a of `alphas_cumprod`.
+/// Quantity that a network predicts, of x = sqrt(a) x0 + sqrt(1 - a) noise with a of `alphas_cumprod`.
 #[repr(transparent)]
 #[derive(StableAbi, Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Prediction(pub u32);

@@ -28,7 +28,7 @@ pub struct OpenBackbone {
 }
 
 impl OpenBackbone {
-    /// What it says it is; nothing of it has been checked.
+    /// Specification as the library states it, unchecked.
     ///
     /// # Errors
     /// [`Status::PANIC`].

@@ -1,14 +1,14 @@
-//! What the library tells about itself, its models and its runs. The layout of these structs is fixed: what is added
+//! Descriptions of the library, its models and its runs. The layout of these structs is fixed: what is added
 //! later is told by new functions.
 
 use abi_stable::StableAbi;
 use abi_stable::std_types::{RString, RVec};
 
-/// What a registry says about a model.
+/// Entry of a model in a registry.
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone, PartialEq, Eq)]
 pub struct ModelInfo {
-    /// What [`Context::open`](super::Context::open) takes.
+    /// Id for [`Context::open`](super::Context::open).
     pub id: RString,
     /// For a person.
     pub title: RString,
@@ -20,7 +20,7 @@ pub struct ModelInfo {
     pub source: RString,
     /// Output pixels per input pixel along a side, where the job does not ask for less.
     pub scale: u32,
-    /// Whether a job needs a mask.
+    /// True where a job needs a mask.
     pub needs_mask: bool,
 }
 
@@ -28,7 +28,7 @@ pub struct ModelInfo {
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone, PartialEq, Eq)]
 pub struct DeviceInfo {
-    /// What [`Context::open`](super::Context::open) takes: "cpu", "cuda:0", ...
+    /// Name for [`Context::open`](super::Context::open): "cpu", "cuda:0", ...
     pub name: RString,
     /// For a person.
     pub description: RString,
@@ -52,7 +52,7 @@ pub struct ParameterInfo {
     pub help: RString,
     /// Value where neither the job nor the model names one.
     pub default: RString,
-    /// What values it takes.
+    /// Type of its values.
     pub kind: ParameterKind,
     /// The words of [`ParameterKind::CHOICE`], empty otherwise.
     pub choices: RVec<RString>,
@@ -60,13 +60,13 @@ pub struct ParameterInfo {
     pub min: f64,
     /// Largest value of a number; 0 otherwise.
     pub max: f64,
-    /// Whether it is for those who look for it.
+    /// True for an advanced parameter.
     pub advanced: bool,
-    /// Whether a job sets it; otherwise it is an argument of [`Context::open`](super::Context::open).
+    /// True where a job sets it; otherwise it is an argument of [`Context::open`](super::Context::open).
     pub job: bool,
 }
 
-/// What values a parameter takes: the numbers of `KDS_PARAM_INTEGER` ... in `kds.h`.
+/// Types of a parameter's values: the numbers of `KDS_PARAM_INTEGER` ... in `kds.h`.
 #[repr(transparent)]
 #[derive(StableAbi, Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ParameterKind(pub i32);
@@ -92,7 +92,7 @@ pub struct Size {
     pub height: u32,
 }
 
-/// What a run would do and need.
+/// Work and memory of a run.
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Estimate {
@@ -108,11 +108,11 @@ pub struct Estimate {
     pub evaluations: u64,
 }
 
-/// Where a run is.
+/// Progress of a run.
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
-    /// What it does now.
+    /// Stage.
     pub stage: Stage,
     /// Sampler steps done, over all tiles.
     pub done: u64,

@@ -22,7 +22,7 @@ use crate::error::Error;
 /// A result that crosses the border.
 pub type Answer<T> = RResult<T, Error>;
 
-/// What `libkds.so` exports.
+/// Exports of `libkds.so`.
 #[repr(C)]
 #[derive(StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = RestorerModule_Ref, prefix_fields = RestorerModule_Prefix)))]
@@ -43,7 +43,7 @@ impl RootModule for RestorerModule_Ref {
     const VERSION_STRINGS: VersionStrings = package_version_strings!();
 }
 
-/// How to make a context.
+/// Parameters of a context.
 #[repr(C)]
 #[derive(StableAbi, Debug, Clone)]
 pub struct ContextOptions {
@@ -68,9 +68,9 @@ pub trait ContextInterface: Send + Sync {
 /// A model in memory.
 #[sabi_trait]
 pub trait ModelInterface: Send + Sync {
-    /// What the registry says about it.
+    /// Its entry in the registry.
     fn info(&self) -> Answer<ModelInfo>;
-    /// Where it computes: what "auto" took.
+    /// Its device: the choice of "auto".
     fn device(&self) -> Answer<RString>;
     /// In what number format it computes: what "auto" took.
     fn dtype(&self) -> Answer<RString>;
@@ -88,7 +88,7 @@ pub trait JobInterface: Send {
     fn get(&self, name: RStr<'_>) -> Answer<RString>;
     /// The size of the result for an image of this size.
     fn output_size(&self, input: Size) -> Answer<Size>;
-    /// What a run for an image of this size would do and need.
+    /// Work and memory of a run for an image of this size.
     fn estimate(&self, input: Size) -> Answer<Estimate>;
     /// A handle that cancels this job.
     fn canceller(&self) -> CancellerObject;

@@ -49,10 +49,10 @@ impl Job {
         self.object.output_size(Size { width, height }).into_result()
     }
 
-    /// What a run for an image of this size would do and need. Nothing large is allocated.
+    /// Work and memory of a run for an image of this size. Nothing large is allocated.
     ///
     /// # Errors
-    /// Those of [`Job::output_size`], and [`Status::OUT_OF_MEMORY`] where it would not fit the memory budget.
+    /// As [`Job::output_size`], and [`Status::OUT_OF_MEMORY`] where it would not fit the memory budget.
     pub fn estimate(&self, width: u32, height: u32) -> Result<Estimate, Error> {
         self.object.estimate(Size { width, height }).into_result()
     }
@@ -90,7 +90,7 @@ impl Job {
 #[repr(C)]
 #[derive(StableAbi, Debug)]
 pub struct Images<'a> {
-    /// What to restore, in any format.
+    /// Image to restore, in any format.
     pub input: Image<'a>,
     /// Receives the result: of the size of [`Job::output_size`], in any format.
     pub output: ImageMut<'a>,

@@ -110,7 +110,7 @@ impl Model {
         Self { object }
     }
 
-    /// What the registry says about it.
+    /// Its entry in the registry.
     ///
     /// # Errors
     /// [`Status::PANIC`] only, for a defect of the library.
@@ -118,7 +118,7 @@ impl Model {
         self.object.info().into_result()
     }
 
-    /// Where it computes, such as "cpu" or "cuda:0": what "auto" took.
+    /// Its device, such as "cpu" or "cuda:0": the choice of "auto".
     ///
     /// # Errors
     /// [`Status::PANIC`] only, for a defect of the library.
@@ -143,7 +143,7 @@ impl Model {
     }
 }
 
-/// What these handles are is the library's affair.
+/// Opaque handles of the library.
 macro_rules! opaque_debug {
     ($($name:ident),*) => {$(
         impl std::fmt::Debug for $name {

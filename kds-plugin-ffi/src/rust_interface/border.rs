@@ -13,7 +13,7 @@ use crate::guard::{drop_quietly, guard};
 use crate::image::kds_image;
 use crate::structs::Sized32;
 
-/// Everything that a host calls goes through here, as every C export goes through `guard`: no panic gets out.
+/// Passage of every call of a host, as `guard` is of every C export: no panic gets out.
 pub fn answer<T>(body: impl FnOnce() -> Result<T, Failure>) -> Answer<T> {
     let (mut value, mut error) = (None, null_mut());
     let store = || {

@@ -11,7 +11,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::process::Command;
 
-/// What the dynamic section of a library tells the loader.
+/// Dynamic section of a library, as the loader reads it.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Dynamic {
     /// Names of the libraries that it is linked to.
@@ -69,13 +69,13 @@ pub fn renamed(library: &Path, soname: &str, search: &str) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Where in the file of a library the parts of its dynamic section lie that [`renamed`] changes.
+/// Positions in the file of the parts of the dynamic section that [`renamed`] changes.
 struct Places {
     /// The search path, with the zero that ends it.
     search: Range<usize>,
     /// The position of the soname among the strings, as a number.
     soname: usize,
-    /// Where the strings begin.
+    /// Start of the strings.
     strings: usize,
     endian: Endianness,
 }

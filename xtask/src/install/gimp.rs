@@ -27,11 +27,11 @@ const COMMANDS: [&str; 6] = ["gimp", "gimp-2.10", "gimp-3.0", "gimp-3.2", "gimp-
 pub struct Gimp {
     /// Such as `2.10` or `3.0`: the name of its folder of settings.
     pub version: String,
-    /// Where it looks for plug-ins.
+    /// Its folder of plug-ins.
     pub plug_ins: PathBuf,
 }
 
-/// Where this user's programs keep things.
+/// Folders of this user's programs.
 #[derive(Debug, Clone)]
 pub struct Home {
     /// `$XDG_CONFIG_HOME`, usually `~/.config`.
@@ -54,7 +54,7 @@ impl Home {
         })
     }
 
-    /// Where KDS goes when no prefix is given.
+    /// Prefix of KDS when none is given.
     pub fn prefix(&self) -> PathBuf {
         self.data.join("kds")
     }
@@ -81,7 +81,7 @@ impl Home {
     }
 }
 
-/// What a command says of itself; nothing if there is none.
+/// Version message of a command; nothing if there is none.
 fn version_of(command: &str) -> Option<String> {
     let output = Command::new(command).arg("--version").stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
     parse(&String::from_utf8_lossy(&output.stdout))

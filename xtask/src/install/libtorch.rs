@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-/// What every Linux system with a C++ runtime has, Debian's smallest included, and what comes with an NVIDIA driver.
+/// Libraries of every Linux system with a C++ runtime, Debian's smallest included, and of an NVIDIA driver.
 /// Carrying a second C++ runtime into a host that has its own would break one of them.
 const OF_THE_SYSTEM: [&str; 10] = [
     "ld-linux-x86-64.so.2",

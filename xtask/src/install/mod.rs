@@ -21,7 +21,7 @@ pub const PACKAGES: [&str; 4] = ["kds-plugin-ffi", "kds-cli", gimp::PACKAGE, nod
 /// Version of the library and of the command.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// What an installation is made of.
+/// Parts of an installation.
 pub struct Source<'a> {
     /// The repository.
     pub root: &'a Path,

@@ -1,4 +1,4 @@
-//! What makes a folder a libtorch that we can build with.
+//! Test of a folder that may be a libtorch to build with.
 
 use anyhow::{Context, Result, bail};
 use std::fs;
@@ -7,7 +7,7 @@ use std::path::Path;
 /// The version that the `tch` crate is bound to.
 pub const VERSION: &str = "2.11.0";
 
-/// Where a libtorch states its version, as C macros.
+/// Header with the version of a libtorch, as C macros.
 const VERSION_HEADER: &str = "include/torch/headeronly/version.h";
 
 /// The libraries that our binaries link.

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 const LINK: &str = ".libtorch";
 
-/// Where things lie on this machine.
+/// Folders on this machine.
 #[derive(Debug, Clone)]
 pub struct Setup {
     /// The repository root, which gets the link.

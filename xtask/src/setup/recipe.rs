@@ -1,4 +1,4 @@
-//! What is fetched for which machine.
+//! Libraries for each kind of machine.
 
 use super::libtorch::VERSION;
 use std::path::Path;
@@ -26,7 +26,7 @@ impl Variant {
         if SIGNS_OF_A_DRIVER.iter().any(|path| Path::new(path).exists()) { Self::Cuda } else { Self::Cpu }
     }
 
-    /// What to fetch.
+    /// Packages to fetch.
     pub fn recipe(self) -> Recipe {
         match self {
             // The package holds the whole of libtorch. Its CPU library is linked to two small libraries of the CUDA
@@ -56,9 +56,9 @@ impl Variant {
 pub struct Recipe {
     /// Name of its folder in the cache.
     pub name: String,
-    /// What it is, for a person.
+    /// Description, for a person.
     pub title: String,
-    /// What pip fetches, as a requirements file: every package by its version and the SHA-256 of its wheels.
+    /// Requirements file of pip: every package by its version and the SHA-256 of its wheels.
     pub requirements: &'static str,
     /// About how much is fetched, for a person.
     pub fetched: &'static str,

@@ -1,4 +1,4 @@
-//! What several tests need.
+//! Parts shared by several tests.
 
 use std::fs::{self, File};
 use std::path::Path;
