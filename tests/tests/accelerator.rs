@@ -11,7 +11,9 @@ use kds_engine::ensemble::{Sampling, sample};
 use kds_engine::nn::Loading;
 use kds_engine::noise::Window;
 use kds_engine::picture::{Picture, Source};
+use kds_engine::plan::Request;
 use kds_engine::registry::Registry;
+use kds_engine::restore::Prepared;
 use kds_engine::sampler::Sampler;
 use kds_engine::schedule::{Level, Spacing};
 use kds_engine::settings::Settings;
@@ -263,7 +265,7 @@ fn memory_is_known_and_running_out_of_it_is_told() {
     machine.run("memory_is_known_and_running_out_of_it_is_told", body).unwrap();
 }
 
-/// Of each built-in model, with one particle and with many.
+/// Of each built-in model, LDM-SR and Stable Diffusion, with one particle and with many.
 #[test]
 fn the_estimate_of_device_memory_is_the_peak() {
     let body = || {
@@ -290,6 +292,31 @@ fn the_estimate_of_device_memory_is_the_peak() {
             let peak = device::memory(CUDA).unwrap().unwrap().peak - before;
             let ratio = estimate as f64 / peak as f64;
             println!("{model} {width}x{height}, {particles} particles: {estimate} of {peak} bytes, {ratio:.2}");
+            assert!((0.8..=1.2).contains(&ratio), "{model}, {particles} particles: {estimate} of {peak} bytes");
+        }
+        let _guard = tch::no_grad_guard();
+        for (model, particles, side) in
+            [(LDM_SR, "1", 32), (LDM_SR, "10", 64), (SD_INPAINT, "1", 128), (SD_INPAINT, "10", 128)]
+        {
+            let (_folder, backbone) = by_entry::open(model, CUDA);
+            let mut settings = Settings::default();
+            for (name, value) in [("particles", particles), ("steps", "1"), ("from", "1")] {
+                settings.set(name, value).unwrap();
+            }
+            let settings = settings.resolve().unwrap();
+            let values = (0..3 * side * side).map(|index| (index % 251) as f32 / 250.0).collect();
+            let picture = Picture { width: side, height: side, values };
+            let mask = backbone.spec().fills_holes.then(|| vec![1.0; side * side]);
+            let request = Request { alpha: false, confidence: false, ..Request::of_size(side, side, mask.is_some()) };
+            let prepared = Prepared::new(&*backbone, &settings, request, &mut |_| Ok(())).unwrap();
+            let estimate = prepared.plan().need.device;
+            device::empty_cache(CUDA).unwrap();
+            device::reset_peak(CUDA).unwrap();
+            let before = device::memory(CUDA).unwrap().unwrap().allocated;
+            prepared.run(Source { picture: &picture, alpha: None, mask: mask.as_deref() }, &mut |_| Ok(())).unwrap();
+            let peak = device::memory(CUDA).unwrap().unwrap().peak - before;
+            let ratio = estimate as f64 / peak as f64;
+            println!("{model} {side}x{side}, {particles} particles: {estimate} of {peak} bytes, {ratio:.2}");
             assert!((0.8..=1.2).contains(&ratio), "{model}, {particles} particles: {estimate} of {peak} bytes");
         }
     };

@@ -289,7 +289,15 @@ fn install_into(prefix: &Path, home: Option<&Home>, tree: &Tree) -> Result<()> {
     install::install(tree, prefix)?;
     println!("KDS {} is installed in {} ({}).", install::VERSION, prefix.display(), megabytes(tree.size()?));
     for gimp in gimps {
-        println!("GIMP {} finds its plug-in as {}.", gimp.version, gimp.link(prefix)?.display());
+        if gimp.was_started() {
+            println!("GIMP {} finds its plug-in as {}.", gimp.version, gimp.link(prefix)?.display());
+        } else {
+            println!(
+                "GIMP {} was never started, and takes over the settings of an older GIMP when it is: start it once, then run \
+                 this command again.",
+                gimp.version
+            );
+        }
     }
     Ok(())
 }

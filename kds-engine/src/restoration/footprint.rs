@@ -30,8 +30,11 @@ pub struct Footprint {
 /// Bytes that grow with an area.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Line {
-    /// For a tile of any size: workspaces, weights in another layout.
+    /// For a tile of any size: workspaces, weights in another layout. Below 0 where bytes grow faster than the area, as
+    /// those of attention do.
     pub fixed: f64,
+    /// For each pixel of a tile of at most the smallest area that was measured, where `fixed` is below 0.
+    pub first: f64,
     /// For each pixel, up to the largest area that was measured.
     pub per_pixel: f64,
     /// The largest area that was measured, in pixels.
@@ -44,34 +47,47 @@ impl Line {
     /// Through one or two measurements, area and bytes.
     ///
     /// The peak is that of the layer that takes most, and layers of few pixels give way to layers of many: so beyond the
-    /// larger area it grows at least as fast as between the two, and at most in proportion to the area. On a GPU the middle
-    /// of both is taken; on the CPU, where oneDNN's workspaces count too, the first has been near enough.
+    /// larger area it grows at least as fast as between the two, and mostly at most in proportion to the area. On a GPU the
+    /// middle of both is taken; on the CPU, where oneDNN's workspaces count too, the first has been near enough.
     fn through(points: &[(usize, u64)], device: Device) -> Self {
         match *points {
             [(area, bytes)] => {
                 let per_pixel = bytes as f64 / area as f64;
-                Self { fixed: 0.0, per_pixel, measured: area as f64, beyond: per_pixel }
+                Self { fixed: 0.0, first: per_pixel, per_pixel, measured: area as f64, beyond: per_pixel }
             }
             [(small, fewer), (large, more), ..] => {
                 let [small, fewer, large, more] = [small as f64, fewer as f64, large as f64, more as f64];
                 let per_pixel = ((more - fewer) / (large - small)).max(0.0);
-                let beyond = if device == Device::Cpu { per_pixel } else { (per_pixel + more / large) / 2.0 };
-                Self { fixed: (more - per_pixel * large).max(0.0), per_pixel, measured: large, beyond }
+                let proportional = more / large;
+                let beyond = match device {
+                    Device::Cpu => per_pixel,
+                    _ => per_pixel.max((per_pixel + proportional) / 2.0),
+                };
+                Self { fixed: more - per_pixel * large, first: fewer / small, per_pixel, measured: large, beyond }
             }
-            [] => Self { fixed: 0.0, per_pixel: 0.0, measured: 0.0, beyond: 0.0 },
+            [] => Self { fixed: 0.0, first: 0.0, per_pixel: 0.0, measured: 0.0, beyond: 0.0 },
         }
     }
 
     fn at_least(self, per_pixel: usize) -> Self {
         let least = per_pixel as f64;
-        Self { per_pixel: self.per_pixel.max(least), beyond: self.beyond.max(least), ..self }
+        let [first, per_pixel, beyond] = [self.first, self.per_pixel, self.beyond].map(|bytes| bytes.max(least));
+        Self { first, per_pixel, beyond, ..self }
     }
 
     /// For this area, `times` at once.
     pub fn bytes(&self, area: usize, times: usize) -> u64 {
-        let pixels = area as f64 * times as f64;
-        let within = pixels.min(self.measured);
-        (self.fixed + self.per_pixel * within + self.beyond * (pixels - within)) as u64
+        let (area, times) = (area as f64, times as f64);
+        let along = |pixels: f64| {
+            let within = pixels.min(self.measured);
+            self.fixed + self.per_pixel * within + self.beyond * (pixels - within)
+        };
+        let bytes = match self.fixed < 0.0 {
+            // Up to the smallest area in proportion, and each of a batch for itself.
+            true => along(area).max(self.first * area) * times,
+            false => along(area * times),
+        };
+        bytes as u64
     }
 }
 

@@ -1,10 +1,10 @@
 //! Making the GIMPs of this user find the plug-ins of an installation.
 //!
-//! GIMP looks in its plug-ins folder for a folder that holds a program of the same name. That program is a link to the
-//! one in the prefix, which finds `../lib/libkds.so` from where it really lies: so libtorch is there once, not once for
-//! each GIMP. The link is relative, so that it still leads there when the home folder moves.
+//! GIMP looks in its plug-ins folder for a folder that holds a program of the same name. That program is a launcher of the
+//! one in the prefix, which finds `../lib/libkds.so` from where it lies: so libtorch is there once, not once for
+//! each GIMP.
 
-use super::link;
+use super::launcher;
 use anyhow::{Context, Result};
 use std::env;
 use std::ffi::OsString;
@@ -19,6 +19,8 @@ pub const PACKAGE: &str = "kds-plugin-gimp";
 const NAME: &str = "kds";
 /// The programs, by the first number of GIMP's version.
 pub const PROGRAMS: [(u32, &str); 2] = [(2, "kds-gimp2"), (3, "kds-gimp3")];
+/// A text in every version of the programs: GIMP may have made a copy of one, where an earlier KDS had put a link.
+const SIGNATURE: &str = "plug-in-kds-restore";
 /// Names that distributions give to GIMP.
 const COMMANDS: [&str; 6] = ["gimp", "gimp-2.10", "gimp-3.0", "gimp-3.2", "gimp-console", "gimp-console-3.0"];
 
@@ -109,20 +111,26 @@ impl Gimp {
         self.plug_ins.join(NAME)
     }
 
-    /// Lets this GIMP find the plug-in that is installed below the prefix. Returns the link.
+    /// False before this GIMP was started for the first time. A folder of settings that somebody else makes keeps it from
+    /// taking over brushes and settings of an older GIMP.
+    pub fn was_started(&self) -> bool {
+        self.plug_ins.parent().is_some_and(Path::exists)
+    }
+
+    /// Lets this GIMP find the plug-in that is installed below the prefix. Returns the launcher.
     pub fn link(&self, prefix: &Path) -> Result<PathBuf> {
         let program = PROGRAMS.iter().find(|(major, _)| self.version.starts_with(&format!("{major}.")));
         let (_, program) = program.with_context(|| format!("there is no plug-in for GIMP {}", self.version))?;
         let folder = self.folder();
         let place = folder.join(NAME);
-        link::make(&place, &prefix.join("libexec").join(program))?;
+        launcher::make(&place, &prefix.join("libexec").join(program), SIGNATURE)?;
         Ok(place)
     }
 
     /// Undoes [`Gimp::link`]; whether there was anything to undo.
     pub fn unlink(&self) -> Result<bool> {
         let folder = self.folder();
-        let removed = link::remove(&folder.join(NAME))?;
+        let removed = launcher::remove(&folder.join(NAME), SIGNATURE)?;
         match fs::remove_dir(&folder) {
             // A folder with something of the user's in it stays.
             Err(failure) if !matches!(failure.kind(), ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty) => {
@@ -173,19 +181,23 @@ mod tests {
     }
 
     #[test]
-    fn a_link_survives_that_all_moves_and_goes_away_alone() {
+    fn the_plug_in_is_found_after_all_has_moved_and_goes_away_alone() {
         let folder = tempfile::tempdir().unwrap();
         let before = home(&folder.path().join("before"));
         let program = before.prefix().join("libexec/kds-gimp3");
         fs::create_dir_all(program.parent().unwrap()).unwrap();
-        fs::write(&program, "program").unwrap();
+        fs::write(&program, "#!/bin/sh\necho started\n").unwrap();
+        fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        assert!(!before.gimp("3.0").was_started());
         // Twice, as when a newer version is installed.
         before.gimp("3.0").link(&before.prefix()).unwrap();
         before.gimp("3.0").link(&before.prefix()).unwrap();
         fs::rename(folder.path().join("before"), folder.path().join("after")).unwrap();
 
         let gimp = home(&folder.path().join("after")).gimp("3.0");
-        assert_eq!(fs::read_to_string(gimp.plug_ins.join("kds/kds")).unwrap(), "program");
+        assert!(gimp.was_started());
+        let output = Command::new("sh").arg(gimp.plug_ins.join("kds/kds")).output().unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "started\n");
         assert!(gimp.unlink().unwrap());
         assert!(gimp.plug_ins.exists() && !gimp.plug_ins.join("kds").exists());
         assert!(!gimp.unlink().unwrap());

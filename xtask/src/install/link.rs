@@ -32,7 +32,7 @@ pub fn remove(link: &Path) -> Result<bool> {
 }
 
 /// The way from a folder to a file. Both are absolute and have no links and no dots in them.
-fn relative(from: &Path, to: &Path) -> PathBuf {
+pub(super) fn relative(from: &Path, to: &Path) -> PathBuf {
     let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
     let up = from.components().skip(shared).map(|_| Component::ParentDir);
     up.chain(to.components().skip(shared)).collect()

@@ -2,6 +2,7 @@
 
 mod elf;
 pub mod gimp;
+mod launcher;
 mod libtorch;
 mod link;
 pub mod nodes;
