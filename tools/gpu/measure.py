@@ -79,7 +79,7 @@ def measure(options, binaries: Path, work: Path) -> tuple[str, list[str]]:
     steps = ["--steps", "2" if quick else "10"]
     picture = str(HERE / "picture.png")
     restore = [str(binaries / "kds"), "restore", picture, "--device", options.device, "-v"]
-    restore += ["--particles", "1", "--steps", "1"] if quick else ["--particles", "4", "--steps", "2"]
+    restore += ["--particles", "1", "--steps", "1", "--dtype", "f32"] if quick else ["--particles", "4", "--steps", "2"]
     # A machine without a GPU may have little else, too.
     patience = 10 if quick else 1
     parts: list[tuple[str, list[list[str]], int]] = [
