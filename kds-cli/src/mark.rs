@@ -62,7 +62,7 @@ fn parse(bytes: &[u8]) -> Option<(Role, u64)> {
     (length.len() == DIGITS).then(|| length.parse().ok())?.map(|length| (role, length))
 }
 
-/// True for the text of a mark. It says nothing of a picture that is made of this one.
+/// True for the text of a mark. Metadata leave it out: it describes the file that it stands in, not its copies.
 pub fn is_mark(text: &str) -> bool {
     parse(text.as_bytes()).is_some()
 }

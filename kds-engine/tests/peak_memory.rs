@@ -4,7 +4,6 @@
 
 mod reference;
 
-use std::path::Path;
 use std::process::{Command, ExitCode};
 
 use kds_engine::picture::{Picture, Source};
@@ -13,6 +12,7 @@ use kds_engine::restore::Prepared;
 use kds_engine::settings::{Resolved, Settings};
 use kds_engine::{memory, threads};
 use reference::by_entry::{DIFFBIR, LDM_SR, SD_INPAINT, SEESR, open};
+use reference::peak;
 use tch::Device;
 
 /// How far the estimate may be from the peak.
@@ -97,12 +97,10 @@ fn row(arguments: &[String]) {
     memory::give_back();
     let prepared = Prepared::new(&*backbone, &settings, request, &mut |_| Ok(())).unwrap();
     let planned = prepared.plan().process;
-    let held = memory::resident();
-    // From here on the system counts the peak anew.
-    std::fs::write("/proc/self/clear_refs", "5").unwrap();
+    let held = peak::begin(Device::Cpu);
     let source = Source { picture: &picture, alpha: alpha.as_deref(), mask: mask.as_deref() };
     prepared.run(source, &mut |_| Ok(())).unwrap();
-    println!("{held} {planned} {assumed} {}", peak());
+    println!("{held} {planned} {assumed} {}", peak::end(Device::Cpu));
 }
 
 fn settings(particles: &str) -> Resolved {
@@ -112,11 +110,4 @@ fn settings(particles: &str) -> Resolved {
         settings.set(name, value).unwrap();
     }
     settings.resolve().unwrap()
-}
-
-/// Bytes that the process held at the most.
-fn peak() -> u64 {
-    let status = std::fs::read_to_string(Path::new("/proc/self/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
 }

@@ -16,7 +16,7 @@ use kds_engine::registry::Registry;
 use kds_engine::restore::Prepared;
 use kds_engine::sampler::Sampler;
 use kds_engine::schedule::{Level, Spacing};
-use kds_engine::settings::Settings;
+use kds_engine::settings::{Resolved, Settings};
 use kds_engine::steering::Steering;
 use kds_host::{Context, ContextOptions, Library, Status};
 use kds_tests::accelerator::{self, Machine};
@@ -29,6 +29,7 @@ use tch::{Device, Kind, Tensor};
 mod reference;
 
 use reference::by_entry::{self, DIFFBIR, LDM_SR, SD_INPAINT, SEESR};
+use reference::peak;
 
 const CUDA: Device = Device::Cuda(0);
 
@@ -135,6 +136,12 @@ fn models_from_files_agree_with_the_cpu() {
     Machine::usual().run("models_from_files_agree_with_the_cpu", body).unwrap();
 }
 
+fn settings(values: &[(&str, &str)]) -> Resolved {
+    let mut settings = Settings::default();
+    values.iter().for_each(|(name, value)| settings.set(name, value).unwrap());
+    settings.resolve().unwrap()
+}
+
 /// Whole restorations, in tiles, of the third-party architectures.
 #[test]
 fn third_party_models_restore_as_on_the_cpu() {
@@ -144,11 +151,7 @@ fn third_party_models_restore_as_on_the_cpu() {
         let values = (0..3 * width * height).map(|index| (index as f32 * 0.1).cos() * 0.5 + 0.5).collect();
         let picture = Picture { width, height, values };
         let mask: Vec<f32> = (0..width * height).map(|index| f32::from((8..20).contains(&(index % width)))).collect();
-        let mut settings = Settings::default();
-        for (name, value) in [("particles", "2"), ("steps", "2"), ("from", "1"), ("seed", "3")] {
-            settings.set(name, value).unwrap();
-        }
-        let settings = settings.resolve().unwrap();
+        let settings = settings(&[("particles", "2"), ("steps", "2"), ("from", "1"), ("seed", "3")]);
         for model in [LDM_SR, SD_INPAINT, DIFFBIR, SEESR] {
             let [expected, found] = [Device::Cpu, CUDA].map(|device| {
                 let (_folder, backbone) = by_entry::open(model, device);
@@ -265,7 +268,18 @@ fn memory_is_known_and_running_out_of_it_is_told() {
     machine.run("memory_is_known_and_running_out_of_it_is_told", body).unwrap();
 }
 
-/// Of each built-in model, LDM-SR and Stable Diffusion, with one particle and with many.
+/// Compares the estimate of a run's device memory with its peak.
+fn check_estimate(name: &str, estimate: u64, run: impl FnOnce()) {
+    let before = peak::begin(CUDA);
+    run();
+    let peak = peak::end(CUDA) - before;
+    let ratio = estimate as f64 / peak as f64;
+    println!("{name}: {estimate} of {peak} bytes, {ratio:.2}");
+    assert!((0.8..=1.2).contains(&ratio), "{name}: {estimate} of {peak} bytes");
+}
+
+/// Of each built-in model, LDM-SR and Stable Diffusion, with one particle and with many. All steps are steered, so that the
+/// memory of steering is part of the peak.
 #[test]
 fn the_estimate_of_device_memory_is_the_peak() {
     let body = || {
@@ -282,42 +296,28 @@ fn the_estimate_of_device_memory_is_the_peak() {
             let restorer = Restorer::open(&options).unwrap();
             let picture = image::imageops::resize(&small_picture().unwrap(), width, height, FilterType::Triangle);
             let mask = (model == "kds-inpaint").then(|| holes(&picture));
-            // All steps are steered, so that what steering takes is seen.
             let parameters = [("particles", particles), ("steps", "1"), ("from", "1")];
             let estimate = restorer.job(&parameters).unwrap().estimate(width, height).unwrap().device_memory;
-            device::empty_cache(CUDA).unwrap();
-            device::reset_peak(CUDA).unwrap();
-            let before = device::memory(CUDA).unwrap().unwrap().allocated;
-            restorer.restore_with(&picture, mask.as_ref(), &parameters).unwrap();
-            let peak = device::memory(CUDA).unwrap().unwrap().peak - before;
-            let ratio = estimate as f64 / peak as f64;
-            println!("{model} {width}x{height}, {particles} particles: {estimate} of {peak} bytes, {ratio:.2}");
-            assert!((0.8..=1.2).contains(&ratio), "{model}, {particles} particles: {estimate} of {peak} bytes");
+            check_estimate(&format!("{model} {width}x{height}, {particles} particles"), estimate, || {
+                restorer.restore_with(&picture, mask.as_ref(), &parameters).unwrap();
+            });
         }
         let _guard = tch::no_grad_guard();
         for (model, particles, side) in
             [(LDM_SR, "1", 32), (LDM_SR, "10", 64), (SD_INPAINT, "1", 128), (SD_INPAINT, "10", 128)]
         {
             let (_folder, backbone) = by_entry::open(model, CUDA);
-            let mut settings = Settings::default();
-            for (name, value) in [("particles", particles), ("steps", "1"), ("from", "1")] {
-                settings.set(name, value).unwrap();
-            }
-            let settings = settings.resolve().unwrap();
+            let settings = settings(&[("particles", particles), ("steps", "1"), ("from", "1")]);
             let values = (0..3 * side * side).map(|index| (index % 251) as f32 / 250.0).collect();
             let picture = Picture { width: side, height: side, values };
             let mask = backbone.spec().fills_holes.then(|| vec![1.0; side * side]);
             let request = Request { alpha: false, confidence: false, ..Request::of_size(side, side, mask.is_some()) };
             let prepared = Prepared::new(&*backbone, &settings, request, &mut |_| Ok(())).unwrap();
+            let source = Source { picture: &picture, alpha: None, mask: mask.as_deref() };
             let estimate = prepared.plan().need.device;
-            device::empty_cache(CUDA).unwrap();
-            device::reset_peak(CUDA).unwrap();
-            let before = device::memory(CUDA).unwrap().unwrap().allocated;
-            prepared.run(Source { picture: &picture, alpha: None, mask: mask.as_deref() }, &mut |_| Ok(())).unwrap();
-            let peak = device::memory(CUDA).unwrap().unwrap().peak - before;
-            let ratio = estimate as f64 / peak as f64;
-            println!("{model} {side}x{side}, {particles} particles: {estimate} of {peak} bytes, {ratio:.2}");
-            assert!((0.8..=1.2).contains(&ratio), "{model}, {particles} particles: {estimate} of {peak} bytes");
+            check_estimate(&format!("{model} {side}x{side}, {particles} particles"), estimate, || {
+                prepared.run(source, &mut |_| Ok(())).unwrap();
+            });
         }
     };
     Machine::usual().run("the_estimate_of_device_memory_is_the_peak", body).unwrap();

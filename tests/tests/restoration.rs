@@ -180,7 +180,7 @@ fn a_picture_without_colour_stays_without() {
     assert!(!coloured(&restorer.restore(&picture, &parameters).unwrap()));
 }
 
-/// What a model adds to pictures of a single colour, in its default setting; the model cards state the most that it may be.
+/// Errors of a model on pictures of a single colour, in its default setting, against the limits in the model cards.
 #[test]
 fn flats_stay_as_flat_as_the_model_cards_say() {
     const COLOURS: [[u8; 3]; 4] = [[0; 3], [128; 3], [255, 0, 0], [224, 172, 141]];

@@ -27,7 +27,7 @@ const BEYOND: [u8; 256] = [0x5a; 256];
 /// For a file without a picture, and one that is too large.
 pub fn decode(file: &[u8], limits: Limits) -> anyhow::Result<Decoded> {
     let segments = Segments::of(file);
-    if let Some((kind, advice)) = segments.unread() {
+    if let Some((kind, advice)) = segments.unsupported() {
         bail!("is a JPEG file of {kind}, which is not read; {advice}");
     }
     let metadata = metadata(&segments);

@@ -84,8 +84,8 @@ impl<'a> Segments<'a> {
         self.segments.iter()
     }
 
-    /// What makes the picture one that no decoder here reads, and how to convert it: by its frame header (ITU-T T.81, B.2.2).
-    pub fn unread(&self) -> Option<(&'static str, &'static str)> {
+    /// Unsupported coding, by the frame header (ITU-T T.81, B.2.2), and how to convert the file.
+    pub fn unsupported(&self) -> Option<(&'static str, &'static str)> {
         const TO_PNG: &str = "convert it to PNG";
         let frame = self.frame()?;
         match (frame.marker, frame.content.first()) {
@@ -197,7 +197,7 @@ mod tests {
     fn frames_that_are_not_read_are_named() {
         let unread = |marker: u8, bits: u8| {
             let file = [b"\xff\xd8\xff\xc4\0\x02\xff".as_slice(), &[marker, 0, 3, bits]].concat();
-            Segments::of(&file).unread().map(|(kind, _)| kind)
+            Segments::of(&file).unsupported().map(|(kind, _)| kind)
         };
         for read in [0xc0, 0xc1, 0xc2] {
             assert_eq!(unread(read, 8), None);

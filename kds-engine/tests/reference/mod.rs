@@ -5,6 +5,7 @@ pub mod by_entry;
 pub mod diffbir;
 pub mod model;
 pub mod networks;
+pub mod peak;
 pub mod pipelines;
 pub mod restoration;
 pub mod seesr;

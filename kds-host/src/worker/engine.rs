@@ -98,7 +98,7 @@ impl Kept {
         self.models.drain(..surplus);
     }
 
-    /// Lets all models go. Whether there were any.
+    /// Unloads all models; true where there were any.
     fn clear(&mut self) -> bool {
         let any = !self.models.is_empty();
         self.models.clear();

@@ -20,7 +20,8 @@ use crate::error::Failure;
 use crate::*;
 use border::{Owned, answer, blank, call, copy, made, pass, readable, words, writable};
 
-/// Root module that `kds_plugin_api::load` finds. Nothing in it can panic, which `abi_stable` would answer by ending the process.
+/// Root module that `kds_plugin_api::load` finds. Nothing in it can panic, which `abi_stable` would answer by ending the
+/// process.
 #[export_root_module]
 fn root_module() -> RestorerModule_Ref {
     RestorerModule { version, parameters, new_context }.leak_into_prefix()

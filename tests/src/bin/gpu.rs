@@ -186,9 +186,9 @@ fn time(backbone: &dyn Backbone, side: usize, steps: usize, particles: &[usize])
         // The first run sets up what later ones find ready.
         run(1)?;
         memory::give_back();
-        let held = Peak::begin(spec.device)?;
+        let held = reference::peak::begin(spec.device);
         let (one, plan) = run(1)?;
-        let peak = Peak::end(spec.device)?.saturating_sub(held);
+        let peak = reference::peak::end(spec.device).saturating_sub(held);
         let estimate = if spec.device == Device::Cpu { plan.need.host } else { plan.need.device };
         let (all, _) = run(steps)?;
         let step = (all - one) / (steps - 1).max(1) as f64;
@@ -211,33 +211,6 @@ fn settings(particles: usize, steps: usize) -> Result<Resolved> {
         settings.set(name, &value)?;
     }
     Ok(settings.resolve()?)
-}
-
-/// Memory of a run: of the process on the CPU, of the device elsewhere.
-struct Peak;
-
-impl Peak {
-    /// Counts anew from here; returns the bytes held now.
-    fn begin(place: Device) -> Result<u64> {
-        if place == Device::Cpu {
-            std::fs::write("/proc/self/clear_refs", "5")?;
-            return Ok(memory::resident());
-        }
-        device::empty_cache(place)?;
-        device::reset_peak(place)?;
-        Ok(device::memory(place)?.unwrap_or_default().allocated)
-    }
-
-    /// Bytes held at the most since then.
-    fn end(place: Device) -> Result<u64> {
-        if place != Device::Cpu {
-            return Ok(device::memory(place)?.unwrap_or_default().peak);
-        }
-        let status = std::fs::read_to_string("/proc/self/status")?;
-        let line =
-            status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no peak in /proc/self/status")?;
-        Ok(line.trim_end_matches("kB").trim().parse::<u64>()? << 10)
-    }
 }
 
 fn matmul(place: Device, side: i64) -> Result<()> {

@@ -6,12 +6,11 @@
 
 use std::ffi::OsStr;
 use std::fs;
-use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
 use super::link;
 use crate::partial::{Partial, sibling};
@@ -53,23 +52,15 @@ pub fn make(place: &Path, program: &Path, signature: &str) -> Result<()> {
 /// # Errors
 /// Where another file is at `place`, or the folder cannot be written.
 pub fn remove(place: &Path, signature: &str) -> Result<bool> {
-    let failed = || format!("cannot remove {}", place.display());
-    match fs::symlink_metadata(place) {
-        Err(failure) if failure.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(failure) => return Err(failure).with_context(failed),
-        Ok(found) if found.is_symlink() => {}
-        Ok(found) => {
-            let ours = found.is_file() && {
-                let content = fs::read(place).with_context(failed)?;
-                content.starts_with(MARK.as_bytes())
-                    || content.windows(signature.len()).any(|part| part == signature.as_bytes())
-            };
-            if !ours {
-                bail!("{} is a file that this command did not put there: remove it first", place.display());
-            }
-        }
+    let is_file = fs::symlink_metadata(place).is_ok_and(|found| found.is_file());
+    if is_file && is_ours(&fs::read(place).with_context(|| format!("cannot read {}", place.display()))?, signature) {
+        return fs::remove_file(place).with_context(|| format!("cannot remove {}", place.display())).map(|()| true);
     }
-    fs::remove_file(place).with_context(failed).map(|()| true)
+    link::remove(place)
+}
+
+fn is_ours(content: &[u8], signature: &str) -> bool {
+    content.starts_with(MARK.as_bytes()) || content.windows(signature.len()).any(|part| part == signature.as_bytes())
 }
 
 /// A word of a shell.
@@ -80,6 +71,7 @@ fn quoted(text: &OsStr) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::ErrorKind;
     use std::process::Command;
 
     use super::*;
