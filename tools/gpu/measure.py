@@ -47,6 +47,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("report.md"))
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--quick", action="store_true", help="small sizes, random networks an eighth as wide")
+    parser.add_argument("--seconds", type=float, default=480, help="parts that are not done by then are left out")
     parser.add_argument("--profile", nargs=4, metavar=("LIBRARY", "MODEL", "FOLDER", "SIDE"), help=argparse.SUPPRESS)
     parser.add_argument("--beside", nargs=3, metavar=("MODEL", "FOLDER", "SIDE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -101,18 +102,23 @@ def measure(options, binaries: Path, work: Path) -> tuple[str, list[str]]:
         parts.append((f"Time and memory: {model}", [[*gpu, "model", model, folder, *shrink], *commands], 180))
 
     text, failed = f"# KDS on {options.device}\n", []
+    end = time.monotonic() + patience * options.seconds
     for title, commands, limit in ((title, commands, patience * limit) for title, commands, limit in parts):
         print(title, flush=True)
         text += f"\n## {title}\n"
         start = time.monotonic()
         for command in commands:
+            left = min(limit, end - time.monotonic())
+            if left <= 1:
+                text += f"\nLeft out, since the time was up: `{' '.join(command[-6:])}`\n"
+                continue
             try:
-                done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=limit)
+                done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=left)
                 output, error, good = done.stdout, done.stderr, done.returncode == 0
                 if title in ("Doctor", "A memory limit"):
                     output = f"```\n{output}{error}```\n"
             except subprocess.TimeoutExpired as expired:
-                output, error, good = (expired.stdout or b"").decode(), f"not done within {limit} seconds", False
+                output, error, good = (expired.stdout or b"").decode(), f"not done within {left:.0f} seconds", False
             if output.strip():
                 text += f"\n{output}"
             if not good:
@@ -253,13 +259,14 @@ def beside(model: str, folder: Path, side: int, device: str, quick: bool) -> Non
     print(f"{source}, {side} x {side} latents, a step with steering\n\n| | number format | particles | seconds a step | TFLOP/s | MiB at the peak |\n|---|---|---|---|---|---|")  # fmt: skip
     for dtype in (torch.float32,) if place == "cpu" else (torch.float32, torch.bfloat16):
         unet = unet.to(place, dtype, memory_format=torch.channels_last).eval()
-        # Without a GPU the larger networks take minutes to compile.
-        for name in ("eager", "torch.compile") if not quick or model == "kds-photo-x4" else ("eager",):
+        # Compiling takes most of a minute for each number format and size.
+        compiled = model == "kds-photo-x4" and (quick or dtype == torch.bfloat16)
+        for name in ("eager", "torch.compile") if compiled else ("eager",):
             try:
                 network = torch.compile(unet, dynamic=False) if name == "torch.compile" else unet
                 for particles in (1, 2) if quick else (1, 4, 10):
                     if name == "torch.compile" and particles != (2 if quick else 4):
-                        continue  # Each size is compiled anew, which takes most of a minute.
+                        continue
                     seconds, flops, peak = step_time(network, unet, particles, twice, channels, known, side, config, alphas, place, dtype, FlopCounterMode)
                     print(f"| {name} | {str(dtype)[6:]} | {particles} | {seconds:.4f} | {flops / seconds / 1e12:.2f} | {peak >> 20} |", flush=True)
             except Exception as error:  # A machine without a C compiler compiles nothing.

@@ -1,28 +1,32 @@
-"""Trains a built-in model on a machine that has a GPU and Python with torch, nothing else, from its committed weights, for some
-minutes.
+"""Trains a built-in model on a machine that has a GPU, from its committed weights, for some minutes. That machine needs
+Python with torch, numpy, OpenCV, Pillow and safetensors; no diffusers, no network.
 
-    python train.py pack photo_x4 --photos PHOTOS --output FOLDER        here: at most 45 MiB
+    python train.py pack photo_x4 --photos PHOTOS --output FOLDER        here: at most 62 MiB
     python train.py train FOLDER --minutes 8 --output OUT                there
     python train.py join OUT MODEL_FOLDER                                here again
 
-`pack` takes the code of `tools/train`, with what stands in for the packages that a bare machine lacks (`bare/`), the weights,
-and the photographs, shrunk until they fit; it needs what `tools/train/requirements.txt` names. `train` leaves the averaged
+`pack` takes the code of `tools/train`, the network of diffusers in torch alone (`diffusers.py`), the weights, and the
+photographs, compressed until they fit; it needs what `tools/train/requirements.txt` names. `train` leaves the averaged
 weights in OUT as fp16, in pieces of less than 16 MiB, with the log; `join` puts them together where they belong.
 """
 
 import argparse
+import importlib.util
+import io
 import json
+import os
 import shutil
 import subprocess
 import sys
 import time
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-LARGEST, PIECE = 45 << 20, 15 << 20
+PIECE = 15 << 20
 # The components of a model that are trained, below `models`.
 TRAINED = {
     "photo_x4": ("kds-photo-x4", ["unet", "predictor"]),
@@ -30,7 +34,7 @@ TRAINED = {
     "predictor_x1": ("kds-photo-x1", ["predictor"]),
 }
 NAME = "diffusion_pytorch_model.safetensors"
-SIDES = (1400, 1200, 1024, 896, 768, 640, 512, 448, 384, 320, 256, 192)
+SIDES, QUALITIES = (1400, 1024, 768, 512, 384, 256), (94, 90, 85)
 
 
 def pack(options) -> None:
@@ -38,66 +42,56 @@ def pack(options) -> None:
     folder.mkdir(parents=True)
     cache = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "tools/train", folder / "code", ignore=cache)
-    shutil.copytree(HERE / "bare", folder / "code", ignore=cache, dirs_exist_ok=True)
+    shutil.copy(HERE / "diffusers.py", folder / "code")
     shutil.copy(__file__, folder / "train.py")
     for component in components:
         (folder / "start" / component).mkdir(parents=True)
-        shutil.copy(ROOT / "models" / model / component / NAME, folder / "start" / component / NAME)
+        shutil.copy((options.start or ROOT / "models" / model) / component / NAME, folder / "start" / component / NAME)
     if not options.model.startswith("predictor"):
         shutil.copy(ROOT / "tests/data/lpips_alex.safetensors", folder / "lpips.safetensors")
     if options.model == "photo_x1":
         shutil.copy(ROOT / "models" / model / "predictor" / NAME, folder / "predictor.safetensors")
     (folder / "model.json").write_text(json.dumps({"model": options.model}))
-    left = LARGEST - size(folder)
-    side = shrink(options.photos, folder / "photos", left, options.longest)
-    print(f"{folder}: {size(folder) / 2**20:.1f} MiB, photographs of at most {side} pixels a side")
+    written = shrink(options.photos, folder / "photos", (options.largest << 20) - size(folder))
+    print(f"{folder}: {size(folder) / 2**20:.1f} MiB, {written}")
 
 
 def size(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def encode(path: Path, side: int) -> bytes:
-    """A photograph, shrunk to this side, as `bare/jpeg.py` packs it."""
-    import numpy
-    import torch
+def encode(path: Path, side: int, quality: int) -> bytes:
     from PIL import Image
 
-    sys.path.insert(0, str(HERE / "bare"))
-    import jpeg
-
-    torch.set_num_threads(1)
-    image = Image.open(path)
-    image.draft("RGB", (side, side))
-    image = image.convert("RGB")
+    image = Image.open(path).convert("RGB")
     image.thumbnail((side, side), Image.LANCZOS)
-    return jpeg.pack(torch.from_numpy(numpy.array(image)).permute(2, 0, 1).float())
+    content = io.BytesIO()
+    image.save(content, "WEBP", quality=quality, method=4)
+    return content.getvalue()
 
 
-def held_out(photos: Path) -> tuple[list[Path], list[Path]]:
-    """The split of `tools/train/photos.py`: photographs to train on, and those that stay here."""
-    import importlib.util
-
+def trained_on(photos: Path) -> list[Path]:
+    """The photographs that `tools/train/photos.py` does not hold out."""
     found = importlib.util.spec_from_file_location("photos_of_training", ROOT / "tools/train/photos.py")
     module = importlib.util.module_from_spec(found)
     found.loader.exec_module(module)
-    return module.files(photos)
+    return module.files(photos)[0]
 
 
-def shrink(photos: Path, folder: Path, most: int, longest: int) -> int:
-    """Writes the photographs at the largest of a few sizes that fits; a tenth of them tells which."""
-    paths, _ = held_out(photos)
+def shrink(photos: Path, folder: Path, most: int) -> str:
+    """Writes the photographs at the best of a few sizes and qualities that fits; a tenth of them tells which."""
+    paths = trained_on(photos)
     folder.mkdir()
     with ProcessPoolExecutor() as processes:
-        for side in (side for side in SIDES if side <= longest):
+        for side, quality in product(SIDES, QUALITIES):
             sample = paths[::10]
-            bytes_of_sample = sum(map(len, processes.map(partial(encode, side=side), sample)))
+            bytes_of_sample = sum(map(len, processes.map(partial(encode, side=side, quality=quality), sample)))
             if bytes_of_sample * len(paths) / len(sample) > 0.97 * most:
                 continue
-            for path, content in zip(paths, processes.map(partial(encode, side=side), paths, chunksize=8)):
-                (folder / f"{path.stem}.photo").write_bytes(content)
+            for path, content in zip(paths, processes.map(partial(encode, side=side, quality=quality), paths, chunksize=8)):
+                (folder / f"{path.stem}.webp").write_bytes(content)
             if size(folder) <= most:
-                return side
+                return f"{len(paths)} photographs, at most {side} pixels a side, WebP quality {quality}"
     raise SystemExit(f"{len(paths)} photographs do not fit {most} bytes even at {SIDES[-1]} pixels")
 
 
@@ -109,12 +103,14 @@ def train(options) -> None:
     run, start = output / "run", folder / "start"
     if len(components) == 1:
         start = start / components[0] / NAME
-    command = [sys.executable, "train.py", model, "--photos", str(folder / "photos"), "--run", str(run)]
+    command = [sys.executable, "train.py", model, "--photos", str(folder / "photos"), "--all", "--run", str(run)]
     command += ["--start", str(start), "--rate", str(options.rate), "--batch", str(options.batch)]
     command += ["--side", str(options.side), "--iterations", str(options.iterations), "--decay", str(options.decay)]
+    command += ["--workers", str(max(1, (os.cpu_count() or 1) - 2))]
     command += ["--deadline", str(time.time() + 60 * options.minutes)]
     if not model.startswith("predictor"):
-        command += ["--lpips", str(folder / "lpips.safetensors"), "--perceptual-from", str(options.perceptual_from)]
+        command += ["--lpips", str(folder / "lpips.safetensors"), "--perceptual", str(options.perceptual)]
+        command += ["--perceptual-from", str(options.perceptual_from)]
     if (folder / "predictor.safetensors").exists():
         command += ["--predictor", str(folder / "predictor.safetensors")]
     subprocess.run(command, cwd=folder / "code", check=True)
@@ -172,17 +168,19 @@ def main() -> None:
     command.add_argument("model", choices=TRAINED)
     command.add_argument("--photos", type=Path, required=True)
     command.add_argument("--output", type=Path, required=True, help="a folder that is not there yet")
-    command.add_argument("--longest", type=int, default=1400, help="longest side of a photograph, in pixels")
+    command.add_argument("--start", type=Path, help="folder of the model to start from [default: the committed one]")
+    command.add_argument("--largest", type=int, default=62, help="of the folder, in MiB")
     command.set_defaults(run=pack)
     command = commands.add_parser("train")
     command.add_argument("folder", type=Path)
     command.add_argument("--minutes", type=float, required=True)
     command.add_argument("--output", type=Path, required=True)
-    command.add_argument("--rate", type=float, default=1e-4)
-    command.add_argument("--batch", type=int, default=64)
+    command.add_argument("--rate", type=float, default=3e-4)
+    command.add_argument("--batch", type=int, default=128)
     command.add_argument("--side", type=int, default=128)
     command.add_argument("--decay", type=float, default=0.5, help="last share of the iterations, with a falling rate")
     command.add_argument("--perceptual-from", type=float, default=0.0, help="share of the iterations before LPIPS joins")
+    command.add_argument("--perceptual", type=float, default=0.25, help="weight of LPIPS")
     command.add_argument("--iterations", type=int, default=1_000_000, help="the most; the minutes decide")
     command.set_defaults(run=train)
     command = commands.add_parser("join")

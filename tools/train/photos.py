@@ -1,6 +1,8 @@
 """Training crops from a folder of photographs; a fixed handful of them is held out for evaluation."""
 
+import os
 import random
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import cv2
@@ -11,11 +13,13 @@ from PIL import Image
 Image.MAX_IMAGE_PIXELS = None
 cv2.setNumThreads(1)
 HELD_OUT = 16
+FLAT_SHARE = 0.02  # share of crops of a single colour: sky, walls, drawings
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")
 
 
 def files(folder: Path) -> tuple[list[Path], list[Path]]:
     """(training, held out): the same split on every machine."""
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in (".jpg", ".jpeg", ".png"))
+    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
     random.Random(20250705).shuffle(found)
     return found[HELD_OUT:], found[:HELD_OUT]
 
@@ -32,17 +36,20 @@ def read(path: Path, longest: int) -> np.ndarray:
 
 
 class Crops(torch.utils.data.IterableDataset):
-    """Endless batches in [-1, 1], N x C x H x W: of photographs, and of all that `known` makes of each."""
+    """Endless batches of bytes, N x C x H x W: of photographs, and of all that `known` makes of each. `paths` are the
+    photographs to train on."""
 
-    def __init__(self, folder: Path, batch: int, side: int, known, seed: int, longest: int = 1400):
-        self.images = [read(path, longest) for path in files(folder)[0]]
-        self.images = [image for image in self.images if min(image.shape[:2]) >= side]
-        self.areas = np.array([image.shape[0] * image.shape[1] for image in self.images], dtype=np.float64)
-        self.batch, self.side, self.known = batch, side, known
-        self.rng = np.random.default_rng(seed)
+    def __init__(self, paths: list[Path], batch: int, side: int, known, seed: int, longest: int = 1400):
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            images = list(threads.map(lambda path: read(path, longest), paths))
+        self.images = [image for image in images if min(image.shape[:2]) >= side]
+        areas = np.array([image.shape[0] * image.shape[1] for image in self.images], dtype=np.float64)
+        self.megapixels = areas.sum() / 1e6
+        self.shares = areas / areas.sum()
+        self.batch, self.side, self.known, self.seed = batch, side, known, seed
 
     def _crop(self) -> np.ndarray:
-        image = self.images[self.rng.choice(len(self.images), p=self.areas / self.areas.sum())]
+        image = self.images[self.rng.choice(len(self.images), p=self.shares)]
         # The flattest of two places is dropped: out-of-focus background teaches little.
         candidates = []
         for _ in range(2):
@@ -51,6 +58,8 @@ class Crops(torch.utils.data.IterableDataset):
             candidates.append(image[y : y + self.side, x : x + self.side])
         detail = [np.abs(np.diff(crop[..., 1].astype(np.int16), axis=0)).mean() for crop in candidates]
         crop = candidates[int(np.argmax(detail))] if self.rng.random() < 0.7 else candidates[0]
+        if self.rng.random() < FLAT_SHARE:
+            crop = np.broadcast_to(crop[:1, :1], crop.shape)
         if self.rng.random() < 0.5:
             crop = crop[:, ::-1]
         if self.rng.random() < 0.5:
@@ -58,16 +67,25 @@ class Crops(torch.utils.data.IterableDataset):
         return np.ascontiguousarray(crop)
 
     def __iter__(self):
+        worker = torch.utils.data.get_worker_info()
+        self.rng = np.random.default_rng([self.seed, worker.id if worker else 0])
         while True:
             high = [self._crop() for _ in range(self.batch)]
             known = [self.known(crop, self.rng) for crop in high]
             yield tensor(high), *(tensor(images) for images in zip(*known))
 
-    def ahead(self):
-        """Batches made ahead by a process of its own."""
-        return iter(torch.utils.data.DataLoader(self, batch_size=None, num_workers=1, prefetch_factor=4))
+    def ahead(self, workers: int):
+        """Batches made ahead by processes of their own."""
+        pinned = torch.cuda.is_available()
+        loader = torch.utils.data.DataLoader(self, batch_size=None, num_workers=workers, prefetch_factor=4, pin_memory=pinned)
+        return iter(loader)
 
 
 def tensor(images: list[np.ndarray]) -> torch.Tensor:
     """Contiguous: compiled averages over neighbours take a hundred times as long in the order of the pixels in memory."""
-    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1
+    return torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).contiguous()
+
+
+def scaled(batch: torch.Tensor, device: str) -> torch.Tensor:
+    """A batch of bytes on the device, in [-1, 1]."""
+    return batch.to(device, non_blocking=True).float() / 127.5 - 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 import predictor_x1
-from photos import Crops
+from photos import Crops, files, scaled
 
 BATCHES = 60
 
@@ -20,10 +20,10 @@ def main() -> None:
     parser.add_argument("--predictor", type=Path, required=True)
     options = parser.parse_args()
     predictor = predictor_x1.load(options.predictor)
-    batches = iter(Crops(options.photos, 16, 128, predictor_x1.known, seed=7))
+    batches = iter(Crops(files(options.photos)[0], 16, 128, predictor_x1.known, seed=7))
     squares, counts = torch.zeros(2), torch.zeros(2)
     for _ in range(BATCHES):
-        high, *known = next(batches)
+        high, *known = (scaled(x, "cpu") for x in next(batches))
         filled, hole = predictor_x1.prepare(*known)
         with torch.no_grad():
             error = (high - predictor(filled, hole)).square()

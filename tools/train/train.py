@@ -2,7 +2,7 @@
 
     python train.py photo_x4 --photos PHOTOS --lpips lpips_alex.safetensors --run RUN --iterations 17500
 
-The folder RUN keeps `checkpoint.pt` (everything, every 250 iterations; start the same command again to go on) and
+The folder RUN keeps `checkpoint.pt` (everything, every few minutes; start the same command again to go on) and
 `log.tsv`. The learning rate is constant after a warm-up and falls to zero over the last part (warm-up, stable, decay),
 so a longer run may start from the checkpoint that the stable part leaves behind. `export.py` writes the weights.
 """
@@ -17,13 +17,16 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from photos import Crops
+from photos import Crops, files, scaled
+
+SAVE_EVERY = 300.0  # seconds
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", choices=["photo_x4", "predictor_x1", "photo_x1"])
     parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--all", action="store_true", help="hold no photograph of the folder out")
     parser.add_argument("--lpips", type=Path, help="lpips_alex.safetensors, for diffusion models")
     parser.add_argument("--predictor", type=Path, help="safetensors of predictor_x1, for photo_x1")
     parser.add_argument("--run", type=Path, required=True)
@@ -38,6 +41,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--rate", type=float, default=4e-4)
     parser.add_argument("--deadline", type=float, help="stop at this Unix time; the decay is fitted to end there")
     parser.add_argument("--compile", action="store_true", help="torch.compile; slower on processors without bf16")
+    parser.add_argument("--workers", type=int, default=1, help="processes that make batches ahead")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 
@@ -69,19 +73,23 @@ def main() -> None:
         optimizer.load_state_dict(state["optimizer"])
         iteration, seconds = state["iteration"], state["seconds"]
 
+    torch.backends.cudnn.benchmark = True
     torch.manual_seed(options.seed + iteration)
-    crops = Crops(options.photos, options.batch, options.side, kind.known, options.seed + iteration)
-    print(f"{len(crops.images)} photographs, {crops.areas.sum() / 1e6:.0f} megapixels, from iteration {iteration}", flush=True)
-    batches = crops.ahead()
+    training, held_out = files(options.photos)
+    paths = training + held_out if options.all else training
+    crops = Crops(paths, options.batch, options.side, kind.known, options.seed + iteration)
+    print(f"{len(crops.images)} photographs, {crops.megapixels:.0f} megapixels, from iteration {iteration}", flush=True)
+    batches = crops.ahead(options.workers)
     losses = kind.objective(options, device)
     forward = torch.compile(model) if options.compile else model
     # Elsewhere bf16 is emulated, at a tenth of the speed.
     bf16 = device == "cuda" or torch.ops.mkldnn._is_mkldnn_bf16_supported()
     total, start, errors = options.iterations, time.time() - seconds, []
     begun, first = time.time(), iteration
+    saved = begun
 
     while iteration < total:
-        if options.deadline and iteration % 100 == 50:  # the iterations that will fit
+        if options.deadline and iteration % 10 == 5:  # the iterations that will fit
             pace = (time.time() - begun) / max(iteration - first, 1)
             total = min(options.iterations, iteration + max(1, int((options.deadline - time.time()) / pace)))
         fraction = iteration / total
@@ -89,11 +97,11 @@ def main() -> None:
         for group in optimizer.param_groups:
             group["lr"] = rate
 
-        high, *known = (x.to(device, non_blocking=True) for x in next(batches))
+        high, *known = (scaled(x, device) for x in next(batches))
         known = kind.prepare(*known)
         with torch.autocast(device, dtype=torch.bfloat16, enabled=bf16):
             error, loss = losses(forward, fraction, high, *known)
-        errors.append(error.item())
+        errors.append(error.detach())  # Not read before the line is written: the GPU would wait for it.
         optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
@@ -104,12 +112,13 @@ def main() -> None:
         with torch.no_grad():
             torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
         if iteration % 100 == 0:
-            line = f"{iteration}\t{time.time() - start:.0f}\t{rate:.2e}\t{sum(errors) / len(errors):.5f}"
+            line = f"{iteration}\t{time.time() - start:.0f}\t{rate:.2e}\t{torch.stack(errors).mean().item():.5f}"
             print(line, flush=True)
             with open(options.run / "log.tsv", "a") as log:
                 log.write(line + "\n")
             errors = []
-        if iteration % 250 == 0 or iteration >= total:
+        if time.time() > saved + SAVE_EVERY or iteration >= total:
+            saved = time.time()
             state = dict(model=model.state_dict(), average=average.state_dict(), optimizer=optimizer.state_dict(),
                          iteration=iteration, seconds=time.time() - start, total=total)  # fmt: skip
             torch.save(state, checkpoint.with_suffix(".partial"))

@@ -13,7 +13,7 @@ const BUILT: &[&str] = &["kds", "libkds.so", "gpu"];
 /// The rest, from the repository: where it lies, and its name in the folder.
 const FILES: &[(&str, &str)] = &[
     ("tools/gpu/measure.py", "measure.py"),
-    ("tools/gpu/bare/diffusers.py", "networks.py"),
+    ("tools/gpu/diffusers.py", "networks.py"),
     ("tests/golden/networks.safetensors", "golden/networks.safetensors"),
     ("tests/golden/restoration.safetensors", "golden/restoration.safetensors"),
     ("tests/golden/pipelines.safetensors", "golden/pipelines.safetensors"),
