@@ -99,7 +99,7 @@ def train(options) -> None:
     folder, output = options.folder.resolve(), options.output.resolve()
     output.mkdir(parents=True, exist_ok=True)
     model = json.loads((folder / "model.json").read_text())["model"]
-    _, components = TRAINED[model]
+    name, components = TRAINED[model]
     run, start = output / "run", folder / "start"
     if len(components) == 1:
         start = start / components[0] / NAME
@@ -115,7 +115,7 @@ def train(options) -> None:
         command += ["--predictor", str(folder / "predictor.safetensors")]
     subprocess.run(command, cwd=folder / "code", check=True)
 
-    written = output / "model"
+    written = output / name
     for component in components:
         (written / component).mkdir(parents=True, exist_ok=True)
     # One component is a file of its own; several are the parts of a model.

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from degrade import blur, jpeg, resize, sensor_noise
 
 CLEAN_SHARE = 0.25
+JPEG_SHARE = 0.15  # share of crops with JPEG's artefacts alone
 WHOLE_SHARE = 0.4  # share of crops without a hole
 
 
@@ -23,9 +24,12 @@ def prepare(picture: torch.Tensor, hole: torch.Tensor) -> tuple[torch.Tensor, to
 
 
 def degrade(high: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Blur, loss of resolution, noise, JPEG, each in some of the crops."""
-    if rng.random() < CLEAN_SHARE:
+    """Nothing; JPEG alone; or blur, loss of resolution, noise, JPEG, each in some of the crops."""
+    kind = rng.random()
+    if kind < CLEAN_SHARE:
         return high
+    if kind < CLEAN_SHARE + JPEG_SHARE:
+        return jpeg(high, rng, worst=20)
     height, width = high.shape[:2]
     image = blur(high, rng) if rng.random() < 0.55 else high
     if rng.random() < 0.4:

@@ -166,7 +166,9 @@ pub fn failures(device: Device, halves: &[Kind]) -> Vec<String> {
             let found = case.run(&golden, Loading::new(device, *kind)).to_device(Device::Cpu).to_kind(Kind::Float);
             let error = relative(&found, &expected);
             let tolerance = match kind {
-                Kind::Float => 1e-5,
+                Kind::Float if device == Device::Cpu => 1e-5,
+                // Other orders of summation: 1.4e-5 was seen on an H200.
+                Kind::Float => 3e-5,
                 // Where latents are quantised, a little may be another entry.
                 _ if case.kind == "vq_decode" => 0.5,
                 // Eight bits of mantissa through up to forty layers.

@@ -301,8 +301,14 @@ fn placeholder(shape: &[i64]) -> Result<Tensor> {
     Ok(Tensor::f_zeros([1], (Kind::Float, Device::Cpu))?.f_expand(shape, false)?)
 }
 
-/// The same values in channels-last memory order: `contiguous(memory_format=channels_last)`, which tch has no name for.
-pub(crate) fn channels_last(x: &Tensor) -> Result<Tensor> {
+/// The same values in the memory order in which convolutions are fast: channels-last
+/// (`contiguous(memory_format=channels_last)`, which tch has no name for), since oneDNN and cuDNN convolve it without
+/// reordering. In f32 on a GPU it is the order of planes: there cuDNN's kernels of channels-last need TF32, and what it
+/// takes without them needed 21 GiB of workspace and five times the time (docs/performance.md).
+pub(crate) fn convolution_order(x: &Tensor) -> Result<Tensor> {
+    if x.device() != Device::Cpu && x.kind() == Kind::Float {
+        return Ok(x.f_contiguous()?);
+    }
     Ok(x.f_permute([0, 2, 3, 1])?.f_contiguous()?.f_permute([0, 3, 1, 2])?)
 }
 
@@ -362,10 +368,9 @@ impl Scope<'_> {
         self.weights.take(&format!("{}{name}", self.prefix), shape)
     }
 
-    /// As [`Scope::tensor`], the kernel of a convolution in channels-last memory order: the one in which oneDNN and cuDNN
-    /// convolve without reordering.
+    /// As [`Scope::tensor`], the kernel of a convolution in [`convolution_order`].
     pub(crate) fn kernel(&self, name: &str, shape: [i64; 4]) -> Result<Tensor> {
         let kernel = self.tensor(name, &shape)?;
-        if self.weights.loading.check_only { Ok(kernel) } else { channels_last(&kernel) }
+        if self.weights.loading.check_only { Ok(kernel) } else { convolution_order(&kernel) }
     }
 }
