@@ -5,11 +5,13 @@
 //! them, or load and unload plug-ins as they like, and a graph that a script has taken hours to build must not die with the
 //! engine.
 
+mod guard;
 mod node;
 mod picture;
 mod setting;
 mod task;
 
+pub use guard::caught;
 pub use kds_host::{Channels, Depth, Error, Format, ModelInfo, Status};
 pub use node::{Node, models};
 pub use picture::{Packed, Plane, PlaneMut};

@@ -1,8 +1,9 @@
 //! A node: a model that is loaded in the worker, and the values it is used with.
 
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kds_host::{Context, ContextOptions, Error, Job, Library, Model, ModelInfo, Status};
+use kds_host::{Context, ContextOptions, Error, Job, Library, Model, ModelInfo, Progress, Status};
 
 use crate::{Packed, Task};
 
@@ -72,18 +73,35 @@ impl Node {
     }
 
     /// Restores a picture. The mask is of the same size and grey; where it is not 0, the picture is filled. Without a seed of
-    /// its own a picture has that of the settings, so that the same picture always becomes the same.
+    /// its own a picture has that of the settings, so that the same picture always becomes the same. The share that is done,
+    /// from 0 to 1, is told on this thread.
     ///
     /// # Errors
     /// Errors of the worker, and its end.
-    pub fn restore(&self, picture: &Packed, mask: Option<&Packed>, seed: Option<i64>) -> Result<Packed, Error> {
+    pub fn restore(
+        &self,
+        picture: &Packed,
+        mask: Option<&Packed>,
+        seed: Option<i64>,
+        progress: Option<&mut dyn FnMut(f64)>,
+    ) -> Result<Packed, Error> {
         let mut job = self.job()?;
         if let Some(seed) = seed {
             job.set("seed", &seed.to_string())?;
         }
         let (width, height) = job.output_size(picture.width, picture.height)?;
         let mut restored = Packed::new(picture.format, width, height)?;
-        job.run(picture.view()?, mask.map(Packed::view).transpose()?, restored.view_mut()?, None, None)?;
+        let mask = mask.map(Packed::view).transpose()?;
+        match progress {
+            None => job.run(picture.view()?, mask, restored.view_mut()?, None, None)?,
+            Some(tell) => {
+                let mut tell = |Progress { done, total, .. }| {
+                    tell(done as f64 / total.max(1) as f64);
+                    ControlFlow::Continue(())
+                };
+                job.run(picture.view()?, mask, restored.view_mut()?, None, Some(&mut tell))?;
+            }
+        }
         Ok(restored)
     }
 }

@@ -74,6 +74,16 @@ impl Packed {
         }
     }
 
+    /// Its samples, row by row.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Its samples to write.
+    pub fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
     /// The picture to read.
     pub(crate) fn view(&self) -> Result<ImageRef<'_>, Error> {
         let stride = self.width as usize * self.format.bytes();

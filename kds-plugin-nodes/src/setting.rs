@@ -26,6 +26,8 @@ pub enum Takes {
     Number(f64, f64),
     /// A text.
     Text,
+    /// One of these words.
+    Choice(&'static [&'static str]),
 }
 
 const MODEL: Setting = Setting {
@@ -44,6 +46,7 @@ pub fn settings(task: Task) -> impl Iterator<Item = Setting> {
         takes: match parameter.kind {
             Kind::Integer { min, max } => Takes::Integer(min, max),
             Kind::Number { min, max } => Takes::Number(min, max),
+            Kind::Choice(words) => Takes::Choice(words),
             _ => Takes::Text,
         },
     });

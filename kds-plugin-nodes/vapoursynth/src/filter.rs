@@ -3,9 +3,8 @@
 use std::ffi::{CString, c_int, c_void};
 use std::ptr::null;
 
-use kds_plugin_nodes::{Channels, Node, Packed, Task};
+use kds_plugin_nodes::{Channels, Node, Packed, Task, caught};
 
-use crate::caught;
 use crate::frame;
 use crate::map::{In, Out};
 use crate::raw::{
@@ -172,7 +171,7 @@ impl Filter {
         }
         let mask: Option<Packed> = self.mask.as_ref().map(get).transpose()?.map(|(_, mask)| mask);
         let restored =
-            self.node.restore(&picture, mask.as_ref(), properties.int(SEED)).map_err(|error| error.message)?;
+            self.node.restore(&picture, mask.as_ref(), properties.int(SEED), None).map_err(|error| error.message)?;
         let size = (c_int::try_from(restored.width), c_int::try_from(restored.height));
         if size != (Ok(self.output.width), Ok(self.output.height)) {
             return Err("the result is of another size than was announced; please report it".to_owned());

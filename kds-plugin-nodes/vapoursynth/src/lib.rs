@@ -5,11 +5,9 @@ mod frame;
 mod map;
 mod raw;
 
-use std::any::Any;
 use std::ffi::{CString, c_int, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use kds_plugin_nodes::{Takes, Task, models, settings};
+use kds_plugin_nodes::{Takes, Task, caught, models, settings};
 
 use crate::map::{In, Out};
 use crate::raw::{API_VERSION, Api, Core, Map, Plugin, PluginApi};
@@ -59,7 +57,7 @@ fn arguments(task: Task) -> String {
         let kind = match setting.takes {
             Takes::Integer(..) => "int",
             Takes::Number(..) => "float",
-            Takes::Text => "data",
+            Takes::Text | Takes::Choice(_) => "data",
         };
         format!("{}:{kind}:opt;", setting.name)
     });
@@ -101,15 +99,6 @@ fn guarded(output: &Out<'_>, name: &str, call: impl FnOnce() -> Result<(), Strin
     }
 }
 
-/// A panic must not get into VapourSynth; it is a defect, and told as an error.
-fn caught<T>(call: impl FnOnce() -> Result<T, String>) -> Result<T, String> {
-    let describe = |panic: Box<dyn Any + Send>| {
-        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
-        format!("a defect of the plug-in, please report it: {}", text.unwrap_or("no message"))
-    };
-    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| Err(describe(panic)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,12 +109,5 @@ mod tests {
         assert!(restore.starts_with("clip:vnode;model:data:opt;particles:int:opt;steps:int:opt;strength:float:opt;"));
         assert!(!restore.contains("scale:") && arguments(Task::Upscale).contains(";scale:int:opt;"));
         assert!(arguments(Task::Inpaint).starts_with("clip:vnode;mask:vnode;model:data:opt;"));
-    }
-
-    #[test]
-    fn panics_become_errors() {
-        assert_eq!(caught(|| Ok(5)), Ok(5));
-        let message = caught::<()>(|| panic!("out of {}", "ideas")).unwrap_err();
-        assert!(message.ends_with("please report it: out of ideas"), "{message}");
     }
 }

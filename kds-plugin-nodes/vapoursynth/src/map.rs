@@ -36,7 +36,7 @@ impl<'a> In<'a> {
             let value = match setting.takes {
                 Takes::Integer(..) => self.int(&key).map(|value| value.to_string()),
                 Takes::Number(..) => self.get(&key, self.api.map_get_float).map(|value| value.to_string()),
-                Takes::Text => self.text(&key),
+                Takes::Text | Takes::Choice(_) => self.text(&key),
             };
             given.extend(value.map(|value| (setting.name.to_owned(), value)));
         }

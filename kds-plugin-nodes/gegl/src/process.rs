@@ -1,0 +1,213 @@
+//! Computing: pixels of the input pad to pixels of the output pad.
+
+use std::ffi::c_int;
+use std::ptr::null_mut;
+
+use kds_plugin_nodes::{Channels, Depth, Format, Packed, Task, caught};
+
+use crate::buffer;
+use crate::operation::{Source, state};
+use crate::raw::{self, Functions, Operation, Pointer, Rectangle};
+use crate::{tell, tell_progress};
+
+/// Of `kds:restore` and `kds:upscale`.
+pub unsafe extern "C" fn filter(
+    operation: *mut Operation,
+    input: Pointer,
+    output: Pointer,
+    part: *const Rectangle,
+    _: c_int,
+) -> c_int {
+    // SAFETY: as GEGL passes them.
+    unsafe { run(operation, input, null_mut(), output, part) }
+}
+
+/// Of `kds:inpaint`.
+pub unsafe extern "C" fn composer(
+    operation: *mut Operation,
+    input: Pointer,
+    mask: Pointer,
+    output: Pointer,
+    part: *const Rectangle,
+    _: c_int,
+) -> c_int {
+    // SAFETY: as GEGL passes them.
+    unsafe { run(operation, input, mask, output, part) }
+}
+
+/// Computes; where that fails the person is told, and the pixels of the input are passed on.
+///
+/// # Safety
+/// A live operation in a graph, live buffers or null, and a rectangle.
+unsafe fn run(
+    operation: *mut Operation,
+    input: Pointer,
+    mask: Pointer,
+    output: Pointer,
+    part: *const Rectangle,
+) -> c_int {
+    // SAFETY: by the contract of this function.
+    unsafe {
+        let (Some(part), Ok(functions)) = (part.as_ref().copied(), raw::functions()) else { return 0 };
+        if input.is_null() || output.is_null() {
+            return 1;
+        }
+        let source = Source::of(operation, functions);
+        let call = Call { operation, input, mask, output, part, source, functions };
+        let task = state(operation).task;
+        let done = caught(|| call.restore()).or_else(|message| {
+            tell(task, &format!("{message}; the picture is passed on as it is"));
+            caught(|| call.pass_on())
+        });
+        match done {
+            Ok(()) => 1,
+            Err(message) => {
+                tell(task, &message);
+                0
+            }
+        }
+    }
+}
+
+/// A request for a part of the result.
+struct Call<'a> {
+    operation: *mut Operation,
+    input: Pointer,
+    mask: Pointer,
+    output: Pointer,
+    part: Rectangle,
+    source: Source,
+    functions: &'a Functions,
+}
+
+impl Call<'_> {
+    /// # Safety
+    /// As [`run`] has been called.
+    unsafe fn restore(&self) -> Result<(), String> {
+        let Some(area) = self.source.area else { return Ok(()) };
+        if !self.source.is_finite {
+            return Err("the input has no end; limit it first, by gegl:crop before this operation".to_owned());
+        }
+        // SAFETY: by the contract of this function.
+        unsafe {
+            let state = state(self.operation);
+            let node = state.node()?;
+            let mut picture = self.read(self.input, area, self.source.channels)?;
+            let mask = (state.task == Task::Inpaint).then(|| self.holes(&mut picture)).transpose()?;
+            let mut progress = |share| tell_progress(self.operation, share);
+            let restored = node.restore(&picture, mask.as_ref(), None, Some(&mut progress));
+            let restored = restored.map_err(|error| error.message)?;
+            let place = self.source.result(state);
+            if (Ok(place.width), Ok(place.height))
+                != (c_int::try_from(restored.width), c_int::try_from(restored.height))
+            {
+                return Err("the result is of another size than was announced; please report it".to_owned());
+            }
+            self.write(&restored, place)
+        }
+    }
+
+    /// White where the picture is to be filled: the mask, or else what is transparent in the picture, which becomes opaque.
+    ///
+    /// # Safety
+    /// As [`run`] has been called.
+    unsafe fn holes(&self, picture: &mut Packed) -> Result<Packed, String> {
+        let format = Format { channels: Channels::Gray, depth: Depth::F32 };
+        let mut holes = Packed::new(format, picture.width, picture.height).map_err(|error| error.message)?;
+        if self.mask.is_null() {
+            let (pixel, alpha) = (picture.format.bytes(), picture.format.bytes() - 4);
+            if picture.format.channels.has_alpha() {
+                for (hole, pixel) in
+                    holes.bytes_mut().chunks_exact_mut(4).zip(picture.bytes_mut().chunks_exact_mut(pixel))
+                {
+                    let alpha = &mut pixel[alpha..];
+                    if load(alpha) <= 0.0 {
+                        store(1.0, hole);
+                        store(1.0, alpha);
+                    }
+                }
+            }
+        } else {
+            // SAFETY: by the contract of this function.
+            let mask = unsafe { self.read(self.mask, self.source.area.unwrap_or_default(), Channels::GrayAlpha)? };
+            for (hole, pixel) in holes.bytes_mut().chunks_exact_mut(4).zip(mask.bytes().chunks_exact(8)) {
+                store((load(pixel) * load(&pixel[4..])).clamp(0.0, 1.0), hole);
+            }
+        }
+        let any = holes.bytes().chunks_exact(4).any(|hole| load(hole) > 0.0);
+        any.then_some(holes).ok_or_else(|| {
+            "there is nothing to fill: the mask on the pad aux is black, or there is none and no pixel is transparent".to_owned()
+        })
+    }
+
+    /// The pixels of the input, each as often as the result is larger.
+    ///
+    /// # Safety
+    /// As [`run`] has been called.
+    unsafe fn pass_on(&self) -> Result<(), String> {
+        // SAFETY: by the contract of this function.
+        unsafe {
+            let area = self.source.area.unwrap_or_default();
+            let place = self.source.result(state(self.operation));
+            if place == area {
+                return self.write(&self.read(self.input, self.part, self.source.channels)?, self.part);
+            }
+            self.write(&enlarged(&self.read(self.input, area, self.source.channels)?, place)?, place)
+        }
+    }
+
+    /// # Safety
+    /// A live buffer.
+    unsafe fn read(&self, buffer: Pointer, part: Rectangle, channels: Channels) -> Result<Packed, String> {
+        // SAFETY: by the contract of this function; the format belongs to the input.
+        unsafe { buffer::read(buffer, part, channels, self.source.format, self.functions) }
+    }
+
+    /// # Safety
+    /// As [`run`] has been called.
+    unsafe fn write(&self, picture: &Packed, place: Rectangle) -> Result<(), String> {
+        // SAFETY: by the contract of this function; the format belongs to the input.
+        unsafe { buffer::write(self.output, self.part, picture, place, self.source.format, self.functions) }
+    }
+}
+
+/// The picture in another size, each pixel that which is nearest.
+fn enlarged(picture: &Packed, place: Rectangle) -> Result<Packed, String> {
+    let size = |length: c_int| u32::try_from(length).unwrap_or(0);
+    let (width, height) = (size(place.width), size(place.height));
+    let mut larger = Packed::new(picture.format, width, height).map_err(|error| error.message)?;
+    let pixel = picture.format.bytes();
+    let (from_row, to_row) = (picture.width as usize * pixel, width as usize * pixel);
+    let nearest = |at: usize, to: u32, from: u32| at * from as usize / to as usize;
+    for (y, row) in larger.bytes_mut().chunks_exact_mut(to_row).enumerate() {
+        let source = &picture.bytes()[nearest(y, height, picture.height) * from_row..][..from_row];
+        for (x, to) in row.chunks_exact_mut(pixel).enumerate() {
+            to.copy_from_slice(&source[nearest(x, width, picture.width) * pixel..][..pixel]);
+        }
+    }
+    Ok(larger)
+}
+
+fn load(bytes: &[u8]) -> f32 {
+    bytes.first_chunk().map_or(0.0, |bytes| f32::from_ne_bytes(*bytes))
+}
+
+fn store(value: f32, bytes: &mut [u8]) {
+    bytes[..4].copy_from_slice(&value.to_ne_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_picture_is_enlarged_pixel_by_pixel() {
+        let format = Format { channels: Channels::Gray, depth: Depth::F32 };
+        let mut picture = Packed::new(format, 2, 1).unwrap();
+        store(0.25, picture.bytes_mut());
+        store(0.75, &mut picture.bytes_mut()[4..]);
+        let larger = enlarged(&picture, Rectangle { x: 0, y: 0, width: 4, height: 2 }).unwrap();
+        let values: Vec<_> = larger.bytes().chunks_exact(4).map(load).collect();
+        assert_eq!(values, [0.25, 0.25, 0.75, 0.75, 0.25, 0.25, 0.75, 0.75]);
+    }
+}
