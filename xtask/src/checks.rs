@@ -30,6 +30,8 @@ pub const NEEDED: &[Requirement] = &[
     ("exiftool", "libimage-exiftool-perl"),
     // Brings the colour profile of four inks that a test uses.
     ("gs", "ghostscript"),
+    ("gegl", "gegl"),
+    ("/usr/include/gegl-0.4/gegl.h", "libgegl-dev"),
 ];
 
 /// Runs all checks and stops at the first that fails.

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use xtask::cargo::Profile;
 use xtask::install::Tree;
 use xtask::install::gimp::Home;
-use xtask::install::nodes::VapourSynth;
+use xtask::install::nodes::{Gegl, VapourSynth};
 use xtask::setup::{Setup, Variant};
 use xtask::{abi, cargo, checks, dist, fuzz, gpu, header, install, packages, wheel};
 
@@ -40,12 +40,12 @@ enum Command {
         /// Put the plug-in where the GIMPs of this user look for it, too
         #[arg(long)]
         gimp: bool,
-        /// Put the plug-in where VapourSynth looks for it, too
+        /// Put the plug-ins where GEGL and VapourSynth look for them, too
         #[arg(long)]
         nodes: bool,
-        /// The Python whose VapourSynth it is
-        #[arg(long, value_name = "PROGRAM", default_value = "python3", requires = "nodes")]
-        python: PathBuf,
+        /// The Python whose VapourSynth it is [default: python3, if it has one]
+        #[arg(long, value_name = "PROGRAM", requires = "nodes")]
+        python: Option<PathBuf>,
         #[command(flatten)]
         build: BuildArguments,
         /// Remove what was installed there instead
@@ -223,15 +223,22 @@ fn run(command: Command) -> Result<()> {
             // Without either a prefix was given.
             let home = (gimp || nodes).then(Home::from_environment).transpose()?;
             let prefix = prefix.or_else(|| home.as_ref().map(Home::prefix)).context("--prefix is missing")?;
+            let gegl = home.as_ref().filter(|_| nodes).map(Gegl::of);
             let home = home.filter(|_| gimp);
-            let vapoursynth = nodes.then(|| VapourSynth::of(&python)).transpose()?;
+            let vapoursynth = if nodes { find_vapoursynth(python.as_deref())? } else { None };
             if uninstall {
+                if gegl.map(|found| found.unlink()).transpose()?.unwrap_or(false) {
+                    println!("The operations are removed from GEGL.");
+                }
                 if vapoursynth.map(|found| found.unlink()).transpose()?.unwrap_or(false) {
                     println!("The plug-in is removed from VapourSynth.");
                 }
                 return uninstall_from(&prefix, home.as_ref());
             }
             install_into(&prefix, home.as_ref(), &build.tree(&setup)?)?;
+            if let Some(found) = gegl {
+                println!("GEGL finds its operations as {}.", found.link(&prefix)?.display());
+            }
             if let Some(found) = vapoursynth {
                 println!("VapourSynth finds its plug-in as {}.", found.link(&prefix)?.display());
             }
@@ -275,6 +282,16 @@ fn run(command: Command) -> Result<()> {
         Command::Header { check: false } => header::write(&setup.root),
         Command::Abi { check: true } => abi::check(&setup.root),
         Command::Abi { check: false } => abi::write(&setup.root),
+    }
+}
+
+/// The VapourSynth of this Python. Without a name that of `python3`, where there is one.
+fn find_vapoursynth(python: Option<&Path>) -> Result<Option<VapourSynth>> {
+    match python {
+        Some(python) => VapourSynth::of(python).map(Some),
+        None => Ok(VapourSynth::of(Path::new("python3"))
+            .inspect_err(|reason| eprintln!("VapourSynth is left out: {reason:#}"))
+            .ok()),
     }
 }
 

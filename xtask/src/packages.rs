@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// A command that must be there, and the Debian package that brings it.
+/// A command, or the whole path of a file, that must be there, and the Debian package that brings it.
 pub type Requirement = (&'static str, &'static str);
 
 /// Installs the packages of those commands that are not on the `PATH`: as root, or by a sudo that asks for no password.
@@ -40,7 +40,7 @@ pub fn ensure(requirements: &[Requirement]) -> Result<()> {
     }
     let still = missing(requirements, &path);
     if !still.is_empty() {
-        bail!("apt-get succeeded, but commands of {} are still not on the PATH", still.join(" "));
+        bail!("apt-get succeeded, but commands or files of {} are still missing", still.join(" "));
     }
     Ok(())
 }
@@ -59,7 +59,7 @@ fn privileges() -> Option<&'static [&'static str]> {
     sudo.is_ok_and(|status| status.success()).then_some(&["sudo", "-n"])
 }
 
-/// The packages, each once, whose commands are not in the folders of `path`.
+/// The packages, each once, whose commands are not in the folders of `path`, or whose files are not there.
 fn missing(requirements: &[Requirement], path: &OsStr) -> Vec<&'static str> {
     let mut packages = Vec::new();
     for (command, package) in requirements {
@@ -71,6 +71,9 @@ fn missing(requirements: &[Requirement], path: &OsStr) -> Vec<&'static str> {
 }
 
 fn on_path(command: &str, path: &OsStr) -> bool {
+    if command.starts_with('/') {
+        return Path::new(command).exists();
+    }
     let executable = |file: &Path| file.metadata().is_ok_and(|f| f.is_file() && f.permissions().mode() & 0o111 != 0);
     std::env::split_paths(path).any(|folder| executable(&folder.join(command)))
 }
@@ -92,6 +95,7 @@ mod tests {
         let required = [("there", "a"), ("no-program", "b"), ("not-there", "c"), ("nor-there", "c")];
         assert_eq!(missing(&required, &path), ["b", "c"]);
         assert!(missing(&required[..1], &path).is_empty());
+        assert_eq!(missing(&[("/", "d"), ("/nowhere/header.h", "e")], &path), ["e"]);
     }
 
     #[test]

@@ -151,11 +151,11 @@ fn install_and_dist_build_as_asked_and_a_failing_build_writes_nothing() {
     for (arguments, built) in [
         (
             &["install", "--prefix", "kds"][..],
-            "build --release -p kds-plugin-ffi -p kds-cli -p kds-plugin-gimp -p kds-plugin-vapoursynth",
+            "build --release -p kds-plugin-ffi -p kds-cli -p kds-plugin-gimp -p kds-plugin-vapoursynth -p kds-plugin-gegl",
         ),
         (
             &["dist", "--profile", "dev", "-o", "kds.tar.gz"][..],
-            "build -p kds-plugin-ffi -p kds-cli -p kds-plugin-gimp -p kds-plugin-vapoursynth",
+            "build -p kds-plugin-ffi -p kds-cli -p kds-plugin-gimp -p kds-plugin-vapoursynth -p kds-plugin-gegl",
         ),
     ] {
         let clone = Clone::new();

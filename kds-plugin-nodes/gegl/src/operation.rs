@@ -136,14 +136,12 @@ unsafe fn describe(class: Pointer, task: Task, functions: &Functions) -> Result<
         let (title, label, categories, description) = match task {
             Task::Restore => (
                 c"Restore",
-                c"Restore (KDS)...",
+                c"Restore as Filter (KDS)...",
                 c"enhance",
                 c"Restores a picture: sharper, with less noise and fewer traces of compression",
             ),
-            Task::Upscale => {
-                (c"Upscale", c"Upscale (KDS)...", c"enhance:transform", c"Enlarges a picture with new detail")
-            }
-            Task::Inpaint => (c"Inpaint", c"Inpaint (KDS)...", c"enhance", c"Fills holes of a picture"),
+            Task::Upscale => (c"Upscale", c"", c"enhance:transform", c"Enlarges a picture with new detail"),
+            Task::Inpaint => (c"Inpaint", c"Inpaint as Filter (KDS)...", c"enhance", c"Fills holes of a picture"),
         };
         let set = |key: &std::ffi::CStr, value| (functions.gegl_operation_class_set_key)(class, key.as_ptr(), value);
         // GEGL may keep the address, for as long as the program runs.

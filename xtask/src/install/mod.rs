@@ -18,7 +18,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The packages that an installation is built of.
-pub const PACKAGES: [&str; 4] = ["kds-plugin-ffi", "kds-cli", gimp::PACKAGE, nodes::PACKAGE];
+pub const PACKAGES: [&str; 5] = ["kds-plugin-ffi", "kds-cli", gimp::PACKAGE, nodes::PACKAGES[0], nodes::PACKAGES[1]];
 /// Version of the library and of the command.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -41,8 +41,9 @@ impl Source<'_> {
         for (_, program) in gimp::PROGRAMS {
             tree.add(Path::new("libexec").join(program), Entry::Program(elf::stripped(&self.built.join(program))?));
         }
-        let plug_in = Path::new(nodes::FOLDER).join(nodes::VAPOURSYNTH);
-        tree.add(plug_in, Entry::File(self.stripped(nodes::VAPOURSYNTH)?));
+        for (folder, node) in [(nodes::FOLDER, nodes::VAPOURSYNTH), (nodes::GEGL_FOLDER, nodes::GEGL)] {
+            tree.add(Path::new(folder).join(node), Entry::File(self.stripped(node)?));
+        }
         for header in ["kds.h", "kds.hpp"] {
             tree.add(Path::new("include").join(header), Entry::Copy(self.root.join("include").join(header)));
         }

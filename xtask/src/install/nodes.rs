@@ -3,18 +3,23 @@
 //! Each looks in a folder of its own; there a link leads to the node in the prefix, which finds `../../bin/kds` from where it
 //! really lies.
 
+use super::gimp::Home;
 use super::link;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The package that is built for VapourSynth.
-pub const PACKAGE: &str = "kds-plugin-vapoursynth";
+/// The packages that are built for them.
+pub const PACKAGES: [&str; 2] = ["kds-plugin-vapoursynth", "kds-plugin-gegl"];
 /// The plug-in for VapourSynth, as cargo builds it and as VapourSynth finds it.
 pub const VAPOURSYNTH: &str = "libkds_vapoursynth.so";
+/// The same for GEGL.
+pub const GEGL: &str = "libkds_gegl.so";
 
-/// The folder of the plug-in below a prefix.
+/// The folder of the plug-in for VapourSynth below a prefix.
 pub const FOLDER: &str = "lib/vapoursynth";
+/// The same for GEGL.
+pub const GEGL_FOLDER: &str = "lib/gegl-0.4";
 
 /// VapourSynth in the environment of a Python.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,5 +57,30 @@ impl VapourSynth {
     /// Undoes [`VapourSynth::link`]; whether there was anything to undo.
     pub fn unlink(&self) -> Result<bool> {
         link::remove(&self.plugins.join(VAPOURSYNTH))
+    }
+}
+
+/// GEGL of this user, which is that of the command `gegl`, of GIMP and of others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gegl {
+    plugins: PathBuf,
+}
+
+impl Gegl {
+    /// Folder of this user; it need not be there yet.
+    pub fn of(home: &Home) -> Self {
+        Self { plugins: home.data.join("gegl-0.4/plug-ins") }
+    }
+
+    /// Lets it find the operations that are installed below the prefix. Returns the link.
+    pub fn link(&self, prefix: &Path) -> Result<PathBuf> {
+        let place = self.plugins.join(GEGL);
+        link::make(&place, &prefix.join(GEGL_FOLDER).join(GEGL))?;
+        Ok(place)
+    }
+
+    /// Undoes [`Gegl::link`]; whether there was anything to undo.
+    pub fn unlink(&self) -> Result<bool> {
+        link::remove(&self.plugins.join(GEGL))
     }
 }
