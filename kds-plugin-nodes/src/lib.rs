@@ -5,6 +5,7 @@
 //! them, or load and unload plug-ins as they like, and a graph that a script has taken hours to build must not die with the
 //! engine.
 
+mod excess;
 mod guard;
 mod node;
 mod picture;

@@ -91,7 +91,8 @@ impl Node {
         }
         let (width, height) = job.output_size(picture.width, picture.height)?;
         let mut restored = Packed::new(picture.format, width, height)?;
-        let mask = mask.map(Packed::view).transpose()?;
+        let holes = mask;
+        let mask = holes.map(Packed::view).transpose()?;
         match progress {
             None => job.run(picture.view()?, mask, restored.view_mut()?, None, None)?,
             Some(tell) => {
@@ -102,6 +103,7 @@ impl Node {
                 job.run(picture.view()?, mask, restored.view_mut()?, None, Some(&mut tell))?;
             }
         }
+        restored.carry_excess(picture, holes);
         Ok(restored)
     }
 }

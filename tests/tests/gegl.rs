@@ -137,6 +137,12 @@ fn pictures_become_what_the_command_makes_of_them() {
     restored.save(session.path("restored.png")).unwrap();
     let both = session.made("in.png", &[graph("kds:restore"), graph("kds:upscale")].concat());
     agree(&both, &session.made("restored.png", &graph("kds:upscale")));
+    // Highlights above white are kept: four times as bright, restored, and a quarter as bright.
+    let bright = [&["gegl:multiply", "value=4"][..], &graph("kds:restore"), &["gegl:multiply", "value=0.25"]].concat();
+    let (bright, clipped) = (session.made("in.png", &bright).to_rgb8(), 138);
+    let (brightest, of_source) =
+        (bright.iter().max().unwrap(), session.photograph().to_rgb8().iter().max().copied().unwrap());
+    assert!(of_source > clipped + 40 && brightest.abs_diff(of_source) < 20, "{brightest} of {of_source}");
     // A picture that does not lie at the origin: what is in it becomes the same.
     let moved = ["gegl:translate", "x=7", "y=-3"];
     agree(&session.made("in.png", &[&moved[..], &graph("kds:restore")].concat()), &restored);
@@ -176,14 +182,14 @@ fn errors_are_told_and_the_picture_is_passed_on() {
     refused(&["kds:upscale", "model=kds-photo-x1"], &["kds:upscale: there is no model", "kds-photo-x4"]);
     refused(&["kds:restore", "bandwidth=wide"], &["bandwidth", "'wide'"]);
     refused(&["kds:restore", "device=cuda:99"], &["cuda"]);
-    refused(&["kds:restore", "memory=1MiB"], &["memory"]);
+    refused(&["kds:restore", "memory=100KiB"], &["memory"]);
     // One that fails does not hinder the next.
     let (picture, said) =
         session.gegl("in.png", &[&["kds:restore", "model=none", "kds:restore"][..], &OF_GEGL].concat());
     assert!(said.contains("model 'none'"), "{said}");
     agree(&picture, &session.expected("in.png", "kds-photo-x1", &[]));
     // An enlargement that was announced and fails keeps its size.
-    let (picture, said) = session.gegl("in.png", &["kds:upscale", "memory=1MiB"]);
+    let (picture, said) = session.gegl("in.png", &["kds:upscale", "memory=100KiB"]);
     assert!(said.contains("memory"), "{said}");
     assert_eq!((picture.width(), picture.height()), (100, 76));
     assert_eq!(picture.to_rgb8().get_pixel(99, 75), session.photograph().to_rgb8().get_pixel(24, 18));
