@@ -250,9 +250,10 @@ fn a_folder_is_restored_by_the_example() {
 /// A GIMP with the operations where `cargo xtask install --nodes` puts them.
 fn gimp(version: Version) -> gimp::Session {
     let session = gimp::Session::new(version, "gegl").unwrap();
-    let data = session.folder().parent().unwrap().join(".local/share");
-    let home = Home { configuration: PathBuf::new(), data: data.clone(), elsewhere: [None, None] };
-    Gegl::of(&home).link(&data.join("kds")).unwrap();
+    let home = Home { configuration: PathBuf::new(), data: session.folder().join("data"), elsewhere: [None, None] };
+    Gegl::of(&home).link(&session.folder().join("../.local/share/kds")).unwrap();
+    // Of this session alone.
+    session.set("XDG_DATA_HOME", &session.folder_inside().join("data").display().to_string()).unwrap();
     session
 }
 

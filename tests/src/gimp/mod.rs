@@ -75,7 +75,7 @@ fn install_once() -> Result<PathBuf> {
 fn is_current(built: &Path, prefix: &Path) -> std::io::Result<bool> {
     let installed = fs::metadata(prefix.join("share/kds/installed.txt"))?.modified()?;
     let programs = install::gimp::PROGRAMS.map(|(_, program)| program);
-    for file in programs.iter().chain(&["kds", "libkds.so"]) {
+    for file in programs.iter().chain(&["kds", "libkds.so", install::nodes::GEGL]) {
         if fs::metadata(built.join(file))?.modified()? >= installed {
             return Ok(false);
         }
@@ -171,7 +171,7 @@ impl Session {
         command.args(["LANG=C.UTF-8", "NO_AT_BRIDGE=1"]);
         command.arg(format!("GIMP2_DIRECTORY={}", profile.display()));
         command.arg(format!("GIMP3_DIRECTORY={}", profile.display()));
-        for variable in ["KDS_REGISTRY", "KDS_LIBRARY", "KDS_WORKER", "DISPLAY"] {
+        for variable in ["KDS_REGISTRY", "KDS_LIBRARY", "KDS_WORKER", "DISPLAY", "XDG_DATA_HOME"] {
             if let Some(value) = self.variable(variable) {
                 command.arg(format!("{variable}={value}"));
             }
