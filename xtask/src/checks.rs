@@ -31,7 +31,7 @@ pub const NEEDED: &[Requirement] = &[
     // Brings the colour profile of four inks that a test uses.
     ("gs", "ghostscript"),
     ("gegl", "gegl"),
-    ("/usr/include/gegl-0.4/gegl.h", "libgegl-dev"),
+    ("gegl-0.4.pc", "libgegl-dev"),
 ];
 
 /// Runs all checks and stops at the first that fails.

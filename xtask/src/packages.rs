@@ -6,7 +6,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// A command, or the whole path of a file, that must be there, and the Debian package that brings it.
+/// A command that must be there, or a library's headers by the name of their file for pkg-config such as `gegl-0.4.pc`, and the
+/// Debian package that brings it.
 pub type Requirement = (&'static str, &'static str);
 
 /// Installs the packages of those commands that are not on the `PATH`: as root, or by a sudo that asks for no password.
@@ -40,7 +41,7 @@ pub fn ensure(requirements: &[Requirement]) -> Result<()> {
     }
     let still = missing(requirements, &path);
     if !still.is_empty() {
-        bail!("apt-get succeeded, but commands or files of {} are still missing", still.join(" "));
+        bail!("apt-get succeeded, but commands or libraries of {} are still missing", still.join(" "));
     }
     Ok(())
 }
@@ -59,21 +60,30 @@ fn privileges() -> Option<&'static [&'static str]> {
     sudo.is_ok_and(|status| status.success()).then_some(&["sudo", "-n"])
 }
 
-/// The packages, each once, whose commands are not in the folders of `path`, or whose files are not there.
+/// The packages, each once, whose commands are not in the folders of `path`, or whose libraries are not known to pkg-config.
 fn missing(requirements: &[Requirement], path: &OsStr) -> Vec<&'static str> {
     let mut packages = Vec::new();
     for (command, package) in requirements {
-        if !packages.contains(package) && !on_path(command, path) {
+        if !packages.contains(package) && !is_there(command, path) {
             packages.push(*package);
         }
     }
     packages
 }
 
+/// Whether a requirement is met.
+fn is_there(requirement: &str, path: &OsStr) -> bool {
+    let Some(library) = requirement.strip_suffix(".pc") else { return on_path(requirement, path) };
+    std::env::split_paths(path).map(|folder| folder.join("pkg-config")).find(|program| program.exists()).is_some_and(
+        |pkg_config| {
+            let mut ask = Command::new(pkg_config);
+            ask.args(["--exists", library]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+            ask.status().is_ok_and(|status| status.success())
+        },
+    )
+}
+
 fn on_path(command: &str, path: &OsStr) -> bool {
-    if command.starts_with('/') {
-        return Path::new(command).exists();
-    }
     let executable = |file: &Path| file.metadata().is_ok_and(|f| f.is_file() && f.permissions().mode() & 0o111 != 0);
     std::env::split_paths(path).any(|folder| executable(&folder.join(command)))
 }
@@ -95,7 +105,12 @@ mod tests {
         let required = [("there", "a"), ("no-program", "b"), ("not-there", "c"), ("nor-there", "c")];
         assert_eq!(missing(&required, &path), ["b", "c"]);
         assert!(missing(&required[..1], &path).is_empty());
-        assert_eq!(missing(&[("/", "d"), ("/nowhere/header.h", "e")], &path), ["e"]);
+        let libraries = [("known.pc", "d"), ("unknown.pc", "e")];
+        assert_eq!(missing(&libraries, &path), ["d", "e"]);
+        let pkg_config = folder.path().join("pkg-config");
+        fs::write(&pkg_config, "#!/bin/sh\n[ \"$*\" = '--exists known' ]\n").unwrap();
+        fs::set_permissions(&pkg_config, fs::Permissions::from_mode(0o755)).unwrap();
+        assert_eq!(missing(&libraries, &path), ["e"]);
     }
 
     #[test]

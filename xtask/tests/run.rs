@@ -23,7 +23,9 @@ impl Clone {
         // So that no test installs packages of the system.
         fs::create_dir(folder.path().join("bin")).unwrap();
         for (program, _) in xtask::checks::NEEDED {
-            std::os::unix::fs::symlink(fake("kds"), folder.path().join("bin").join(program)).unwrap();
+            // This one knows every library.
+            let stand_in = if *program == "pkg-config" { PathBuf::from("/bin/true") } else { fake("kds") };
+            std::os::unix::fs::symlink(stand_in, folder.path().join("bin").join(program)).unwrap();
         }
         fs::create_dir(folder.path().join("xtask")).unwrap();
         fs::create_dir(folder.path().join("photos")).unwrap();

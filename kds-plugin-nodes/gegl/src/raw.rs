@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 pub const MODULE_ABI_VERSION: u32 = 0xA;
 
 /// `G_PARAM_READWRITE | G_PARAM_CONSTRUCT`, and `GEGL_PARAM_PAD_INPUT` as all properties of GEGL's own operations have it.
-pub const PROPERTY_FLAGS: c_uint = 1 | 2 | 4 | 1 << 8;
+pub const PROPERTY_FLAGS: c_uint = 1 | 2 | 4 | 1 << 9;
 
 /// Bits of [`OperationClass::flags`]: GEGL may write into the input's buffer; GEGL may cut the picture for its threads.
 pub const WANT_IN_PLACE: u64 = 1 << 2;
