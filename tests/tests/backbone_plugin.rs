@@ -1,4 +1,4 @@
-//! Models in shared libraries of others: the example is steered like a model of ours, and whatever a library does wrong
+//! Third-party models in shared libraries: the example is steered like a model of ours, and whatever a library does wrong
 //! becomes one line.
 
 use std::path::{Path, PathBuf};

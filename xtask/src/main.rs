@@ -101,7 +101,7 @@ enum Command {
     /// Build and run the measurements behind the numbers in the README
     #[command(disable_help_flag = true)]
     Evaluate(PassedOn),
-    /// Run a model of others at its true size, with random weights, beside diffusers: agreement, time and memory
+    /// Run a third-party model at its true size, with random weights, beside diffusers: agreement, time and memory
     #[command(disable_help_flag = true)]
     Compare(PassedOn),
 }

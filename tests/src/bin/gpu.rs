@@ -48,7 +48,7 @@ enum Command {
         #[arg(long, default_value_t = u32::MAX)]
         crop: u32,
     },
-    /// Write a model of others, or ours, at its true size with random weights
+    /// Write a third-party or built-in model at its true size with random weights
     Model {
         /// kds-photo-x4, ldm-sr or sd-inpaint
         model: String,
