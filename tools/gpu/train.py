@@ -27,30 +27,27 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 PIECE = 15 << 20
-# The components of a model that are trained, below `models`.
+# Of each model: its folder below `models`, and what is trained in turn: the kind (of `tools/train/train.py`), its components, and its
+# share of the time.
 TRAINED = {
-    "photo_x4": ("kds-photo-x4", ["unet", "predictor"]),
-    "photo_x1": ("kds-photo-x1", ["unet"]),
-    "predictor_x1": ("kds-photo-x1", ["predictor"]),
+    "photo_x4": ("kds-photo-x4", [("photo_x4", ["unet", "predictor"], 1.0)]),
+    "photo_x1": ("kds-photo-x1", [("predictor_x1", ["predictor"], 0.45), ("photo_x1", ["unet"], 0.55)]),
 }
 NAME = "diffusion_pytorch_model.safetensors"
 SIDES, QUALITIES = (1400, 1024, 768, 512, 384, 256), (94, 90, 85)
 
 
 def pack(options) -> None:
-    folder, (model, components) = options.output, TRAINED[options.model]
+    folder, (model, stages) = options.output, TRAINED[options.model]
     folder.mkdir(parents=True)
     cache = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "tools/train", folder / "code", ignore=cache)
     shutil.copy(HERE / "diffusers.py", folder / "code")
     shutil.copy(__file__, folder / "train.py")
-    for component in components:
+    for component in (component for _, components, _ in stages for component in components):
         (folder / "start" / component).mkdir(parents=True)
         shutil.copy((options.start or ROOT / "models" / model) / component / NAME, folder / "start" / component / NAME)
-    if not options.model.startswith("predictor"):
-        shutil.copy(ROOT / "tests/data/lpips_alex.safetensors", folder / "lpips.safetensors")
-    if options.model == "photo_x1":
-        shutil.copy(ROOT / "models" / model / "predictor" / NAME, folder / "predictor.safetensors")
+    shutil.copy(ROOT / "tests/data/lpips_alex.safetensors", folder / "lpips.safetensors")
     (folder / "model.json").write_text(json.dumps({"model": options.model}))
     written = shrink(options.photos, folder / "photos", (options.largest << 20) - size(folder))
     print(f"{folder}: {size(folder) / 2**20:.1f} MiB, {written}")
@@ -98,26 +95,31 @@ def shrink(photos: Path, folder: Path, most: int) -> str:
 def train(options) -> None:
     folder, output = options.folder.resolve(), options.output.resolve()
     output.mkdir(parents=True, exist_ok=True)
-    model = json.loads((folder / "model.json").read_text())["model"]
-    name, components = TRAINED[model]
-    run, start = output / "run", folder / "start"
-    if len(components) == 1:
-        start = start / components[0] / NAME
-    command = [sys.executable, "train.py", model, "--photos", str(folder / "photos"), "--all", "--run", str(run)]
+    name, stages = TRAINED[json.loads((folder / "model.json").read_text())["model"]]
+    end, left = time.time() + 60 * options.minutes, 1.0
+    for kind, components, share in stages:
+        # What a stage leaves of its time is the next one's.
+        deadline = time.time() + (end - time.time()) * share / left
+        left -= share
+        train_stage(options, folder, output, name, kind, components, deadline)
+
+
+def train_stage(options, folder: Path, output: Path, name: str, kind: str, components: list[str], deadline: float) -> None:
+    run, written = output / "run", output / name
+    start = folder / "start" / (f"{components[0]}/{NAME}" if len(components) == 1 else "")
+    command = [sys.executable, "train.py", kind, "--photos", str(folder / "photos"), "--all", "--run", str(run)]
     command += ["--start", str(start), "--rate", str(options.rate), "--batch", str(options.batch)]
     command += ["--side", str(options.side), "--iterations", str(options.iterations), "--decay", str(options.decay)]
-    command += ["--workers", str(max(1, (os.cpu_count() or 1) - 2))]
-    command += ["--deadline", str(time.time() + 60 * options.minutes)]
-    if not model.startswith("predictor"):
+    command += ["--workers", str(max(1, (os.cpu_count() or 1) - 2)), "--deadline", str(deadline)]
+    if kind.startswith("photo"):
         command += ["--lpips", str(folder / "lpips.safetensors"), "--perceptual", str(options.perceptual)]
         command += ["--perceptual-from", str(options.perceptual_from)]
-    if (folder / "predictor.safetensors").exists():
-        command += ["--predictor", str(folder / "predictor.safetensors")]
+    if kind == "photo_x1":
+        command += ["--predictor", str(folder / "start/predictor" / NAME)]
     subprocess.run(command, cwd=folder / "code", check=True)
 
-    written = output / name
     for component in components:
-        (written / component).mkdir(parents=True, exist_ok=True)
+        (written / component).mkdir(parents=True)
     # One component is a file of its own; several are the parts of a model.
     target = written / components[0] if len(components) == 1 else written
     subprocess.run([sys.executable, "export.py", str(run / "checkpoint.pt"), str(target)], cwd=folder / "code", check=True)
@@ -125,8 +127,10 @@ def train(options) -> None:
         weights = (written / component / NAME).read_bytes()
         for index, first in enumerate(range(0, len(weights), PIECE)):
             (output / f"{component}.{index}").write_bytes(weights[first : first + PIECE])
+        # The next stage goes on from it.
+        (folder / "start" / component / NAME).write_bytes(weights)
     if (run / "log.tsv").exists():
-        shutil.copy(run / "log.tsv", output / "log.tsv")
+        shutil.copy(run / "log.tsv", output / f"{kind}.tsv")
     # What is left of the run is larger than what may travel.
     shutil.rmtree(run)
     shutil.rmtree(written)
