@@ -33,12 +33,17 @@ fn few_steps_of_every_sampler_come_near_many_of_ddim() {
         println!("{model}: two seeds of DDIM differ by {apart:.2} grey levels");
         for sampler in SAMPLERS {
             for spacing in SPACINGS {
-                let found = restore(&[("sampler", sampler), ("spacing", spacing), ("steps", "10")]);
+                let found = restore(&[("sampler", sampler), ("spacing", spacing), ("steps", "20")]);
                 let far = difference(&reference, &found);
                 println!("{model} {sampler} {spacing}: {far:.2}");
                 // Fresh noise gives another sample, as far away as another seed; without it the picture stays the same one.
-                let most = if STOCHASTIC.contains(sampler) { 1.5 * apart } else { 0.5 * apart };
-                assert!(far <= most, "{model} {sampler} {spacing}: {far} grey levels, two seeds of DDIM {apart}");
+                let share = match *spacing {
+                    _ if STOCHASTIC.contains(sampler) => 1.5,
+                    // It begins below pure noise.
+                    "leading" => 0.6,
+                    _ => 0.35,
+                };
+                assert!(far <= share * apart, "{model} {sampler} {spacing}: {far} grey levels, two seeds of DDIM {apart}");
             }
         }
     }
