@@ -43,7 +43,10 @@ fn few_steps_of_every_sampler_come_near_many_of_ddim() {
                     "leading" => 0.6,
                     _ => 0.35,
                 };
-                assert!(far <= share * apart, "{model} {sampler} {spacing}: {far} grey levels, two seeds of DDIM {apart}");
+                assert!(
+                    far <= share * apart,
+                    "{model} {sampler} {spacing}: {far} grey levels, two seeds of DDIM {apart}"
+                );
             }
         }
     }
