@@ -91,19 +91,18 @@ impl Node {
         }
         let (width, height) = job.output_size(picture.width, picture.height)?;
         let mut restored = Packed::new(picture.format, width, height)?;
-        let holes = mask;
-        let mask = holes.map(Packed::view).transpose()?;
+        let holes = mask.map(Packed::view).transpose()?;
         match progress {
-            None => job.run(picture.view()?, mask, restored.view_mut()?, None, None)?,
+            None => job.run(picture.view()?, holes, restored.view_mut()?, None, None)?,
             Some(tell) => {
                 let mut tell = |Progress { done, total, .. }| {
                     tell(done as f64 / total.max(1) as f64);
                     ControlFlow::Continue(())
                 };
-                job.run(picture.view()?, mask, restored.view_mut()?, None, Some(&mut tell))?;
+                job.run(picture.view()?, holes, restored.view_mut()?, None, Some(&mut tell))?;
             }
         }
-        restored.carry_excess(picture, holes);
+        restored.carry_excess(picture, mask);
         Ok(restored)
     }
 }

@@ -60,7 +60,7 @@ impl Session {
         picture.save(self.path(name)).unwrap();
     }
 
-    /// What the command of KDS makes of one of the pictures.
+    /// Result of `kds` for one of the pictures.
     fn expected(&self, input: &str, model: &str, arguments: &[&str]) -> DynamicImage {
         let output = self.path("expected.png");
         let mut command = kds().unwrap();
@@ -82,7 +82,7 @@ impl Session {
         command
     }
 
-    /// What the command of GEGL makes of one of the pictures, and what our operations say. It succeeds.
+    /// Result of the command `gegl` for one of the pictures, and messages of our operations. Fails where the command does.
     fn gegl(&self, input: &str, graph: &[&str]) -> (DynamicImage, String) {
         let mut command = self.program("gegl");
         command.args(input.split_whitespace()).args(["-o", "out.png", "--"]);

@@ -40,7 +40,7 @@ fn few_steps_of_every_sampler_come_near_many_of_ddim() {
                 let share = match *spacing {
                     _ if STOCHASTIC.contains(sampler) => 1.5,
                     // It begins below pure noise.
-                    "leading" => 0.6,
+                    "leading" => 0.5,
                     _ => 0.35,
                 };
                 assert!(

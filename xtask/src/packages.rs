@@ -71,7 +71,7 @@ fn missing(requirements: &[Requirement], path: &OsStr) -> Vec<&'static str> {
     packages
 }
 
-/// Whether a requirement is met.
+/// True where a requirement is met.
 fn is_there(requirement: &str, path: &OsStr) -> bool {
     let Some(library) = requirement.strip_suffix(".pc") else { return on_path(requirement, path) };
     std::env::split_paths(path).map(|folder| folder.join("pkg-config")).find(|program| program.exists()).is_some_and(

@@ -91,7 +91,7 @@ fn stride(picture: &Packed) -> Result<c_int, String> {
         .map_err(|_| format!("a row of {} pixels is longer than GEGL can count", picture.width))
 }
 
-/// What two rectangles have in common.
+/// Intersection of two rectangles.
 fn intersection(one: Rectangle, other: Rectangle) -> Option<Rectangle> {
     let (x, y) = (one.x.max(other.x), one.y.max(other.y));
     let end = |start: c_int, length: c_int| start.saturating_add(length);

@@ -22,7 +22,7 @@ struct Instance {
     state: *mut State,
 }
 
-/// What belongs to one operation in a graph.
+/// State of one operation in a graph.
 pub struct State {
     pub task: Task,
     values: Mutex<Vec<(Setting, Value)>>,
@@ -196,7 +196,7 @@ unsafe extern "C" fn get_property(operation: *mut Operation, id: c_uint, value: 
     unsafe { property::access(&mut locked(&state(operation).values), id, value, false) }
 }
 
-/// What GEGL computes with: the formats of the pads.
+/// Sets the formats of the pads.
 unsafe extern "C" fn prepare(operation: *mut Operation) {
     let Ok(functions) = raw::functions() else { return };
     // SAFETY: GEGL passes a live operation with the pads of its class.
@@ -218,7 +218,7 @@ unsafe extern "C" fn prepare(operation: *mut Operation) {
     }
 }
 
-/// What arrives at an operation.
+/// Input of an operation.
 pub struct Source {
     /// Its format, whose colour space is that of the result; null where nothing is connected.
     pub format: Pointer,
