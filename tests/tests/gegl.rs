@@ -13,7 +13,7 @@ use kds_tests::gimp::{self, Version};
 use kds_tests::pairs::Pair;
 use tempfile::TempDir;
 use xtask::install::gimp::Home;
-use xtask::install::nodes::{self, Gegl};
+use xtask::install::nodes::{self, Host};
 
 const OF_COMMAND: [&str; 6] = ["--particles", "2", "--steps", "2", "--seed", "5"];
 const OF_GEGL: [&str; 3] = ["particles=2", "steps=2", "seed=5"];
@@ -36,8 +36,8 @@ impl Session {
         session
     }
 
-    fn host(&self) -> Gegl {
-        Gegl::of(&Home { configuration: self.path("config"), data: self.path("data"), elsewhere: [None, None] })
+    fn host(&self) -> Host {
+        Host::gegl(&Home { configuration: self.path("config"), data: self.path("data"), elsewhere: [None, None] })
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -251,7 +251,7 @@ fn a_folder_is_restored_by_the_example() {
 fn gimp(version: Version) -> gimp::Session {
     let session = gimp::Session::new(version, "gegl").unwrap();
     let home = Home { configuration: PathBuf::new(), data: session.folder().join("data"), elsewhere: [None, None] };
-    Gegl::of(&home).link(&session.folder().join("../.local/share/kds")).unwrap();
+    Host::gegl(&home).link(&session.folder().join("../.local/share/kds")).unwrap();
     // Of this session alone.
     session.set("XDG_DATA_HOME", &session.folder_inside().join("data").display().to_string()).unwrap();
     session

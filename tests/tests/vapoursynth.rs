@@ -175,7 +175,7 @@ fn an_installation_and_a_wheel_are_found_by_vapoursynth_itself() {
             _ => std::fs::copy(built(file).unwrap(), place).map(|_| ()).unwrap(),
         }
     }
-    let host = nodes::VapourSynth::of(&python).unwrap();
+    let host = nodes::Host::vapoursynth(&python).unwrap();
     let link = host.link(&prefix).unwrap();
     restores(&build_folder().unwrap());
     the_example_makes_a_film(&session, &python, link.parent().and_then(Path::parent).unwrap());
@@ -196,6 +196,6 @@ fn an_installation_and_a_wheel_are_found_by_vapoursynth_itself() {
     restores(&plug_ins);
     succeed(&mut pip(&["uninstall", "--quiet", "--yes", "vapoursynth-kds"]));
     assert!(!plug_ins.exists());
-    let error = nodes::VapourSynth::of(Path::new("/bin/false")).unwrap_err().to_string();
+    let error = nodes::Host::vapoursynth(Path::new("/bin/false")).unwrap_err().to_string();
     assert!(error.contains("--python"), "{error}");
 }

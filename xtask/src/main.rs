@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use xtask::cargo::Profile;
 use xtask::install::Tree;
 use xtask::install::gimp::Home;
-use xtask::install::nodes::{Gegl, VapourSynth};
+use xtask::install::nodes::Host;
 use xtask::setup::{Setup, Variant};
 use xtask::{abi, cargo, checks, dist, fuzz, gpu, header, install, packages, wheel};
 
@@ -223,7 +223,7 @@ fn run(command: Command) -> Result<()> {
             // Without either a prefix was given.
             let home = (gimp || nodes).then(Home::from_environment).transpose()?;
             let prefix = prefix.or_else(|| home.as_ref().map(Home::prefix)).context("--prefix is missing")?;
-            let gegl = home.as_ref().filter(|_| nodes).map(Gegl::of);
+            let gegl = home.as_ref().filter(|_| nodes).map(Host::gegl);
             let home = home.filter(|_| gimp);
             let vapoursynth = if nodes { find_vapoursynth(python.as_deref())? } else { None };
             if uninstall {
@@ -286,10 +286,10 @@ fn run(command: Command) -> Result<()> {
 }
 
 /// The VapourSynth of this Python. Without a name that of `python3`, where there is one.
-fn find_vapoursynth(python: Option<&Path>) -> Result<Option<VapourSynth>> {
+fn find_vapoursynth(python: Option<&Path>) -> Result<Option<Host>> {
     match python {
-        Some(python) => VapourSynth::of(python).map(Some),
-        None => Ok(VapourSynth::of(Path::new("python3"))
+        Some(python) => Host::vapoursynth(python).map(Some),
+        None => Ok(Host::vapoursynth(Path::new("python3"))
             .inspect_err(|reason| eprintln!("VapourSynth is left out: {reason:#}"))
             .ok()),
     }

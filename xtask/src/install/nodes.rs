@@ -21,15 +21,21 @@ pub const FOLDER: &str = "lib/vapoursynth";
 /// The same for GEGL.
 pub const GEGL_FOLDER: &str = "lib/gegl-0.4";
 
-/// VapourSynth in the environment of a Python.
+/// A program that loads nodes from a folder of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VapourSynth {
+pub struct Host {
     plugins: PathBuf,
+    node: &'static str,
+    /// Folder of the node below a prefix.
+    folder: &'static str,
 }
 
-impl VapourSynth {
-    /// Folder of this Python.
-    pub fn of(python: &Path) -> Result<Self> {
+impl Host {
+    /// VapourSynth in the environment of a Python.
+    ///
+    /// # Errors
+    /// Where that Python has none.
+    pub fn vapoursynth(python: &Path) -> Result<Self> {
         let shown = python.display();
         let advice = "install it there (pip install vapoursynth), or name the Python that has it by --python";
         let output = Command::new(python)
@@ -44,43 +50,29 @@ impl VapourSynth {
             let reason = errors.trim().lines().last().unwrap_or("it names no folder for plug-ins").to_owned();
             bail!("{shown} has no VapourSynth that plug-ins can be installed into ({reason}); {advice}");
         }
-        Ok(Self { plugins })
+        Ok(Self { plugins, node: VAPOURSYNTH, folder: FOLDER })
     }
 
-    /// Lets it find the plug-in that is installed below the prefix. Returns the link.
+    /// GEGL of this user, which is that of the command `gegl`, of GIMP and of others. Its folder need not be there yet.
+    pub fn gegl(home: &Home) -> Self {
+        Self { plugins: home.data.join("gegl-0.4/plug-ins"), node: GEGL, folder: GEGL_FOLDER }
+    }
+
+    /// Lets it find the node that is installed below the prefix. Returns the link.
+    ///
+    /// # Errors
+    /// Where another file is at its place, or the folder cannot be written.
     pub fn link(&self, prefix: &Path) -> Result<PathBuf> {
-        let place = self.plugins.join(VAPOURSYNTH);
-        link::make(&place, &prefix.join(FOLDER).join(VAPOURSYNTH))?;
+        let place = self.plugins.join(self.node);
+        link::make(&place, &prefix.join(self.folder).join(self.node))?;
         Ok(place)
     }
 
-    /// Undoes [`VapourSynth::link`]; whether there was anything to undo.
+    /// Undoes [`Host::link`]; true where there was anything to undo.
+    ///
+    /// # Errors
+    /// Where another file is at its place, or the folder cannot be written.
     pub fn unlink(&self) -> Result<bool> {
-        link::remove(&self.plugins.join(VAPOURSYNTH))
-    }
-}
-
-/// GEGL of this user, which is that of the command `gegl`, of GIMP and of others.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gegl {
-    plugins: PathBuf,
-}
-
-impl Gegl {
-    /// Folder of this user; it need not be there yet.
-    pub fn of(home: &Home) -> Self {
-        Self { plugins: home.data.join("gegl-0.4/plug-ins") }
-    }
-
-    /// Lets it find the operations that are installed below the prefix. Returns the link.
-    pub fn link(&self, prefix: &Path) -> Result<PathBuf> {
-        let place = self.plugins.join(GEGL);
-        link::make(&place, &prefix.join(GEGL_FOLDER).join(GEGL))?;
-        Ok(place)
-    }
-
-    /// Undoes [`Gegl::link`]; whether there was anything to undo.
-    pub fn unlink(&self) -> Result<bool> {
-        link::remove(&self.plugins.join(GEGL))
+        link::remove(&self.plugins.join(self.node))
     }
 }
