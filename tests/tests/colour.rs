@@ -90,16 +90,16 @@ fn adobe_rgb_that_only_exif_tells_of_is_converted() {
     let folder = Folder::new();
     let srgb = write_srgb_and_adobe(&folder);
     let best = ["-quality", "100", "-sampling-factor", "1x1"];
-    for input in ["camera.jpg", "camera.webp"] {
+    for input in ["camera.jpg", "camera.webp", "converted.tif", "converted.png"] {
         let how = if input.ends_with("webp") { &["-define", "webp:lossless=true"][..] } else { &best[..] };
         let to_adobe = ["srgb.png", "-profile", &srgb, "-profile", "adobe.icc", "-strip"];
         convert(&folder, &[&to_adobe[..], how, &[input]].concat());
         let unconverted = mean_difference(&levels(&folder, input), &smooth());
         assert!(unconverted > 3.0, "{unconverted} levels");
     }
-    let tell = |file: &str, rule: &str| {
+    let tell = |file: &str, space: &str, rule: &str| {
         let output = Command::new("exiftool")
-            .args(["-overwrite_original", "-ColorSpace=Uncalibrated", &format!("-InteropIndex={rule}"), file])
+            .args(["-overwrite_original", &format!("-ColorSpace={space}"), &format!("-InteropIndex={rule}"), file])
             .current_dir(folder.path(""))
             .output()
             .unwrap();
@@ -108,15 +108,28 @@ fn adobe_rgb_that_only_exif_tells_of_is_converted() {
     folder.restore("srgb.png", "srgb-out.png", &QUICK).succeeded("sRGB");
     let expected = levels(&folder, "srgb-out.png");
     for input in ["camera.jpg", "camera.webp"] {
-        tell(input, "R03 - DCF option file (Adobe RGB)");
+        tell(input, "Uncalibrated", "R03 - DCF option file (Adobe RGB)");
         folder.restore(input, "out.png", &QUICK).succeeded(input);
         convert(&folder, &["out.png", "-profile", &srgb, "back.png"]);
         // JPEG's errors are large in single pixels and small in the mean; a wrong colour space shows in both.
         let difference = mean_difference(&levels(&folder, "back.png"), &expected);
         assert!(difference <= 1.5, "{input}: {difference} levels");
         // Of sRGB the same tells nothing.
-        tell(input, "R98 - DCF basic file (sRGB)");
+        tell(input, "Uncalibrated", "R98 - DCF basic file (sRGB)");
         assert_eq!(decode(&std::fs::read(folder.path(input)).unwrap(), MOST_BYTES).unwrap().0.profile, None);
+    }
+    // Cameras write neither; the EXIF may be that of the file it was made from. So it is told, and the pixels are taken as they are.
+    for input in ["converted.tif", "converted.png"] {
+        for (space, rule, told) in [
+            ("sRGB", "R98 - DCF basic file (sRGB)", false),
+            ("Uncalibrated", "R98 - DCF basic file (sRGB)", true),
+            ("Uncalibrated", "R03 - DCF option file (Adobe RGB)", true),
+        ] {
+            tell(input, space, rule);
+            let (picture, notes) = decode(&std::fs::read(folder.path(input)).unwrap(), MOST_BYTES).unwrap();
+            assert_eq!(picture.profile, None);
+            assert_eq!(notes.iter().any(|note| note.contains("not sRGB")), told, "{input}, {space}, {rule}: {notes:?}");
+        }
     }
 }
 

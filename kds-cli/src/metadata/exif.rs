@@ -106,19 +106,32 @@ pub fn resolution(block: &[u8]) -> Option<Resolution> {
     }
 }
 
-/// True where the block says that the pixels are Adobe RGB, as cameras do that embed no profile: the colour space is
-/// "uncalibrated" and the file follows rule R03 (DCF 2.0), or it has the number that some programs write.
-pub fn is_adobe_rgb(block: &[u8]) -> bool {
+/// Colour space that a block of EXIF states.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Space {
+    /// As cameras state it that embed no profile: "uncalibrated" in a file that follows rule R03 (DCF 2.0); or by the number
+    /// that some programs write.
+    AdobeRgb,
+    /// "Uncalibrated": another than sRGB, which a profile should name.
+    Unnamed,
+}
+
+/// The colour space that the block states, where that is not sRGB.
+pub fn space(block: &[u8]) -> Option<Space> {
     const UNCALIBRATED: u32 = 0xffff;
     const ADOBE_RGB: u32 = 2;
     let block = block.strip_prefix(PREFIX).unwrap_or(block);
-    let Ok(exif) = Reader::new().read_raw(block.to_vec()) else { return false };
-    let space = exif.get_field(Tag::ColorSpace, In::PRIMARY).and_then(|field| field.value.get_uint(0));
+    let exif = Reader::new().read_raw(block.to_vec()).ok()?;
     let rule = || match &exif.get_field(Tag::InteroperabilityIndex, In::PRIMARY)?.value {
         Value::Ascii(texts) => texts.first().cloned(),
         _ => None,
     };
-    space == Some(ADOBE_RGB) || (space == Some(UNCALIBRATED) && rule().is_some_and(|rule| rule.starts_with(b"R03")))
+    match exif.get_field(Tag::ColorSpace, In::PRIMARY)?.value.get_uint(0)? {
+        ADOBE_RGB => Some(Space::AdobeRgb),
+        UNCALIBRATED if rule().is_some_and(|rule| rule.starts_with(b"R03")) => Some(Space::AdobeRgb),
+        UNCALIBRATED => Some(Space::Unnamed),
+        _ => None,
+    }
 }
 
 /// Sets the resolution, where the block gives one.

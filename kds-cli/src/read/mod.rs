@@ -26,7 +26,7 @@ use crate::{
     colour,
     load::load,
     mark,
-    metadata::{self, MOST_BYTES as METADATA, Metadata},
+    metadata::{self, MOST_BYTES as METADATA, Metadata, exif::Space},
     picture::Picture,
     shown,
 };
@@ -153,13 +153,34 @@ impl Decoded {
         Self { image, profile: None, metadata: Metadata::default(), orientation: None, notes: Vec::new() }
     }
 
-    /// Takes the colour space from EXIF, for a format that has no other place for it than a profile.
+    /// Takes the colour space of a picture without a profile from EXIF, as cameras state it in JPEG (DCF 2.0).
     fn complete_space(&mut self) -> anyhow::Result<()> {
-        let said = self.metadata.exif.as_deref().is_some_and(metadata::exif::is_adobe_rgb);
-        if self.profile.is_none() && said && self.image.color().has_color() {
-            self.profile = Some(colour::adobe_rgb()?);
+        match self.unnamed_space() {
+            Some(Space::AdobeRgb) => self.profile = Some(colour::adobe_rgb()?),
+            Some(Space::Unnamed) => self.warn_of_space(),
+            None => {}
         }
         Ok(())
+    }
+
+    /// Warns of a colour space that EXIF states and no profile names. For formats that cameras do not write: there the EXIF
+    /// may be that of the raw file or JPEG that the picture was made from, and its pixels converted.
+    fn doubt_space(&mut self) {
+        if self.unnamed_space().is_some() {
+            self.warn_of_space();
+        }
+    }
+
+    fn unnamed_space(&self) -> Option<Space> {
+        let coloured = self.profile.is_none() && self.image.color().has_color();
+        metadata::exif::space(self.metadata.exif.as_deref().filter(|_| coloured)?)
+    }
+
+    fn warn_of_space(&mut self) {
+        self.warn(
+            "its EXIF says that its colours are not sRGB, but it has no colour profile: they are taken for sRGB; \
+             if they look wrong, assign the right profile to it",
+        );
     }
 
     fn warn(&mut self, note: impl Into<String>) {

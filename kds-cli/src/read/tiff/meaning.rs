@@ -123,6 +123,11 @@ pub fn image(tiff: &Tiff, page: &Directory, layout: &Layout) -> anyhow::Result<D
     Ok(decoded)
 }
 
+/// True for inks and lightness, which are sRGB once they are read.
+pub fn is_converted(page: &Directory) -> bool {
+    matches!(page.integer(PHOTOMETRIC), Some(INKS | CIE_LAB | ICC_LAB))
+}
+
 fn name(meaning: u64) -> String {
     match meaning {
         4 => "a transparency mask".into(),

@@ -78,6 +78,9 @@ pub fn decode(file: &[u8], limits: Limits, number: Option<usize>) -> anyhow::Res
         ));
     }
     decoded.metadata = metadata(&tiff, page);
+    if !meaning::is_converted(page) {
+        decoded.doubt_space();
+    }
     decoded.orientation =
         page.integer(ORIENTATION).and_then(|value| Orientation::from_exif(u8::try_from(value).unwrap_or(0)));
     Ok(decoded)
