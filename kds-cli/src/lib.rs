@@ -13,6 +13,7 @@ mod eval;
 pub mod file_kind;
 mod hub;
 mod interrupt;
+mod library;
 mod load;
 mod mark;
 mod mask;
@@ -35,6 +36,7 @@ mod restore;
 pub mod save;
 mod serve;
 mod shown;
+mod standing;
 mod table;
 mod task;
 #[cfg(test)]

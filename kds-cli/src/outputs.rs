@@ -10,12 +10,13 @@ use std::{
 use anyhow::{Context, anyhow, bail};
 
 use crate::{
-    mark::{self, Role, Standing},
+    mark::Role,
     partial::Partial,
     place::{folder_of, resolve},
     read,
     replace::{Snapshot, replace},
     shown,
+    standing::{Standing, standing},
     task::Task,
 };
 
@@ -54,7 +55,7 @@ pub struct Place {
 impl Place {
     fn of(role: Role, name: &Path) -> anyhow::Result<Self> {
         let path = resolve(name);
-        let look = || -> io::Result<_> { Ok((Snapshot::of(&path)?, mark::standing(&path, role)?)) };
+        let look = || -> io::Result<_> { Ok((Snapshot::of(&path)?, standing(&path, role)?)) };
         if fs::metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
             bail!("{}: is there and is no regular file; name another", shown::path(name));
         }

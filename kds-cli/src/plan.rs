@@ -10,11 +10,10 @@ use anyhow::{anyhow, bail};
 use crate::{
     collisions,
     file_kind::FileKind,
-    mark,
     naming::{self, Source},
     options::Restore,
     place::{Identity, folder_of, is_standard, resolve},
-    shown,
+    shown, standing,
     task::{Plan, Task},
     usage::UsageError,
     walk,
@@ -129,7 +128,7 @@ fn sources(options: &Restore, plan: &mut Plan) -> anyhow::Result<Vec<Source>> {
         let all = found.pictures.len();
         let among_outputs = |path: &Path| {
             let place = resolve(path);
-            folders.iter().any(|folder| place.starts_with(folder)) && mark::is_earlier_output(path)
+            folders.iter().any(|folder| place.starts_with(folder)) && standing::is_earlier_output(path)
         };
         let pictures: Vec<PathBuf> = found.pictures.into_iter().filter(|path| !among_outputs(path)).collect();
         if pictures.len() < all {

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::{
+    options::Form,
     output,
     restore::Done,
     shown, table,
@@ -17,17 +18,6 @@ pub enum Outcome {
     Skipped(String),
     /// Not restored, and why.
     Failed(String),
-}
-
-/// Text for standard output.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// A line for one picture, a table for several.
-    Table,
-    /// An object of JSON on a line of its own for each picture, as soon as it is done.
-    Json,
-    /// Nothing.
-    Nothing,
 }
 
 /// Tells how the pictures went.

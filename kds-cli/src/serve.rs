@@ -8,7 +8,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use kds_host::worker::{Server, Serving};
+use kds_host::serving::{Server, Serving};
 use libc::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 

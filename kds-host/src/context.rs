@@ -1,24 +1,8 @@
 //! A context: threads, registry of models, devices.
 
-use std::{
-    collections::BTreeSet,
-    fmt,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, fmt, path::Path, sync::Arc};
 
-use crate::{DeviceInfo, Error, Library, Log, Model, ModelInfo, RecognisedModel, transport::ContextCalls};
-
-/// Options of a context.
-#[derive(Debug, Clone, Default)]
-pub struct ContextOptions {
-    /// Number of threads to compute with; 0 means all cores.
-    pub threads: u16,
-    /// A registry file to read on top of the built-in and the user's own.
-    pub registry: Option<PathBuf>,
-    /// Receiver of the log.
-    pub log: Option<Log>,
-}
+use crate::{ContextOptions, DeviceInfo, Error, Library, Model, ModelInfo, RecognisedModel, transport::ContextCalls};
 
 /// Models and devices; the beginning of everything that computes. It may be shared between threads.
 #[derive(Clone)]

@@ -1,4 +1,4 @@
-//! Descriptions: models, devices, parameters.
+//! Descriptions: models, devices, parameters, estimates.
 
 use serde::{Deserialize, Serialize};
 
@@ -80,4 +80,25 @@ pub struct RecognisedModel {
     pub entry: String,
     /// Names in its folder of the files that it reads.
     pub files: Vec<String>,
+}
+
+/// Estimate of a job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Estimate {
+    /// Width of a tile in input pixels.
+    pub tile_width: u32,
+    /// Height of a tile in input pixels.
+    pub tile_height: u32,
+    /// Particles that go through the network at once.
+    pub batch: u32,
+    /// Number of tiles.
+    pub tiles: u64,
+    /// Bytes that the process will hold at the highest point.
+    pub memory: u64,
+    /// Sampler steps in all, over all tiles, as [`crate::Progress`] counts them.
+    pub evaluations: u64,
+    /// Of `memory`, bytes that the run takes; 0 from a library that does not tell.
+    pub host_memory: u64,
+    /// Bytes that the run takes on the GPU; 0 on the CPU.
+    pub device_memory: u64,
 }

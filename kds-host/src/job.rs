@@ -9,10 +9,8 @@ use std::{
     sync::Arc,
 };
 
-use serde::{Deserialize, Serialize};
-
 use crate::{
-    Error, ImageMut, ImageRef, Status,
+    Error, Estimate, ImageMut, ImageRef, Progress, ProgressFn, Status,
     transport::{Images, JobCalls},
 };
 
@@ -22,54 +20,6 @@ pub struct Job {
     calls: Arc<dyn JobCalls>,
     // One thread at a time.
     _not_sync: PhantomData<Cell<()>>,
-}
-
-/// Progress of a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Progress {
-    /// Current stage.
-    pub stage: Stage,
-    /// Sampler steps done, over all tiles.
-    pub done: u64,
-    /// Sampler steps in all, over all tiles.
-    pub total: u64,
-}
-
-/// Stages of a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Stage {
-    /// Reads the input and plans the tiles.
-    Prepare,
-    /// Samples and steers the particles.
-    Sample,
-    /// Decodes the chosen particles.
-    Decode,
-    /// Joins the tiles and writes the output.
-    Finish,
-}
-
-/// Called on the thread inside [`Job::run`]; `Break` cancels.
-pub type ProgressFn<'a> = dyn FnMut(Progress) -> ControlFlow<()> + 'a;
-
-/// Estimate of a job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Estimate {
-    /// Width of a tile in input pixels.
-    pub tile_width: u32,
-    /// Height of a tile in input pixels.
-    pub tile_height: u32,
-    /// Particles that go through the network at once.
-    pub batch: u32,
-    /// Number of tiles.
-    pub tiles: u64,
-    /// Bytes that the process will hold at the highest point.
-    pub memory: u64,
-    /// Sampler steps in all, over all tiles, as [`Progress`] counts them.
-    pub evaluations: u64,
-    /// Of `memory`, bytes that the run takes; 0 from a library that does not tell.
-    pub host_memory: u64,
-    /// Bytes that the run takes on the GPU; 0 on the CPU.
-    pub device_memory: u64,
 }
 
 impl Job {
@@ -188,6 +138,7 @@ fn describe(panic: &(dyn Any + Send)) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Stage;
 
     #[test]
     fn a_panic_cancels_and_is_kept() {

@@ -36,6 +36,7 @@
 
 pub mod configuration;
 mod context;
+mod context_options;
 mod error;
 mod image;
 mod in_process;
@@ -44,16 +45,20 @@ mod job;
 mod library;
 mod log;
 mod model;
+mod progress;
+pub mod serving;
 pub mod threads;
 mod transport;
-pub mod worker;
+mod worker;
 
-pub use context::{Context, ContextOptions};
+pub use context::Context;
+pub use context_options::ContextOptions;
 pub use error::{Error, Status};
 pub use image::{Alpha, Channels, Depth, Format, Image, ImageMut, ImageRef, Sample, Samples};
-pub use info::{Calibration, DeviceInfo, ModelInfo, ParameterInfo, RecognisedModel};
-pub use job::{CancelHandle, Estimate, Job, Progress, ProgressFn, Stage};
+pub use info::{Calibration, DeviceInfo, Estimate, ModelInfo, ParameterInfo, RecognisedModel};
+pub use job::{CancelHandle, Job};
 pub use kds_parameters as parameters;
 pub use library::Library;
 pub use log::{Log, LogLevel, Tell};
 pub use model::Model;
+pub use progress::{Progress, ProgressFn, Stage};

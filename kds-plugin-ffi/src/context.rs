@@ -10,7 +10,8 @@ use kds_engine::registry::{ModelEntry, Registry, Task};
 use kds_engine::threads;
 
 use crate::error::{Failure, KDS_NOT_FOUND, kds_error};
-use crate::guard::{free, guard, object, optional_string, out as writable, string};
+use crate::freeing::free;
+use crate::guard::{guard, object, optional_string, out as writable, string};
 use crate::log::{KDS_LOG_DEBUG, KDS_LOG_ERROR, KDS_LOG_INFO, Log, kds_log};
 use crate::process;
 use crate::structs::{self, Sized32};

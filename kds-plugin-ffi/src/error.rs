@@ -4,7 +4,7 @@ use std::ffi::{CString, c_char};
 
 use kds_engine::Error;
 
-use crate::guard::free;
+use crate::freeing::free;
 
 /// Done.
 pub const KDS_OK: i32 = 0;

@@ -1,6 +1,5 @@
 //! The one gate of all exports: nothing unwinds into the caller.
 
-use std::any::Any;
 use std::ffi::{CStr, c_char};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use kds_engine::device;
 
 use crate::error::{Failure, KDS_OK, KDS_PANIC, kds_error};
+use crate::freeing::discard;
 
 /// Runs an export's body; a failure becomes an error object, a panic becomes `KDS_PANIC`.
 ///
@@ -26,31 +26,6 @@ pub(crate) unsafe fn guard(error: *mut *mut kds_error, body: impl FnOnce() -> Re
     };
     // SAFETY: the caller's promise.
     unsafe { failure.give(error) }
-}
-
-/// Frees a handle. A panic on the way, as of a backbone that cannot end well, leaks what was not yet freed.
-///
-/// # Safety
-/// `handle` is NULL or was made by `Box::into_raw` and is used by nobody else.
-pub(crate) unsafe fn free<T>(handle: *mut T) {
-    if !handle.is_null() {
-        // SAFETY: the caller's promise.
-        drop_quietly(unsafe { Box::from_raw(handle) });
-    }
-}
-
-/// Drops a value; no panic gets out.
-pub(crate) fn drop_quietly<T>(value: T) {
-    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| drop(value))) {
-        discard(panic);
-    }
-}
-
-/// Drops what a panic carries, unless that could panic too.
-fn discard(panic: Box<dyn Any + Send>) {
-    if !(panic.is::<&str>() || panic.is::<String>()) {
-        std::mem::forget(panic);
-    }
 }
 
 /// Mark of a handle that a panic has left in an unknown state.

@@ -14,7 +14,8 @@ use kds_engine::settings::Settings;
 use kds_engine::{Error, memory, threads};
 
 use crate::error::{Failure, KDS_BUSY, kds_error};
-use crate::guard::{Poison, free, guard, object, out as writable, string};
+use crate::freeing::free;
+use crate::guard::{Poison, guard, object, out as writable, string};
 use crate::image::{Input, Mask, Pixels, Target, kds_image};
 use crate::model::{Loaded, kds_model};
 use crate::process;

@@ -15,6 +15,7 @@
 
 mod context;
 mod error;
+mod freeing;
 mod guard;
 mod image;
 mod job;

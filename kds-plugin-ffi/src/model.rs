@@ -10,7 +10,8 @@ use kds_engine::registry::ModelEntry;
 
 use crate::context::{ModelText, Shared, kds_context, kds_model_info};
 use crate::error::{Failure, kds_error};
-use crate::guard::{free, guard, object, optional_string, out as writable, string};
+use crate::freeing::free;
+use crate::guard::{guard, object, optional_string, out as writable, string};
 use crate::log::Log;
 use crate::process;
 use crate::structs;

@@ -8,7 +8,8 @@ use kds_engine::backbone::{ModelFiles, recognise};
 
 use crate::context::kds_context;
 use crate::error::{Failure, kds_error};
-use crate::guard::{free, guard, object, optional_string, out as writable, string};
+use crate::freeing::free;
+use crate::guard::{guard, object, optional_string, out as writable, string};
 
 /// A model that `kds_model_recognise` has found.
 pub struct kds_recognised {

@@ -3,6 +3,7 @@
 mod baseline;
 mod confidence;
 pub mod degradation;
+mod evaluation;
 pub mod method;
 pub mod metric;
 mod pairs;
@@ -17,8 +18,9 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::{interrupt, options::Evaluate, output, progress::Progress};
+use crate::{interrupt, output, progress::Progress};
 use confidence::Confidence;
+pub use evaluation::Evaluation;
 use method::{Outcomes, Work};
 use metric::Metrics;
 use restorer::Restorer;
@@ -29,7 +31,7 @@ use summary::Summary;
 ///
 /// # Errors
 /// Of the whole evaluation: Ctrl-C, folders, models and weights that cannot be used.
-pub fn run(options: &Evaluate) -> anyhow::Result<bool> {
+pub fn run(options: &Evaluation) -> anyhow::Result<bool> {
     interrupt::install()?;
     if let Some(variation) = &options.vary {
         return vary::run(options, variation);
@@ -40,7 +42,7 @@ pub fn run(options: &Evaluate) -> anyhow::Result<bool> {
 }
 
 /// The report and the results of all pictures; `false` when one failed.
-fn evaluate(options: &Evaluate) -> anyhow::Result<(String, Summary, bool)> {
+fn evaluate(options: &Evaluation) -> anyhow::Result<(String, Summary, bool)> {
     let sources = pairs::list(options)?;
     let metrics = Metrics::load(&options.weights)?;
     let progress = Progress::new(sources.len(), false);
@@ -88,7 +90,7 @@ fn evaluate(options: &Evaluate) -> anyhow::Result<(String, Summary, bool)> {
 }
 
 /// Inputs of the results: an evaluation is resumed only with the same.
-fn settings(options: &Evaluate, restorer: &Restorer, parameters: &[(&str, String)]) -> serde_json::Value {
+fn settings(options: &Evaluation, restorer: &Restorer, parameters: &[(&str, String)]) -> serde_json::Value {
     let path = |path: &Option<std::path::PathBuf>| {
         path.as_ref().map(|path| path.canonicalize().unwrap_or_else(|_| path.clone()).display().to_string())
     };

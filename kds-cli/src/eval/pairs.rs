@@ -12,7 +12,7 @@ use image::{
 };
 
 use super::degradation::Degradation;
-use crate::{colour, options::Evaluate, read};
+use crate::{colour, eval::Evaluation, read};
 
 /// A picture to restore. It is read when its turn comes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct Pair {
 ///
 /// # Errors
 /// A folder that cannot be read or holds no pictures, and a picture without partner.
-pub fn list(options: &Evaluate) -> anyhow::Result<Vec<Source>> {
+pub fn list(options: &Evaluation) -> anyhow::Result<Vec<Source>> {
     let lows = options.low.as_deref().map(pictures).transpose()?;
     let masks = options.masks.as_deref().map(pictures).transpose()?;
     let first = options.truth.as_deref().or(options.low.as_deref());
@@ -100,7 +100,7 @@ impl Source {
     ///
     /// # Errors
     /// A file that is no picture, and a truth that is too small.
-    pub fn read(&self, options: &Evaluate, scale: u32, index: u64) -> anyhow::Result<Pair> {
+    pub fn read(&self, options: &Evaluation, scale: u32, index: u64) -> anyhow::Result<Pair> {
         let most = |side: u32| if options.crop == 0 { side } else { side.min(options.crop) };
         let truth = self.truth.as_deref().map(read).transpose()?.map(|truth| match options.reduce {
             0 | 1 => truth,

@@ -12,14 +12,14 @@ use super::{
     store::{Cost, Run},
 };
 use crate::{
+    eval::Evaluation,
     interrupt::{self, Cancelled},
-    options::Evaluate,
     progress::{PictureBar, Progress},
 };
 
 /// A loaded model with the parameters of the evaluation.
 pub struct Restorer<'a> {
-    options: &'a Evaluate,
+    options: &'a Evaluation,
     model: Model,
     /// Enlargement of the results.
     pub scale: u32,
@@ -38,7 +38,7 @@ impl<'a> Restorer<'a> {
     ///
     /// # Errors
     /// When they cannot be used, or the parameters do not go together.
-    pub fn open(options: &'a Evaluate, progress: &Progress) -> anyhow::Result<Self> {
+    pub fn open(options: &'a Evaluation, progress: &Progress) -> anyhow::Result<Self> {
         let context = Context::new(&Library::open()?, &options.library.context_options(progress.log()))?;
         let model = context.open_model(&options.model, options.device.as_deref(), options.dtype.as_deref())?;
         let info = model.info()?;

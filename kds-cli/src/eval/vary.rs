@@ -10,7 +10,7 @@ use super::{
     store::Store,
     summary::Summary,
 };
-use crate::{options::Evaluate, output};
+use crate::{eval::Evaluation, output};
 
 /// A parameter of a job and the values it takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +43,7 @@ impl FromStr for Variation {
 ///
 /// # Errors
 /// Of the whole evaluation.
-pub fn run(options: &Evaluate, variation: &Variation) -> anyhow::Result<bool> {
+pub fn run(options: &Evaluation, variation: &Variation) -> anyhow::Result<bool> {
     let mut all_whole = true;
     let mut summaries = Vec::new();
     for value in &variation.values {
@@ -51,7 +51,7 @@ pub fn run(options: &Evaluate, variation: &Variation) -> anyhow::Result<bool> {
         settings.retain(|(name, _)| *name != variation.name);
         settings.push((variation.name, value.clone()));
         let output = options.output.join(folder(variation.name, value));
-        let (_, summary, whole) = super::evaluate(&Evaluate { settings, output, vary: None, ..options.clone() })?;
+        let (_, summary, whole) = super::evaluate(&Evaluation { settings, output, vary: None, ..options.clone() })?;
         all_whole &= whole;
         summaries.push((value.as_str(), summary));
     }

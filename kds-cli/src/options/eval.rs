@@ -5,56 +5,14 @@ use std::path::PathBuf;
 use clap::{Arg, ArgMatches, Command, builder::PossibleValuesParser, value_parser};
 use kds_parameters::{Scope, table};
 
-use super::{DEFAULT_MODEL, Library, library, library_options, restore::option};
+use super::{DEFAULT_MODEL, library, library_options, restore::option};
 use crate::eval::{
+    Evaluation,
     degradation::{Degradation, EXPECTED},
     method::Method,
     metric::WeightFiles,
     vary::Variation,
 };
-
-/// Options of `kds eval`.
-#[derive(Debug, Clone)]
-pub struct Evaluate {
-    /// Folder of true pictures.
-    pub truth: Option<PathBuf>,
-    /// Folder of pictures to restore.
-    pub low: Option<PathBuf>,
-    /// Folder of masks, for models that fill holes.
-    pub masks: Option<PathBuf>,
-    /// Degradation of the true pictures where no folder of low-quality pictures is given.
-    pub degradation: Option<Degradation>,
-    /// True pictures are reduced by this before.
-    pub reduce: u32,
-    /// Most pixels along a side of a picture to restore; 0 leaves it whole.
-    pub crop: u32,
-    /// Most pictures; 0 takes all.
-    pub limit: usize,
-    /// Folder of the results.
-    pub output: PathBuf,
-    /// Id of the model.
-    pub model: String,
-    /// Device, where named.
-    pub device: Option<String>,
-    /// Number format, where named.
-    pub dtype: Option<String>,
-    /// Options of the context.
-    pub library: Library,
-    /// The job's parameters that were named, checked one by one.
-    pub settings: Vec<(&'static str, String)>,
-    /// Methods to compare.
-    pub methods: Vec<Method>,
-    /// Seeds over which stability is measured; fewer than 2 measure none.
-    pub seeds: u64,
-    /// A parameter that takes several values, an evaluation for each.
-    pub vary: Option<Variation>,
-    /// Measures the reliability of the confidence map.
-    pub confidence: bool,
-    /// Grey levels that the worst error in the mask of a conformal threshold has at most, in the mean over pictures.
-    pub worst_error: f64,
-    /// Weights of metrics.
-    pub weights: WeightFiles,
-}
 
 /// The command as clap takes it.
 pub fn command() -> Command {
@@ -126,13 +84,13 @@ pub fn command() -> Command {
 }
 
 /// Reads the options from what clap found.
-pub fn read(matches: &ArgMatches) -> Evaluate {
+pub fn read(matches: &ArgMatches) -> Evaluation {
     let path = |name: &str| matches.get_one::<PathBuf>(name).cloned();
     let text = |name: &str| matches.get_one::<String>(name).cloned();
     let job = table().iter().filter(|parameter| parameter.scope == Scope::Job);
     let named: Vec<Method> =
         matches.get_many::<String>("methods").into_iter().flatten().filter_map(|key| Method::find(key)).collect();
-    Evaluate {
+    Evaluation {
         truth: path("truth"),
         low: path("low"),
         masks: path("masks"),

@@ -6,17 +6,17 @@ mod models;
 mod restore;
 mod serve;
 
-use std::{ffi::OsString, path::PathBuf, sync::Arc};
+use std::{ffi::OsString, path::PathBuf};
 
 use clap::{Arg, ArgAction, ArgMatches, Command as ClapCommand, error::ErrorKind, value_parser};
-use kds_host::{ContextOptions, Log, LogLevel};
+use kds_host::LogLevel;
 
-pub use eval::Evaluate;
 pub use models::{Models, ModelsAction};
-pub use restore::{DEFAULT_MODEL, Restore};
+pub use restore::{DEFAULT_MODEL, Form, Restore};
 pub use serve::{Serve, Stage};
 
-use crate::usage::UsageError;
+pub use crate::library::Library;
+use crate::{eval::Evaluation, usage::UsageError};
 
 /// Subcommand.
 #[derive(Debug)]
@@ -26,32 +26,13 @@ pub enum Command {
     /// Restore pictures.
     Restore(Box<Restore>),
     /// Measure how good restorations are.
-    Evaluate(Box<Evaluate>),
+    Evaluate(Box<Evaluation>),
     /// List, describe, check or add models.
     Models(Models),
     /// Say whether all is well.
     Doctor(Library),
     /// Compute for other programs.
     Serve(Serve),
-}
-
-/// Options of a context.
-#[derive(Debug, Clone)]
-pub struct Library {
-    /// Extra registry file.
-    pub registry: Option<PathBuf>,
-    /// Number of threads; 0 means all cores.
-    pub threads: u16,
-    /// Level from which on the library's log goes to standard error.
-    pub log_level: LogLevel,
-}
-
-impl Library {
-    /// The same for [`kds_host::Context::new`], its log written by `say`.
-    pub fn context_options(&self, say: impl Fn(&str) + Send + Sync + 'static) -> ContextOptions {
-        let log = Log { level: self.log_level, tell: Arc::new(move |_, line| say(line)) };
-        ContextOptions { threads: self.threads, registry: self.registry.clone(), log: Some(log) }
-    }
 }
 
 /// Reads the command line.
@@ -74,12 +55,6 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> anyhow::Result<Co
         Some(("models", matches)) => Ok(Command::Models(models::read(matches))),
         Some(("serve", matches)) => Ok(Command::Serve(serve::read(matches))),
         _ => Ok(Command::Doctor(matches.subcommand_matches("doctor").map_or_else(Library::none, library))),
-    }
-}
-
-impl Library {
-    fn none() -> Self {
-        Self { registry: None, threads: 0, log_level: LogLevel::Warn }
     }
 }
 

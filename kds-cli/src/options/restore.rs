@@ -10,10 +10,21 @@ use clap::{
 use kds_parameters::{Group, Kind, Parameter, Scope, table};
 
 use super::{Library, library, library_options};
-use crate::{file_kind::FileKind, place, report::Form};
+use crate::{file_kind::FileKind, place};
 
 /// The model that is used when none is named.
 pub const DEFAULT_MODEL: &str = "kds-photo-x4";
+
+/// Text for standard output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A line for one picture, a table for several.
+    Table,
+    /// An object of JSON on a line of its own for each picture, as soon as it is done.
+    Json,
+    /// Nothing.
+    Nothing,
+}
 
 /// Options of `kds restore`.
 #[derive(Debug)]

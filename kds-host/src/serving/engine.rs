@@ -3,8 +3,8 @@
 use std::cell::RefCell;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::connection::Connection;
-use super::message::{ContextSettings, JobSettings, ModelSettings, Reply};
+use crate::worker::connection::Connection;
+use crate::worker::message::{ContextSettings, JobSettings, ModelSettings, Reply};
 use crate::{Context, ContextOptions, Error, Job, Library, Log, LogLevel, Model, Status};
 
 /// Models that stay loaded when no job uses them: those that a picture is restored and then enlarged with.

@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use serde::Serialize;
 
-use super::connection::{Connection, again};
 use super::engine::{Engine, for_caller};
-use super::message::{Hello, JobSettings, OpenedModel, Picture, Pictures, Reply, Request};
-use super::pixels::SharedPixels;
-use super::place::{self, Folder};
+use crate::worker::connection::{Connection, again};
+use crate::worker::message::{Hello, JobSettings, OpenedModel, Picture, Pictures, Reply, Request};
+use crate::worker::pixels::SharedPixels;
+use crate::worker::place::{self, Folder};
 use crate::{CancelHandle, Error, ImageMut, ImageRef, Progress, Status};
 
 /// A worker that can be asked.

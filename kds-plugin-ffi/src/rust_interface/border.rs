@@ -9,7 +9,8 @@ use kds_plugin_api::restorer::interface::Answer;
 use kds_plugin_api::{Error, Image, ImageMut, Status};
 
 use crate::error::{Failure, KDS_OK, kds_error, kds_error_free, kds_error_message};
-use crate::guard::{drop_quietly, guard};
+use crate::freeing::drop_quietly;
+use crate::guard::guard;
 use crate::image::kds_image;
 use crate::structs::Sized32;
 

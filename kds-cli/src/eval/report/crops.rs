@@ -7,7 +7,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use image::{ImageFormat, RgbImage, imageops::crop_imm};
 
 use super::super::{method::Method, pairs::Source, store::Store, summary::Summary};
-use crate::options::Evaluate;
+use crate::eval::Evaluation;
 
 /// Side of the squares in pixels.
 const SIDE: u32 = 256;
@@ -28,7 +28,7 @@ pub fn all(
     store: &Store,
     summary: &Summary,
     sources: &[Source],
-    options: &Evaluate,
+    options: &Evaluation,
     scale: u32,
 ) -> anyhow::Result<Vec<Crops>> {
     let mut crops = Vec::new();

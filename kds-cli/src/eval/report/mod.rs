@@ -7,7 +7,7 @@ pub mod markdown;
 pub mod plots;
 
 use super::{pairs::Source, store::Store, summary::Summary};
-use crate::options::Evaluate;
+use crate::eval::Evaluation;
 
 /// Writes `results.json`, `results.csv`, `report.md`, the plots, `index.html` and, where one is fitted, `calibration.toml`; returns the report in Markdown.
 ///
@@ -17,7 +17,7 @@ pub fn write(
     store: &Store,
     summary: &Summary,
     sources: &[Source],
-    options: &Evaluate,
+    options: &Evaluation,
     scale: u32,
 ) -> anyhow::Result<String> {
     store.write("results.json", summary)?;
