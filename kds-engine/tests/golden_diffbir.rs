@@ -3,11 +3,11 @@
 
 mod reference;
 
-use kds_engine::backbone::{Backbone, DiffBir, ModelFiles, Prompt, Session};
+use kds_engine::backbone::{Backbone, DiffBir, DiffBirOptions, ModelFiles, Prompt, Session};
 use kds_engine::colour_transfer::ColourTransfer;
 use kds_engine::nn::Loading;
 use kds_engine::sampler::Sampler;
-use kds_engine::schedule::Spacing;
+use kds_engine::schedule::{Level, Spacing};
 use reference::diffbir::{Case, Model};
 use reference::{Golden, deviation, relative};
 use tch::{Device, Kind, Tensor};
@@ -56,7 +56,7 @@ fn every_version_start_and_sampler_agrees_with_the_authors() {
         let files = ModelFiles::Folder(folder.path());
         let loading = Loading::new(Device::Cpu, Kind::Float);
         let load = |colours| {
-            let options = kds_engine::backbone::DiffBirOptions { colours, ..case.options() };
+            let options = DiffBirOptions { colours, ..case.options() };
             DiffBir::load(&files, &options, 4, loading).unwrap()
         };
         let network = load(ColourTransfer::Wavelet);
@@ -72,6 +72,43 @@ fn every_version_start_and_sampler_agrees_with_the_authors() {
             let session = network.open(&image, None, &prompt).unwrap();
             check(&golden, &plain, &session.decode(&latents).unwrap());
         }
+    }
+}
+
+#[test]
+fn restoration_guidance_agrees_with_the_authors() {
+    let _guard = tch::no_grad_guard();
+    let golden = Golden::read("diffbir.safetensors");
+    let model = golden.cases::<Model>().remove(0);
+    let case = &model.cases[1];
+    let folder = model.folder(case);
+    let files = ModelFiles::Folder(folder.path());
+    let x0 = golden.tensor("guidance/x0");
+    assert_eq!(model.guided.len(), 4);
+    for guided in &model.guided {
+        let options = DiffBirOptions { restoration_guidance: Some(guided.options), ..case.options() };
+        options.check().unwrap();
+        let network = DiffBir::load(&files, &options, 4, Loading::new(Device::Cpu, Kind::Float)).unwrap();
+        let session = network.open(&(golden.tensor("lq") * 2.0 - 1.0), None, &Prompt::default()).unwrap();
+        let schedule = &network.spec().schedule;
+        let trajectory = Sampler::Ddpm.trajectory(schedule, Spacing::Linspace, case.steps).unwrap();
+        let levels = trajectory.evaluations();
+        let steps = golden.tensor(&format!("guidance/{}", guided.name));
+        let mut guidings = 0;
+        for (index, level) in levels.iter().enumerate() {
+            let next = levels.get(index + 1).unwrap_or(&Level::CLEAN);
+            let expected = steps.get(index as i64);
+            match session.guide(&x0, level, next).unwrap() {
+                // What guidance moves is compared, not what it leaves.
+                Some(found) => {
+                    let error = relative(&(&found - &x0), &(&expected - &x0));
+                    assert!(error < TOLERANCE, "{}, step {index}: off by {error:e}", guided.name);
+                    guidings += 1;
+                }
+                None => assert_eq!(expected, x0, "{}, step {index}", guided.name),
+            }
+        }
+        assert!(guidings >= 2, "{}: {guidings}", guided.name);
     }
 }
 

@@ -9,6 +9,7 @@ result.
 
 import json
 import sys
+from types import SimpleNamespace
 from unittest import mock
 
 import torch
@@ -58,6 +59,40 @@ class Noise:
     def __call__(self, *_, **__):
         self.drawn += 1
         return self.noise[self.drawn - 1]
+
+
+def restoration_guidance(modules, cldm, condition):
+    """Restoration guidance of one x0, at each step of a spaced sampler."""
+    x0 = torch.randn(2, 4, 8, 16)
+    tensors, cases = {"guidance/x0": x0}, []
+    model = SimpleNamespace(vae_encode=lambda picture: cldm.vae_encode(picture, sample=False), vae_decode=cldm.vae_decode)
+    cldm.requires_grad_(False)
+    for name, kind, space, scale, repeat, start, stop in (
+        ("latent", modules.cond_fn.MSEGuidance, "latent", 0.002, 1, 1001, -1),
+        ("latent_thrice", modules.cond_fn.MSEGuidance, "latent", 0.001, 3, 700, 200),
+        ("picture", modules.cond_fn.MSEGuidance, "rgb", 0.01, 1, 1001, -1),
+        ("weighted", modules.cond_fn.WeightedMSEGuidance, "rgb", 0.01, 2, 1001, 300),
+    ):
+        # Theirs is a mean over the picture; of one of 512 x 512 each pixel counts less.
+        function = kind(scale * condition.shape[2] * condition.shape[3] / 512**2, start, stop, space, repeat)
+        function.load_target(condition * 2 - 1)
+        diffusion = modules.diffusion.Diffusion(linear_start=0.00085, linear_end=0.012, timesteps=1000)
+        sampler = modules.old_sampler.SpacedSampler(diffusion.betas)
+        sampler.make_schedule(STEPS)
+        steps = []
+        for index in reversed(range(STEPS)):
+            timesteps = torch.full((2,), int(sampler.timesteps[index]))
+            with torch.no_grad():
+                step = sampler.apply_cond_fn(model, x0, timesteps, torch.full((2,), index), function)
+            moved = (step - x0).abs().max().item()
+            print("guidance", name, timesteps[0].item(), moved)
+            steps.append(step)
+        tensors[f"guidance/{name}"] = torch.stack(steps)
+        assert (tensors[f"guidance/{name}"][-1 if stop < 0 else 2] - x0).abs().max() > 1e-3
+        cases.append(dict(name=name, space="picture" if space == "rgb" else space, scale=scale, repeat=repeat,
+                          distance="mse" if kind is modules.cond_fn.MSEGuidance else "weighted_mse",
+                          **{"from": start, "to": stop}))  # fmt: skip
+    return cases, tensors
 
 
 def main():
@@ -138,8 +173,10 @@ def main():
         cases.append(dict(name=name, version=version, sampler=sampler, start=start, guidance=guidance, rescale=rescale,
                           strength=strength, steps=STEPS, **prompts))  # fmt: skip
     stored["stage1"] = condition
+    guided, tensors = restoration_guidance(modules, cldm, condition)
+    stored |= tensors
     files = dict(vocab=vocab, merges=merges, padding="!", length=LENGTH)
-    description = dict(components=components, files=files, cases=cases)
+    description = dict(components=components, files=files, cases=cases, guided=guided)
     save_file(stored, sys.argv[1], {"cases": json.dumps([description], separators=(",", ":"))})
     print(f"{len(cases)} cases in {sys.argv[1]}")
 

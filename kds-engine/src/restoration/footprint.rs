@@ -163,8 +163,9 @@ fn measure_tile(backbone: &dyn Backbone, prompt: &Prompt, side: usize) -> Result
     let level = spec.schedule.level((spec.schedule.train_timesteps().max(1) - 1) as f64)?;
     let denoise = || spec.prediction.x0(&session.predict(&latents, &level)?, &latents, &level);
     let (_, predicting) = measured(spec.device, denoise)?;
+    let (_, guiding) = measured(spec.device, || session.guide(&latents, &level, &Level::CLEAN))?;
     let (_, decoding) = measured(spec.device, || session.decode(&latents))?;
-    Ok([opening.peak, opening.kept, predicting.peak, decoding.peak])
+    Ok([opening.peak, opening.kept, predicting.peak.max(guiding.peak), decoding.peak])
 }
 
 /// Bytes that an ensemble takes beside the network, per pixel of the latents.

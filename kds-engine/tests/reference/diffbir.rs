@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use kds_engine::backbone::{DiffBirOptions, DiffBirVersion, Start};
+use kds_engine::backbone::{DiffBirOptions, DiffBirVersion, RestorationGuidance, Start};
 use safetensors::SafeTensors;
 use serde::Deserialize;
 
@@ -15,6 +15,15 @@ pub struct Model {
     pub components: BTreeMap<String, Component>,
     pub files: Tokenizer,
     pub cases: Vec<Case>,
+    pub guided: Vec<Guided>,
+}
+
+/// A case of restoration guidance.
+#[derive(Deserialize)]
+pub struct Guided {
+    pub name: String,
+    #[serde(flatten)]
+    pub options: RestorationGuidance,
 }
 
 #[derive(Deserialize)]

@@ -13,6 +13,7 @@ use tch::Tensor;
 use super::files::{DIFFUSERS_WEIGHTS, TRANSFORMERS_WEIGHTS, both};
 use super::guidance::{Prompts, rising};
 use super::recognised::{self, Needed, Recognised, SCHEDULER};
+use super::restoration_guidance::{RestorationGuidance, Target};
 use super::stable_diffusion::{self, StableDiffusion, Vae, check_control};
 use super::{Backbone, BackboneKind, ModelFiles, Prompt, Session, Shared, Spec, Stage1, Start, Text};
 use crate::colour_transfer::ColourTransfer;
@@ -38,6 +39,8 @@ pub struct DiffBirOptions {
     pub colours: ColourTransfer,
     /// Guidance that rises along the way, from 1 to one more than its scale.
     pub rising_guidance: bool,
+    /// Guidance towards the picture of the first network.
+    pub restoration_guidance: Option<RestorationGuidance>,
 }
 
 impl Default for DiffBirOptions {
@@ -49,6 +52,7 @@ impl Default for DiffBirOptions {
             start: Start::Noise,
             colours: ColourTransfer::Wavelet,
             rising_guidance: false,
+            restoration_guidance: None,
         }
     }
 }
@@ -56,6 +60,7 @@ impl Default for DiffBirOptions {
 impl DiffBirOptions {
     /// Refuses values that are out of range.
     pub fn check(&self) -> std::result::Result<(), String> {
+        self.restoration_guidance.as_ref().map_or(Ok(()), RestorationGuidance::check)?;
         check_control(self.control)
     }
 }
@@ -368,8 +373,11 @@ impl Backbone for DiffBir {
         let picture = cleaned.f_mul_scalar(2.0)?.f_sub_scalar(1.0)?;
         let latents = self.vae.encode(&picture)?;
         let control = self.branch.0.condition(&latents.f_to_kind(self.spec.kind)?)?;
+        let guidance = self.options.restoration_guidance;
+        let target = guidance.map(|guidance| guidance.target(&picture, &latents)).transpose()?;
         let start = (self.options.start == Start::Image).then_some(latents);
-        Ok(Box::new(DiffBirSession { model: self, picture, control, start, text: self.prompts.encode(prompt)? }))
+        let text = self.prompts.encode(prompt)?;
+        Ok(Box::new(DiffBirSession { model: self, picture, control, start, target, text }))
     }
 }
 
@@ -381,6 +389,8 @@ struct DiffBirSession<'a> {
     control: Tensor,
     /// Latents of the starting point, if it is not pure noise.
     start: Option<Tensor>,
+    /// Target of restoration guidance, if there is any.
+    target: Option<Target>,
     text: Text,
 }
 
@@ -400,12 +410,19 @@ impl Session for DiffBirSession<'_> {
         })
     }
 
+    fn guide(&self, x0: &Tensor, level: &Level, next: &Level) -> Result<Option<Tensor>> {
+        match (&self.model.options.restoration_guidance, &self.target) {
+            (Some(guidance), Some(target)) => guidance.apply(target, x0, level, next, &self.model.vae),
+            _ => Ok(None),
+        }
+    }
+
     fn decode(&self, latents: &Tensor) -> Result<Tensor> {
         self.model.options.colours.apply(&self.model.vae.decode(latents)?, &self.picture)
     }
 
     fn tensors(&mut self) -> Vec<&mut Tensor> {
         let own = [&mut self.picture, &mut self.control, &mut self.text.tokens];
-        own.into_iter().chain(self.start.as_mut()).collect()
+        own.into_iter().chain(self.start.as_mut()).chain(self.target.iter_mut().flat_map(Target::tensors)).collect()
     }
 }

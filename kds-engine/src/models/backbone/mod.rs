@@ -10,6 +10,7 @@ mod prompt;
 mod recognised;
 mod recogniser;
 mod residual;
+mod restoration_guidance;
 mod sd_inpaint;
 mod seesr;
 mod spec;
@@ -28,6 +29,7 @@ pub use plugin::Plugin;
 pub use prompt::{Prompt, Text};
 pub use recognised::Recognised;
 pub use residual::Residual;
+pub use restoration_guidance::{Distance, RestorationGuidance, Space};
 pub use sd_inpaint::SdInpaint;
 pub use seesr::{SeeSr, SeeSrOptions};
 pub use spec::{SCALES, Spec};
@@ -73,6 +75,11 @@ pub trait Session {
     /// The network's output for the states `x` (`n x C x h' x w'`, latents), all at `level`, as [`Spec::prediction`] says:
     /// noise, v or x0, of the shape of `x`.
     fn predict(&self, x: &Tensor, level: &Level) -> Result<Tensor>;
+
+    /// `x0` (`n x C x h' x w'`, latents) as the model guides it in a step from `level` to `next`; `None`: as it is.
+    fn guide(&self, _x0: &Tensor, _level: &Level, _next: &Level) -> Result<Option<Tensor>> {
+        Ok(None)
+    }
 
     /// Latents as a first network estimates them without noise, `1 x C x h' x w'`; only where [`Spec::estimates`].
     fn estimate(&self) -> Result<Tensor> {

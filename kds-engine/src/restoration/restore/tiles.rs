@@ -13,6 +13,7 @@ use crate::picture::Picture;
 use crate::picture::grey;
 use crate::picture::known::Known;
 use crate::plan::Plan;
+use crate::schedule::Level;
 use crate::settings::Resolved;
 use crate::steering::{Distances, Selection, difference, fuse, spread};
 use crate::tiling::Tile;
@@ -212,6 +213,7 @@ impl<'a> Run<'a> {
         let (backbone, settings, batch) = (self.backbone, self.settings, self.batch);
         let spec = backbone.spec();
         let trajectory = settings.trajectory(spec)?;
+        let levels = trajectory.evaluations().to_vec();
         let (done, total) = (self.done, self.total);
         let progress = std::cell::RefCell::new(&mut *self.progress);
         let tell = |step: u64| (progress.borrow_mut())(Progress { stage: Stage::Sample, done: done + step, total });
@@ -242,7 +244,10 @@ impl<'a> Run<'a> {
                     let part = x.f_narrow(0, first as i64, count as i64)?;
                     outputs.push(spec.prediction.x0(&session.predict(&part, level)?, &part, level)?);
                 }
-                if outputs.len() == 1 { Ok(outputs.swap_remove(0)) } else { Ok(Tensor::f_cat(&outputs, 0)?) }
+                let x0 = if outputs.len() == 1 { outputs.swap_remove(0) } else { Tensor::f_cat(&outputs, 0)? };
+                drop(outputs);
+                let next = levels.get(step.get() as usize + 1).unwrap_or(&Level::CLEAN);
+                Ok(session.guide(&x0, level, next)?.unwrap_or(x0))
             },
             |evaluations| {
                 step.set(evaluations as u64);
