@@ -26,6 +26,9 @@ pub const EXIF_DIRECTORY: u16 = 0x8769;
 pub const GPS_DIRECTORY: u16 = 0x8825;
 /// Points to a directory that only says how the file was made.
 pub const INTEROPERABILITY: u16 = 0xa005;
+/// Rule that a file follows, in the directory of [`INTEROPERABILITY`].
+pub const INTEROPERABILITY_INDEX: u16 = 1;
+pub const COLOUR_SPACE: u16 = 0xa001;
 const PIXEL_X_DIMENSION: u16 = 0xa002;
 const PIXEL_Y_DIMENSION: u16 = 0xa003;
 
@@ -106,32 +109,25 @@ pub fn resolution(block: &[u8]) -> Option<Resolution> {
     }
 }
 
-/// Colour space that a block of EXIF states.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Space {
-    /// As cameras state it that embed no profile: "uncalibrated" in a file that follows rule R03 (DCF 2.0); or by the number
-    /// that some programs write.
-    AdobeRgb,
-    /// "Uncalibrated": another than sRGB, which a profile should name.
-    Unnamed,
+/// True where the block says that the pixels are Adobe RGB, as cameras do that embed no profile.
+pub fn is_adobe_rgb(block: &[u8]) -> bool {
+    let block = block.strip_prefix(PREFIX).unwrap_or(block);
+    let Ok(exif) = Reader::new().read_raw(block.to_vec()) else { return false };
+    let space = exif.get_field(Tag::ColorSpace, In::PRIMARY).and_then(|field| field.value.get_uint(0));
+    means_adobe_rgb(space.unwrap_or(0).into(), || {
+        match &exif.get_field(Tag::InteroperabilityIndex, In::PRIMARY)?.value {
+            Value::Ascii(texts) => texts.first().cloned(),
+            _ => None,
+        }
+    })
 }
 
-/// The colour space that the block states, where that is not sRGB.
-pub fn space(block: &[u8]) -> Option<Space> {
-    const UNCALIBRATED: u32 = 0xffff;
-    const ADOBE_RGB: u32 = 2;
-    let block = block.strip_prefix(PREFIX).unwrap_or(block);
-    let exif = Reader::new().read_raw(block.to_vec()).ok()?;
-    let rule = || match &exif.get_field(Tag::InteroperabilityIndex, In::PRIMARY)?.value {
-        Value::Ascii(texts) => texts.first().cloned(),
-        _ => None,
-    };
-    match exif.get_field(Tag::ColorSpace, In::PRIMARY)?.value.get_uint(0)? {
-        ADOBE_RGB => Some(Space::AdobeRgb),
-        UNCALIBRATED if rule().is_some_and(|rule| rule.starts_with(b"R03")) => Some(Space::AdobeRgb),
-        UNCALIBRATED => Some(Space::Unnamed),
-        _ => None,
-    }
+/// True for the value that stands for Adobe RGB: the number that some programs write, or "uncalibrated" in a file that follows rule
+/// R03 (DCF 2.0), the value of [`INTEROPERABILITY_INDEX`].
+pub fn means_adobe_rgb(space: u64, rule: impl FnOnce() -> Option<Vec<u8>>) -> bool {
+    const UNCALIBRATED: u64 = 0xffff;
+    const ADOBE_RGB: u64 = 2;
+    space == ADOBE_RGB || (space == UNCALIBRATED && rule().is_some_and(|rule| rule.starts_with(b"R03")))
 }
 
 /// Sets the resolution, where the block gives one.

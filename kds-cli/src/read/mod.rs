@@ -26,7 +26,7 @@ use crate::{
     colour,
     load::load,
     mark,
-    metadata::{self, MOST_BYTES as METADATA, Metadata, exif::Space},
+    metadata::{self, MOST_BYTES as METADATA, Metadata},
     picture::Picture,
     shown,
 };
@@ -153,34 +153,31 @@ impl Decoded {
         Self { image, profile: None, metadata: Metadata::default(), orientation: None, notes: Vec::new() }
     }
 
-    /// Takes the colour space of a picture without a profile from EXIF, as cameras state it in JPEG (DCF 2.0).
+    /// Takes Adobe RGB from EXIF where there is no profile, as cameras state it in JPEG (DCF 2.0).
     fn complete_space(&mut self) -> anyhow::Result<()> {
-        match self.unnamed_space() {
-            Some(Space::AdobeRgb) => self.profile = Some(colour::adobe_rgb()?),
-            Some(Space::Unnamed) => self.warn_of_space(),
-            None => {}
+        if self.lacks_profile() && self.states_adobe_rgb() {
+            self.profile = Some(colour::adobe_rgb()?);
         }
         Ok(())
     }
 
-    /// Warns of a colour space that EXIF states and no profile names. For formats that cameras do not write: there the EXIF
-    /// may be that of the raw file or JPEG that the picture was made from, and its pixels converted.
-    fn doubt_space(&mut self) {
-        if self.unnamed_space().is_some() {
-            self.warn_of_space();
+    /// Warns of Adobe RGB that only EXIF states, for formats that cameras do not write: there the EXIF may be that of the raw
+    /// file or JPEG that the picture was made from, and its pixels converted.
+    fn doubt_space(&mut self, states_adobe_rgb: bool) {
+        if self.lacks_profile() && states_adobe_rgb {
+            self.warn(
+                "its EXIF says that its colours are Adobe RGB, but it has no colour profile: they are taken for sRGB; \
+                 if they look wrong, assign the profile to it",
+            );
         }
     }
 
-    fn unnamed_space(&self) -> Option<Space> {
-        let coloured = self.profile.is_none() && self.image.color().has_color();
-        metadata::exif::space(self.metadata.exif.as_deref().filter(|_| coloured)?)
+    fn states_adobe_rgb(&self) -> bool {
+        self.metadata.exif.as_deref().is_some_and(metadata::exif::is_adobe_rgb)
     }
 
-    fn warn_of_space(&mut self) {
-        self.warn(
-            "its EXIF says that its colours are not sRGB, but it has no colour profile: they are taken for sRGB; \
-             if they look wrong, assign the right profile to it",
-        );
+    fn lacks_profile(&self) -> bool {
+        self.profile.is_none() && self.image.color().has_color()
     }
 
     fn warn(&mut self, note: impl Into<String>) {

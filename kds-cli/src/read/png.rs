@@ -70,7 +70,10 @@ pub fn decode(file: &[u8], limits: Limits) -> anyhow::Result<Decoded> {
     match profile(info)? {
         Some(profile) => decoded.profile = Some(profile),
         None if has_profile(file) => decoded.warn("its colour profile is damaged or far too large, and is left out"),
-        None if info.srgb.is_none() && info.gama_chunk.is_none() => decoded.doubt_space(),
+        None if info.srgb.is_none() && info.gama_chunk.is_none() => {
+            let stated = decoded.states_adobe_rgb();
+            decoded.doubt_space(stated);
+        }
         None => {}
     }
     Ok(decoded)

@@ -79,7 +79,7 @@ pub fn decode(file: &[u8], limits: Limits, number: Option<usize>) -> anyhow::Res
     }
     decoded.metadata = metadata(&tiff, page);
     if !meaning::is_converted(page) {
-        decoded.doubt_space();
+        decoded.doubt_space(states_adobe_rgb(&tiff, page));
     }
     decoded.orientation =
         page.integer(ORIENTATION).and_then(|value| Orientation::from_exif(u8::try_from(value).unwrap_or(0)));
@@ -157,6 +157,14 @@ fn exif_block(tiff: &Tiff, page: &Directory) -> Option<Vec<u8>> {
     let exif = below(exif::EXIF_DIRECTORY).map(|directory| fields(&directory, |tag| tag != exif::INTEROPERABILITY));
     let gps = below(exif::GPS_DIRECTORY).map(|directory| fields(&directory, |_| true));
     exif::block(tiff.little, main, exif.unwrap_or_default(), gps.unwrap_or_default())
+}
+
+/// True where EXIF says that the colours are Adobe RGB: see [`exif::is_adobe_rgb`].
+fn states_adobe_rgb(tiff: &Tiff, page: &Directory) -> bool {
+    let below = |directory: &Directory, tag| directory.integer(tag).and_then(|offset| tiff.directory(offset));
+    let Some(directory) = below(page, exif::EXIF_DIRECTORY) else { return false };
+    let rule = || below(&directory, exif::INTEROPERABILITY)?.bytes(exif::INTEROPERABILITY_INDEX).map(<[u8]>::to_vec);
+    exif::means_adobe_rgb(directory.integer(exif::COLOUR_SPACE).unwrap_or(0), rule)
 }
 
 /// The colour profile.
