@@ -12,7 +12,6 @@ have it, and the tensors.
 import json
 import sys
 
-import loralib
 import torch
 from omegaconf import OmegaConf
 
@@ -36,6 +35,16 @@ CLIP = dict(
 CONTROL = UNET | dict(conditioning_channels=4, conditioning_embedding_out_channels=[])
 
 
+# RAM's Swin-L and its BERT.
+IMAGE = dict(
+    img_size=384, patch_size=4, embed_dim=192, depths=[2, 2, 18, 2], num_heads=[6, 12, 24, 48], window_size=12,
+    patch_norm=True,
+)  # fmt: skip
+BERT = dict(
+    num_hidden_layers=2, num_attention_heads=4, intermediate_size=3072, vocab_size=30524, max_position_embeddings=512
+)
+
+
 def stage_1(folder: str) -> list:
     from diffbir.model.bsrnet import RRDBNet
     from diffbir.model.scunet import SCUNet
@@ -49,14 +58,7 @@ def stage_1(folder: str) -> list:
 
 def recogniser() -> list:
     """RAM and, in a file of its own, DAPE."""
-    image = dict(
-        img_size=384, patch_size=4, embed_dim=192, depths=[2, 2, 18, 2], num_heads=[6, 12, 24, 48], window_size=12,
-        patch_norm=True,
-    )  # fmt: skip
-    bert = dict(
-        num_hidden_layers=2, num_attention_heads=4, intermediate_size=3072, vocab_size=30524, max_position_embeddings=512
-    )
-    state = ram()(4585, 512, 768, image, bert).state_dict()
+    state = ram()(4585, 512, 768, IMAGE, BERT).state_dict()
     return [
         ("ram", {name: tensor for name, tensor in state.items() if "lora_" not in name}),
         ("dape", {name: tensor for name, tensor in state.items() if "lora_" in name}),
@@ -64,6 +66,8 @@ def recogniser() -> list:
 
 
 def main() -> None:
+    import loralib
+
     packages(sys.argv[1], sys.argv[2])
     sys.modules["loralib"] = loralib
     from diffbir.model.clip import FrozenOpenCLIPEmbedder

@@ -7,7 +7,9 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use kds_engine::backbone::{Backbone, DiffBir, DiffBirOptions, LdmSr, ModelFiles, Prompt, SdInpaint};
+use kds_engine::backbone::{
+    Backbone, DiffBir, DiffBirOptions, LdmSr, ModelFiles, Prompt, SdInpaint, SeeSr, SeeSrOptions, Start,
+};
 use kds_engine::nn::Loading;
 use kds_engine::sampler::Sampler;
 use kds_engine::schedule::Spacing;
@@ -22,13 +24,13 @@ use tch::{Device, Kind, Tensor};
 #[derive(Parser)]
 #[command(name = "cargo xtask compare", bin_name = "cargo xtask compare")]
 struct Arguments {
-    /// Which model: ldm-sr, sd-inpaint or diffbir
-    #[arg(value_parser = ["ldm-sr", "sd-inpaint", "diffbir"])]
+    /// Which model: ldm-sr, sd-inpaint, diffbir or seesr
+    #[arg(value_parser = ["ldm-sr", "sd-inpaint", "diffbir", "seesr"])]
     model: String,
-    /// Checkout of the authors' code, for diffbir (tools/golden/authors.py says which)
-    #[arg(long, required_if_eq("model", "diffbir"))]
+    /// Checkout of the authors' code, for diffbir and seesr (tools/golden/authors.py says which)
+    #[arg(long, required_if_eq_any([("model", "diffbir"), ("model", "seesr")]))]
     authors: Option<PathBuf>,
-    /// Where both compute: cpu, or for diffbir cuda
+    /// Where both compute: cpu, or for diffbir and seesr cuda
     #[arg(long, default_value = "cpu")]
     device: String,
     /// Python that has what tools/golden/requirements.txt names
@@ -37,13 +39,13 @@ struct Arguments {
     /// Where the model is kept, several gigabytes; one that is there is used again
     #[arg(long)]
     folder: Option<PathBuf>,
-    /// Particles; 2, or 1 for diffbir
+    /// Particles; 2, or 1 for diffbir and seesr
     #[arg(long)]
     particles: Option<usize>,
     /// Sampling steps
     #[arg(long, default_value_t = 2)]
     steps: usize,
-    /// Side of the picture in pixels, a multiple of 64; 64, or for diffbir, whose result has it, 512
+    /// Side of the picture in pixels, a multiple of 64; 64, or for diffbir and seesr, whose result has it, 512
     #[arg(long)]
     side: Option<usize>,
     /// Threads of both
@@ -89,7 +91,8 @@ fn main() -> Result<()> {
         );
         Ok(())
     };
-    if !(folder.join("unet").is_dir() || folder.join("tokenizer").is_dir()) {
+    let last = if arguments.authors.is_some() { "tokenizer" } else { "unet" };
+    if !folder.join(last).is_dir() {
         println!("writing {} with random weights to {}", arguments.model, folder.display());
         finish(python("save"))?;
     }
@@ -141,6 +144,10 @@ fn run(arguments: &Arguments, reference: &Path) -> Result<()> {
     let backbone: Box<dyn Backbone> = match arguments.model.as_str() {
         "ldm-sr" => Box::new(LdmSr::load(&files, loading)?),
         "diffbir" => Box::new(DiffBir::load(&files, &DiffBirOptions::default(), 4, loading)?),
+        "seesr" => {
+            let options = SeeSrOptions { start: Start::Noise, dape: false, ..SeeSrOptions::default() };
+            Box::new(SeeSr::load(&files, &options, 4, loading)?)
+        }
         _ => Box::new(SdInpaint::load(&files, loading)?),
     };
     let load = start.elapsed().as_secs_f64();
@@ -150,7 +157,10 @@ fn run(arguments: &Arguments, reference: &Path) -> Result<()> {
         Prompt { positive: text("prompt"), negative: text("negative"), guidance: number(&description["guidance"])? };
     let mask = spec.fills_holes.then(|| get("mask")).transpose()?;
     let begun = Instant::now();
-    let session = backbone.open(&get("image")?, mask.as_ref(), &prompt)?;
+    let image = get("image")?;
+    let seen = backbone.look(&|| Ok(image.shallow_clone()))?;
+    let backbone = seen.as_deref().unwrap_or(&*backbone);
+    let session = backbone.open(&image, mask.as_ref(), &prompt)?;
     let steering = Steering {
         bandwidth: Bandwidth::Fixed(number(&description["bandwidth"])?),
         strength: number(&description["strength"])?,
