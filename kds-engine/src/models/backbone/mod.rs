@@ -1,5 +1,6 @@
 //! Diffusion backbones: everything that knows what a model's latents are.
 
+mod coring;
 mod diffbir;
 mod files;
 mod guidance;
@@ -84,6 +85,12 @@ pub trait Session {
     /// Latents as a first network estimates them without noise, `1 x C x h' x w'`; only where [`Spec::estimates`].
     fn estimate(&self) -> Result<Tensor> {
         Err(Error::Conflict("this model has no first network".to_owned()))
+    }
+
+    /// Share of the changes by these latents (`1 x C x h' x w'`) that the decoded picture shows, `1 x 1 x h' x w'` in 0..1; `None`:
+    /// all of them. What is not shown leaves no doubt.
+    fn kept(&self, _latents: &Tensor) -> Result<Option<Tensor>> {
+        Ok(None)
     }
 
     /// The picture of finished latents: `1 x C x h' x w'` to `1 x 3 x H x W` in -1..1, not clamped.

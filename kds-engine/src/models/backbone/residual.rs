@@ -8,11 +8,13 @@
 //!   ([`Predictor`]), which restores the photograph and its holes, filled from what is around them. The diffusion network
 //!   sees the latents, that output on their grid with its amplified detail, the hole, and the change by the first network.
 //!
-//! A model without a first network does with the photograph itself.
+//! A model without a first network does with the photograph itself. At the same size, small changes may be left out
+//! ([`Coring`]).
 
 use serde::Deserialize;
 use tch::{Kind, Tensor};
 
+use super::coring::Coring;
 use super::files::{DIFFUSERS_WEIGHTS, both};
 use super::recognised::{self, INDEX, Needed, Recognised, SCHEDULER};
 use super::{Backbone, BackboneKind, ModelFiles, Prompt, SCALES, Session, Shared, Spec};
@@ -43,6 +45,11 @@ struct Index {
     residual_std: f64,
     /// The same within holes, for a model that fills them.
     hole_std: Option<f64>,
+    /// Changes of the photograph are left out where they are not larger than this, for pixels in -1..1; only at the same size.
+    least_change: Option<f64>,
+    /// Side of the neighbourhood in which their size is measured, in pixels; odd.
+    #[serde(default = "change_window")]
+    change_window: usize,
     /// Side of the window, in pixels of the latents, over which detail is the difference from the mean; odd.
     detail_window: usize,
     /// Factor of the detail.
@@ -78,6 +85,10 @@ fn one() -> usize {
     1
 }
 
+fn change_window() -> usize {
+    25
+}
+
 impl Index {
     fn check(&self) -> std::result::Result<(), &'static str> {
         let deviation = |value: f64| value > 0.0 && value.is_finite();
@@ -92,6 +103,14 @@ impl Index {
                         and less than 64",
             );
         }
+        if self.least_change.is_some_and(|least| !deviation(least) || self.scale != 1)
+            || self.change_window % 2 == 0
+            || self.change_window >= 64
+        {
+            return Err(
+                "least_change must be positive, in a model with scale 1, and change_window odd and less than 64",
+            );
+        }
         let class = self.class();
         if (self.hole_std.is_some() || class == Some(FirstClass::Predictor)) && self.scale != 1 {
             return Err("a model with hole_std or a predictor of the class Predictor must have scale 1");
@@ -104,6 +123,10 @@ impl Index {
 
     fn class(&self) -> Option<FirstClass> {
         self.predictor.as_ref().map(|(_, class)| *class)
+    }
+
+    fn coring(&self) -> Option<Coring> {
+        self.least_change.map(|threshold| Coring { threshold, window: self.change_window as i64 })
     }
 
     /// Output pixels along a side of a pixel of the latents.
@@ -299,12 +322,16 @@ impl Backbone for Residual {
             First::None => {}
         }
         let known = Tensor::f_cat(&known, 1)?;
-        Ok(Box::new(ResidualSession { model: self, guess, mask: mask.map(Tensor::shallow_clone), known }))
+        // With holes only these are shown of the result.
+        let image = (self.index.least_change.is_some() && mask.is_none()).then(|| image.shallow_clone());
+        Ok(Box::new(ResidualSession { model: self, image, guess, mask: mask.map(Tensor::shallow_clone), known }))
     }
 }
 
 struct ResidualSession<'a> {
     model: &'a Residual,
+    /// The photograph itself, where small changes are left out, `1 x 3 x h x w`.
+    image: Option<Tensor>,
     /// The photograph, restored by the first network at the same size, `1 x 3 x h x w`.
     guess: Tensor,
     /// `1 x 1 x h x w`.
@@ -335,7 +362,29 @@ impl Session for ResidualSession<'_> {
         }
     }
 
+    fn kept(&self, latents: &Tensor) -> Result<Option<Tensor>> {
+        let (Some(coring), Some(image)) = (self.model.index.coring(), &self.image) else { return Ok(None) };
+        let share = coring.share(&self.restored(latents)?.f_sub(image)?)?;
+        let side = self.model.spec.downscale as i64;
+        Ok(Some(share.f_avg_pool2d([side, side], [side, side], [0, 0], false, false, None)?))
+    }
+
     fn decode(&self, latents: &Tensor) -> Result<Tensor> {
+        let restored = self.restored(latents)?;
+        match (self.model.index.coring(), &self.image) {
+            (Some(coring), Some(image)) => coring.apply(image, &restored),
+            _ => Ok(restored),
+        }
+    }
+
+    fn tensors(&mut self) -> Vec<&mut Tensor> {
+        [&mut self.guess, &mut self.known].into_iter().chain(&mut self.mask).chain(&mut self.image).collect()
+    }
+}
+
+impl ResidualSession<'_> {
+    /// The picture of finished latents, with all that it changes.
+    fn restored(&self, latents: &Tensor) -> Result<Tensor> {
         let index = &self.model.index;
         let residual = latents.f_pixel_shuffle(index.cell() as i64)?;
         let outside = residual.f_mul_scalar(index.residual_std)?;
@@ -346,9 +395,5 @@ impl Session for ResidualSession<'_> {
             _ => outside,
         };
         Ok(self.model.guess(&self.guess)?.f_add(&residual)?)
-    }
-
-    fn tensors(&mut self) -> Vec<&mut Tensor> {
-        [&mut self.guess, &mut self.known].into_iter().chain(&mut self.mask).collect()
     }
 }

@@ -173,11 +173,16 @@ impl<'a> Run<'a> {
         let ensemble = self.sample_ensemble(tile, &*session)?;
         let spread = match self.doubt {
             Some(_) => {
-                let doubt = match self.settings.particles {
-                    1 if spec.estimates => difference(&ensemble, &session.estimate()?)?,
-                    _ => spread(&ensemble)?,
-                };
+                // Of any particle: their mean changes less than the one that is shown.
+                let kept = session.kept(&ensemble.f_narrow(0, 0, 1)?)?;
+                // Where small changes are left out, the distance from the first network tells more than the spread.
+                let from_first = spec.estimates && (self.settings.particles == 1 || kept.is_some());
+                let doubt = if from_first { difference(&ensemble, &session.estimate()?)? } else { spread(&ensemble)? };
                 let doubt = doubt.f_div_scalar(spec.latent_std)?.f_unsqueeze(0)?.f_unsqueeze(0)?;
+                let doubt = match kept {
+                    Some(share) => doubt.f_mul(&share)?,
+                    None => doubt,
+                };
                 Some(self.enlarge_map(&doubt, tile)?)
             }
             None => None,

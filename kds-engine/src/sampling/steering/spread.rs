@@ -18,8 +18,8 @@ pub fn spread(x0: &Tensor) -> Result<Tensor> {
     })
 }
 
-/// Root mean square difference of one particle from a prediction, over the channels and a window of 3 x 3: `x0` and
-/// `predicted` [1, C, H, W] in f32 give [H, W], in units of the latents.
+/// Root mean square difference of the particles from a prediction, over them, the channels and a window of 3 x 3: `x0`
+/// [N, C, H, W] and `predicted` [1, C, H, W] in f32 give [H, W], in units of the latents.
 ///
 /// # Errors
 /// [`crate::Error::Conflict`] for another shape or element type.
