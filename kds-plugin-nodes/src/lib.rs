@@ -7,13 +7,15 @@
 
 mod excess;
 mod guard;
+pub mod mask;
 mod node;
 mod picture;
 mod setting;
 mod task;
+pub mod value;
 
 pub use guard::caught;
-pub use kds_host::{Channels, Depth, Error, Format, ModelInfo, Status};
+pub use kds_host::{Alpha, Channels, Depth, Error, Format, ModelInfo, Status};
 pub use node::{Node, models};
 pub use picture::{Packed, Plane, PlaneMut};
 pub use setting::{Setting, Takes, settings};

@@ -74,16 +74,16 @@ impl Node {
 
     /// Restores a picture. The mask is of the same size and grey; where it is not 0, the picture is filled. Without a seed of
     /// its own a picture has that of the settings, so that the same picture always becomes the same. The share that is done,
-    /// from 0 to 1, is told on this thread.
+    /// from 0 to 1, is told on this thread; `Break` cancels.
     ///
     /// # Errors
-    /// Errors of the worker, and its end.
+    /// Errors of the worker, and its end; [`Cancelled`](Status::Cancelled).
     pub fn restore(
         &self,
         picture: &Packed,
         mask: Option<&Packed>,
         seed: Option<i64>,
-        progress: Option<&mut dyn FnMut(f64)>,
+        progress: Option<&mut dyn FnMut(f64) -> ControlFlow<()>>,
     ) -> Result<Packed, Error> {
         let mut job = self.job()?;
         if let Some(seed) = seed {
@@ -91,14 +91,12 @@ impl Node {
         }
         let (width, height) = job.output_size(picture.width, picture.height)?;
         let mut restored = Packed::new(picture.format, width, height)?;
+        restored.alpha = picture.alpha;
         let holes = mask.map(Packed::view).transpose()?;
         match progress {
             None => job.run(picture.view()?, holes, restored.view_mut()?, None, None)?,
             Some(tell) => {
-                let mut tell = |Progress { done, total, .. }| {
-                    tell(done as f64 / total.max(1) as f64);
-                    ControlFlow::Continue(())
-                };
+                let mut tell = |Progress { done, total, .. }| tell(done as f64 / total.max(1) as f64);
                 job.run(picture.view()?, holes, restored.view_mut()?, None, Some(&mut tell))?;
             }
         }

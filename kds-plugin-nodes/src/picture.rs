@@ -1,6 +1,6 @@
 //! Pixels of graphs, which lie in separate planes, and of the engine, where the samples of a pixel lie together.
 
-use kds_host::{Error, Format, ImageMut, ImageRef};
+use kds_host::{Alpha, Error, Format, ImageMut, ImageRef};
 
 /// A picture whose samples lie together, without gaps.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,6 +11,8 @@ pub struct Packed {
     pub width: u32,
     /// Height in pixels.
     pub height: u32,
+    /// Alpha mode, of formats that have alpha.
+    pub alpha: Alpha,
     bytes: Vec<u8>,
 }
 
@@ -33,7 +35,7 @@ pub struct PlaneMut<'a> {
 }
 
 impl Packed {
-    /// A black picture.
+    /// A black picture; straight alpha.
     ///
     /// # Errors
     /// [`OutOfMemory`](kds_host::Status::OutOfMemory).
@@ -47,7 +49,7 @@ impl Packed {
         let len = len.ok_or_else(out_of_memory)?;
         bytes.try_reserve_exact(len).map_err(|_| out_of_memory())?;
         bytes.resize(len, 0);
-        Ok(Self { format, width, height, bytes })
+        Ok(Self { format, width, height, alpha: Alpha::Straight, bytes })
     }
 
     /// Takes the samples of its channels from planes, one for each.
@@ -87,14 +89,14 @@ impl Packed {
     /// The picture to read.
     pub(crate) fn view(&self) -> Result<ImageRef<'_>, Error> {
         let stride = self.width as usize * self.format.bytes();
-        ImageRef::strided(&self.bytes, self.format, self.width, self.height, stride, kds_host::Alpha::Straight)
+        ImageRef::strided(&self.bytes, self.format, self.width, self.height, stride, self.alpha)
     }
 
     /// The picture to write.
     pub(crate) fn view_mut(&mut self) -> Result<ImageMut<'_>, Error> {
         let stride = self.width as usize * self.format.bytes();
         let (width, height) = (self.width, self.height);
-        ImageMut::strided(&mut self.bytes, self.format, width, height, stride, kds_host::Alpha::Straight)
+        ImageMut::strided(&mut self.bytes, self.format, width, height, stride, self.alpha)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The settings of a node, made from the one table of parameters.
 
-use kds_host::parameters::{Kind, table};
+use kds_host::parameters::{Group, Kind, table};
 
 use crate::Task;
 
@@ -13,6 +13,8 @@ pub struct Setting {
     pub title: &'static str,
     /// One or two sentences for a person.
     pub help: &'static str,
+    /// True for those that are shown on request.
+    pub is_advanced: bool,
     /// The values it takes. Where none is given, the model decides.
     pub takes: Takes,
 }
@@ -34,6 +36,7 @@ const MODEL: Setting = Setting {
     name: "model",
     title: "Model",
     help: "Name of the model, as 'kds models' lists it; where none is named, the first that does this.",
+    is_advanced: false,
     takes: Takes::Text,
 };
 
@@ -43,6 +46,7 @@ pub fn settings(task: Task) -> impl Iterator<Item = Setting> {
         name: parameter.name,
         title: parameter.title,
         help: parameter.help,
+        is_advanced: parameter.group == Group::Advanced,
         takes: match parameter.kind {
             Kind::Integer { min, max } => Takes::Integer(min, max),
             Kind::Number { min, max } => Takes::Number(min, max),

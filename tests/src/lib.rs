@@ -7,6 +7,7 @@ pub mod command;
 pub mod debian_root;
 pub mod fuzz;
 pub mod gimp;
+pub mod home;
 pub mod icc;
 pub mod pairs;
 pub mod png_file;

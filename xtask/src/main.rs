@@ -40,7 +40,7 @@ enum Command {
         /// Put the plug-in where the GIMPs of this user look for it, too
         #[arg(long)]
         gimp: bool,
-        /// Put the plug-ins where GEGL and VapourSynth look for them, too
+        /// Put the plug-ins where GEGL, OpenFX hosts and VapourSynth look for them, too
         #[arg(long)]
         nodes: bool,
         /// The Python whose VapourSynth it is [default: python3, if it has one]
@@ -224,11 +224,15 @@ fn run(command: Command) -> Result<()> {
             let home = (gimp || nodes).then(Home::from_environment).transpose()?;
             let prefix = prefix.or_else(|| home.as_ref().map(Home::prefix)).context("--prefix is missing")?;
             let gegl = home.as_ref().filter(|_| nodes).map(Host::gegl);
+            let openfx = home.as_ref().filter(|_| nodes).map(openfx::Session::of);
             let home = home.filter(|_| gimp);
             let vapoursynth = if nodes { find_vapoursynth(python.as_deref())? } else { None };
             if uninstall {
                 if gegl.map(|found| found.unlink()).transpose()?.unwrap_or(false) {
                     println!("The operations are removed from GEGL.");
+                }
+                if openfx.map(|found| found.unlink()).transpose()?.unwrap_or(false) {
+                    println!("The bundle is removed from the search path of OpenFX hosts.");
                 }
                 if vapoursynth.map(|found| found.unlink()).transpose()?.unwrap_or(false) {
                     println!("The plug-in is removed from VapourSynth.");
@@ -238,6 +242,13 @@ fn run(command: Command) -> Result<()> {
             install_into(&prefix, home.as_ref(), &build.tree(&setup)?)?;
             if let Some(found) = gegl {
                 println!("GEGL finds its operations as {}.", found.link(&prefix)?.display());
+            }
+            if let Some(found) = openfx {
+                println!(
+                    "OpenFX hosts find their bundle from the next login on, by {}; before: export OFX_PLUGIN_PATH='{}'",
+                    found.link(&prefix)?.display(),
+                    prefix.join(openfx::FOLDER).display()
+                );
             }
             if let Some(found) = vapoursynth {
                 println!("VapourSynth finds its plug-in as {}.", found.link(&prefix)?.display());

@@ -153,11 +153,11 @@ fn install_and_dist_build_as_asked_and_a_failing_build_writes_nothing() {
     for (arguments, built) in [
         (
             &["install", "--prefix", "kds"][..],
-            "build --release -p kds-plugin-ffi -p kds-cli -p kds-plugin-gimp -p kds-plugin-vapoursynth -p kds-plugin-gegl",
+            "build --release -p kds-plugin-ffi -p kds-cli -p kds-plugin-gimp -p kds-plugin-vapoursynth -p kds-plugin-gegl -p kds-plugin-openfx",
         ),
         (
             &["dist", "--profile", "dev", "-o", "kds.tar.gz"][..],
-            "build -p kds-plugin-ffi -p kds-cli -p kds-plugin-gimp -p kds-plugin-vapoursynth -p kds-plugin-gegl",
+            "build -p kds-plugin-ffi -p kds-cli -p kds-plugin-gimp -p kds-plugin-vapoursynth -p kds-plugin-gegl -p kds-plugin-openfx",
         ),
     ] {
         let clone = Clone::new();

@@ -16,8 +16,8 @@ use crate::{Error, Status};
 const VARIABLE: &str = "KDS_WORKER";
 const PROGRAM: &str = "kds";
 /// Search path of the program, relative to the folder of the file with this code: beside it, above it (test programs lie
-/// one folder deeper), and where an installation puts programs.
-const BESIDE: &[&str] = &["", "..", "../bin", "../../bin"];
+/// one folder deeper), and where an installation puts programs, the last as seen from a bundle of OpenFX.
+const BESIDE: &[&str] = &["", "..", "../bin", "../../bin", "../../../../../bin"];
 /// A worker that has been started answers within milliseconds; a machine may be very busy.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -160,10 +160,13 @@ mod tests {
         let path = outer.join("path").into_os_string();
         let error = search(Some(&plug_in), &path).unwrap_err();
         assert!(error.message.contains("lib/kds/../../bin, ") && error.message.contains(VARIABLE), "{error}");
+        let bundle = outer.join("lib/OFX/kds.ofx.bundle/Contents/Linux-x86-64");
+        fs::create_dir_all(&bundle).unwrap();
         fs::write(outer.join("path/kds"), "").unwrap();
         assert_eq!(search(Some(&plug_in), &path).unwrap(), outer.join("path/kds"));
         fs::write(outer.join("bin/kds"), "").unwrap();
         assert_eq!(search(Some(&plug_in), &path).unwrap(), outer.join("bin/kds"));
+        assert_eq!(search(Some(&bundle.join("kds.ofx")), &path).unwrap(), outer.join("bin/kds"));
     }
 
     #[test]

@@ -6,9 +6,10 @@ use std::mem;
 use std::ptr::null_mut;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use kds_plugin_nodes::value::{self, Value};
 use kds_plugin_nodes::{Channels, Node, Setting, Task, caught};
 
-use crate::property::{self, Value};
+use crate::property;
 use crate::raw::{
     self, ComposerClass, FilterClass, Functions, ObjectClass, Operation, OperationClass, Pointer, Rectangle, THREADED,
     TypeInfo, TypeQuery, WANT_IN_PLACE,
@@ -32,7 +33,7 @@ pub struct State {
 
 impl State {
     fn new(task: Task) -> Self {
-        Self { task, values: Mutex::new(property::of_model(task)), node: Mutex::new(None) }
+        Self { task, values: Mutex::new(value::of_model(task)), node: Mutex::new(None) }
     }
 
     /// The model with the values of the properties. What could not be opened is not tried again until GEGL prepares to compute
@@ -40,7 +41,7 @@ impl State {
     pub fn node(&self) -> Result<Arc<Node>, String> {
         let mut node = locked(&self.node);
         let open = || {
-            let given = property::given(&locked(&self.values));
+            let given = value::given(&locked(&self.values));
             Node::open(self.task, given).map(Arc::new).map_err(|error| error.message)
         };
         node.get_or_insert_with(|| caught(open)).clone()

@@ -1,8 +1,10 @@
 //! Computing: pixels of the input pad to pixels of the output pad.
 
 use std::ffi::c_int;
+use std::ops::ControlFlow;
 use std::ptr::null_mut;
 
+use kds_plugin_nodes::mask::{load, store};
 use kds_plugin_nodes::{Channels, Depth, Format, Packed, Task, caught};
 
 use crate::buffer;
@@ -94,7 +96,10 @@ impl Call<'_> {
             let node = state.node()?;
             let mut picture = self.read(self.input, area, self.source.channels)?;
             let mask = (state.task == Task::Inpaint).then(|| self.holes(&mut picture)).transpose()?;
-            let mut progress = |share| tell_progress(self.operation, share);
+            let mut progress = |share| {
+                tell_progress(self.operation, share);
+                ControlFlow::Continue(())
+            };
             let restored = node.restore(&picture, mask.as_ref(), None, Some(&mut progress));
             let restored = restored.map_err(|error| error.message)?;
             let place = self.source.result(state);
@@ -112,32 +117,27 @@ impl Call<'_> {
     /// # Safety
     /// As [`run`] has been called.
     unsafe fn holes(&self, picture: &mut Packed) -> Result<Packed, String> {
-        let format = Format { channels: Channels::Gray, depth: Depth::F32 };
-        let mut holes = Packed::new(format, picture.width, picture.height).map_err(|error| error.message)?;
-        if self.mask.is_null() {
-            let (pixel, alpha) = (picture.format.bytes(), picture.format.bytes() - 4);
-            if picture.format.channels.has_alpha() {
-                for (hole, pixel) in
-                    holes.bytes_mut().chunks_exact_mut(4).zip(picture.bytes_mut().chunks_exact_mut(pixel))
-                {
-                    let alpha = &mut pixel[alpha..];
-                    if load(alpha) <= 0.0 {
-                        store(1.0, hole);
-                        store(1.0, alpha);
-                    }
-                }
-            }
+        let holes = if self.mask.is_null() {
+            picture.take_holes().map_err(|error| error.message)?
         } else {
+            let format = Format { channels: Channels::Gray, depth: Depth::F32 };
+            let mut holes = Packed::new(format, picture.width, picture.height).map_err(|error| error.message)?;
             // SAFETY: by the contract of this function.
             let mask = unsafe { self.read(self.mask, self.source.area.unwrap_or_default(), Channels::GrayAlpha)? };
             for (hole, pixel) in holes.bytes_mut().chunks_exact_mut(4).zip(mask.bytes().chunks_exact(8)) {
-                store((load(pixel) * load(&pixel[4..])).clamp(0.0, 1.0), hole);
+                let of = |sample| load(Depth::F32, sample);
+                store(Depth::F32, (of(pixel) * of(&pixel[4..])).clamp(0.0, 1.0), hole);
             }
+            holes
+        };
+        if holes.is_black() {
+            return Err(
+                "there is nothing to fill: the mask on the pad aux is black, or there is none and no pixel is \
+                        transparent"
+                    .to_owned(),
+            );
         }
-        let any = holes.bytes().chunks_exact(4).any(|hole| load(hole) > 0.0);
-        any.then_some(holes).ok_or_else(|| {
-            "there is nothing to fill: the mask on the pad aux is black, or there is none and no pixel is transparent".to_owned()
-        })
+        Ok(holes)
     }
 
     /// The pixels of the input, each as often as the result is larger.
@@ -188,14 +188,6 @@ fn enlarged(picture: &Packed, place: Rectangle) -> Result<Packed, String> {
     Ok(larger)
 }
 
-fn load(bytes: &[u8]) -> f32 {
-    bytes.first_chunk().map_or(0.0, |bytes| f32::from_ne_bytes(*bytes))
-}
-
-fn store(value: f32, bytes: &mut [u8]) {
-    bytes[..4].copy_from_slice(&value.to_ne_bytes());
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,10 +196,10 @@ mod tests {
     fn a_picture_is_enlarged_pixel_by_pixel() {
         let format = Format { channels: Channels::Gray, depth: Depth::F32 };
         let mut picture = Packed::new(format, 2, 1).unwrap();
-        store(0.25, picture.bytes_mut());
-        store(0.75, &mut picture.bytes_mut()[4..]);
+        store(Depth::F32, 0.25, picture.bytes_mut());
+        store(Depth::F32, 0.75, &mut picture.bytes_mut()[4..]);
         let larger = enlarged(&picture, Rectangle { x: 0, y: 0, width: 4, height: 2 }).unwrap();
-        let values: Vec<_> = larger.bytes().chunks_exact(4).map(load).collect();
+        let values: Vec<_> = larger.bytes().chunks_exact(4).map(|sample| load(Depth::F32, sample)).collect();
         assert_eq!(values, [0.25, 0.25, 0.75, 0.75, 0.25, 0.25, 0.75, 0.75]);
     }
 }

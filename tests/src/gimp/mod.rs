@@ -15,15 +15,13 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 
 use anyhow::{Context, Result, ensure};
 use image::DynamicImage;
-use xtask::install;
 use xtask::install::gimp::{Gimp, Home};
 
-use crate::command::build_folder;
 use crate::debian_root::DebianRoot;
+use crate::home::home;
 
 /// Which GIMP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,44 +41,6 @@ pub struct Session {
     debian: Option<DebianRoot>,
     name: String,
     home: &'static Path,
-}
-
-/// The home folder, which belongs to the tests, with an installation below `.local/share/kds`. Where GIMP 3 runs it is
-/// `/mnt`.
-fn home() -> Result<&'static Path> {
-    static HOME: OnceLock<std::result::Result<PathBuf, String>> = OnceLock::new();
-    let home = HOME.get_or_init(|| install_once().map_err(|error| format!("{error:#}")));
-    home.as_deref().map_err(|error| anyhow::anyhow!("{error}"))
-}
-
-fn install_once() -> Result<PathBuf> {
-    let built = build_folder()?;
-    let home = built.join("gimp-home");
-    fs::create_dir_all(&home)?;
-    // Tests of the other version may be installing it.
-    let lock = File::create(home.join("lock"))?;
-    lock.lock()?;
-    let prefix = home.join(".local/share/kds");
-    if is_current(&built, &prefix).unwrap_or(false) {
-        return Ok(home);
-    }
-    let root = fs::canonicalize(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))?;
-    let libtorch = std::env::var_os("LIBTORCH").map_or_else(|| root.join(".libtorch"), PathBuf::from);
-    let tree = install::Source { root: &root, built: &built, libtorch: &libtorch }.tree()?;
-    install::install(&tree, &prefix)?;
-    Ok(home)
-}
-
-/// Whether nothing was built since the installation, which copies half a gigabyte.
-fn is_current(built: &Path, prefix: &Path) -> std::io::Result<bool> {
-    let installed = fs::metadata(prefix.join("share/kds/installed.txt"))?.modified()?;
-    let programs = install::gimp::PROGRAMS.map(|(_, program)| program);
-    for file in programs.iter().chain(&["kds", "libkds.so", install::nodes::GEGL]) {
-        if fs::metadata(built.join(file))?.modified()? >= installed {
-            return Ok(false);
-        }
-    }
-    Ok(true)
 }
 
 impl Session {

@@ -6,6 +6,7 @@ mod launcher;
 mod libtorch;
 mod link;
 pub mod nodes;
+pub mod openfx;
 mod prefix;
 mod tree;
 
@@ -18,7 +19,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The packages that an installation is built of.
-pub const PACKAGES: [&str; 5] = ["kds-plugin-ffi", "kds-cli", gimp::PACKAGE, nodes::PACKAGES[0], nodes::PACKAGES[1]];
+pub const PACKAGES: [&str; 6] =
+    ["kds-plugin-ffi", "kds-cli", gimp::PACKAGE, nodes::PACKAGES[0], nodes::PACKAGES[1], openfx::PACKAGE];
 /// Version of the library and of the command.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -44,6 +46,7 @@ impl Source<'_> {
         for (folder, node) in [(nodes::FOLDER, nodes::VAPOURSYNTH), (nodes::GEGL_FOLDER, nodes::GEGL)] {
             tree.add(Path::new(folder).join(node), Entry::File(self.stripped(node)?));
         }
+        openfx::add(&mut tree, self.stripped(openfx::LIBRARY)?);
         for header in ["kds.h", "kds.hpp"] {
             tree.add(Path::new("include").join(header), Entry::Copy(self.root.join("include").join(header)));
         }
