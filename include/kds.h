@@ -123,6 +123,18 @@
 /// `alpha`: colours have been multiplied by alpha.
 #define KDS_ALPHA_PREMULTIPLIED 1
 
+/// `rows`: the first row in memory is the highest of the picture.
+#define KDS_ROWS_DOWN 0
+
+/// `rows`: the first row in memory is the lowest of the picture, as OpenGL and bitmaps have it. Since 1.1.
+#define KDS_ROWS_UP 1
+
+/// `light`: values as sRGB encodes them, which is what nearly all files hold.
+#define KDS_LIGHT_ENCODED 0
+
+/// `light`: values that grow as the light does, with the primaries of sRGB, as compositing programs compute. Since 1.1.
+#define KDS_LIGHT_LINEAR 1
+
 /// `stage`: planning and allocating.
 #define KDS_STAGE_PREPARE 0
 
@@ -276,7 +288,8 @@ typedef struct kds_estimate {
     uint64_t device_memory;
 } kds_estimate;
 
-/// An image in the caller's memory, rows from top to bottom, sRGB-encoded.
+/// An image in the caller's memory. With the fields after `reserved` 0: rows from top to bottom, the samples of a pixel side by side,
+/// sRGB-encoded.
 typedef struct kds_image {
     /// Set by the caller to `sizeof(kds_image)`.
     uint32_t struct_size;
@@ -286,9 +299,9 @@ typedef struct kds_image {
     uint32_t width;
     /// Number of rows.
     uint32_t height;
-    /// Bytes from one row to the next, at least those of a row.
+    /// Bytes from one row to the next in memory, at least those of a row.
     size_t stride;
-    /// The first pixel. No alignment is needed.
+    /// The first pixel in memory. No alignment is needed.
     void *data;
     /// Bytes from `data` to the end of the buffer, to check the other fields against.
     size_t len;
@@ -296,6 +309,13 @@ typedef struct kds_image {
     int32_t alpha;
     /// 0.
     int32_t reserved;
+    /// NULL, or the first samples in memory of separate planes, one for each channel of `format`, in its order; `stride` and `len` are
+    /// then those of each plane, and `data` is NULL. Since 1.1.
+    void *const *planes;
+    /// One of `KDS_ROWS_*`. Since 1.1.
+    int32_t rows;
+    /// One of `KDS_LIGHT_*`; of the colours, so it means nothing for masks and confidence maps. Since 1.1.
+    int32_t light;
 } kds_image;
 
 /// Progress of a run.

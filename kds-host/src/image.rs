@@ -84,6 +84,26 @@ pub enum Alpha {
     Premultiplied,
 }
 
+/// Order of rows in memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Rows {
+    /// The first is the highest.
+    #[default]
+    Down,
+    /// The first is the lowest.
+    Up,
+}
+
+/// Meaning of colour values. All have the primaries of sRGB.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Light {
+    /// As sRGB encodes them.
+    #[default]
+    Encoded,
+    /// They grow as the light does.
+    Linear,
+}
+
 mod sealed {
     pub trait Sealed {}
     impl Sealed for u8 {}
@@ -107,7 +127,10 @@ impl Sample for f32 {
     const DEPTH: Depth = Depth::F32;
 }
 
-/// Geometry of a buffer, checked against its length.
+/// Channels of the format that has most.
+pub(crate) const MOST_CHANNELS: usize = 4;
+
+/// Geometry of a buffer, or of one for each channel, checked against its length.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Layout {
     pub format: Format,
@@ -116,16 +139,25 @@ pub(crate) struct Layout {
     pub stride: usize,
     pub len: usize,
     pub alpha: Alpha,
+    pub in_planes: bool,
+    pub rows: Rows,
+    pub light: Light,
 }
 
 impl Layout {
+    /// Samples of a pixel side by side, rows downwards, encoded light.
+    fn packed(format: Format, width: u32, height: u32, stride: usize, len: usize, alpha: Alpha) -> Self {
+        let (in_planes, rows, light) = (false, Rows::Down, Light::Encoded);
+        Self { format, width, height, stride, len, alpha, in_planes, rows, light }
+    }
+
     fn checked(self) -> Result<Self, Error> {
-        let Self { format, width, height, stride, len, .. } = self;
+        let Self { width, height, stride, len, .. } = self;
         let invalid = |message: String| Err(Error::new(Status::InvalidImage, message));
         if width == 0 || height == 0 {
             return invalid(format!("an image of {width}x{height} pixels has no pixels"));
         }
-        let row = (width as usize).checked_mul(format.bytes());
+        let row = (width as usize).checked_mul(self.step());
         let needed = row.and_then(|row| (height as usize - 1).checked_mul(stride)?.checked_add(row));
         match (row, needed) {
             (Some(row), _) if stride < row => {
@@ -136,16 +168,45 @@ impl Layout {
         }
     }
 
+    /// Bytes from one sample of a channel to the next.
+    fn step(&self) -> usize {
+        if self.in_planes { self.format.depth.bytes() } else { self.format.bytes() }
+    }
+
     /// Bytes of a row, without the gap after it.
     fn row(&self) -> usize {
-        self.width as usize * self.format.bytes()
+        self.width as usize * self.step()
     }
+
+    /// Number of buffers.
+    fn buffers(&self) -> usize {
+        if self.in_planes { self.format.channels.count() } else { 1 }
+    }
+
+    /// Bytes from the beginning of a buffer to a row that is counted from the top of the picture.
+    fn offset(&self, y: usize) -> usize {
+        let in_memory = match self.rows {
+            Rows::Down => y,
+            Rows::Up => self.height as usize - 1 - y,
+        };
+        in_memory * self.stride
+    }
+}
+
+/// Checks planes, one for each channel of the format, and tells the length of the shortest.
+fn planes<'a>(format: Format, lengths: impl ExactSizeIterator<Item = usize> + 'a) -> Result<usize, Error> {
+    let (found, needed) = (lengths.len(), format.channels.count());
+    if found != needed {
+        let message = format!("there are {found} planes for {needed} channels");
+        return Err(Error::new(Status::InvalidImage, message));
+    }
+    Ok(lengths.min().unwrap_or(0))
 }
 
 /// An image to read, in a buffer of somebody else's.
 #[derive(Debug, Clone, Copy)]
 pub struct ImageRef<'a> {
-    data: *const u8,
+    data: [*const u8; MOST_CHANNELS],
     layout: Layout,
     _buffer: PhantomData<&'a [u8]>,
 }
@@ -157,7 +218,7 @@ impl<'a> ImageRef<'a> {
     /// [`Status::InvalidImage`] when the buffer is too short or the image has no pixels.
     pub fn packed<S: Sample>(samples: &'a [S], channels: Channels, width: u32, height: u32) -> Result<Self, Error> {
         let layout = packed::<S>(samples, channels, width, height)?;
-        Ok(Self { data: samples.as_ptr().cast(), layout, _buffer: PhantomData })
+        Ok(Self { data: [samples.as_ptr().cast(); MOST_CHANNELS], layout, _buffer: PhantomData })
     }
 
     /// An image whose rows begin `stride` bytes apart. Samples are in the machine's byte order and aligned.
@@ -172,31 +233,106 @@ impl<'a> ImageRef<'a> {
         stride: usize,
         alpha: Alpha,
     ) -> Result<Self, Error> {
-        let layout = Layout { format, width, height, stride, len: bytes.len(), alpha }.checked()?;
-        Ok(Self { data: bytes.as_ptr(), layout, _buffer: PhantomData })
+        let layout = Layout::packed(format, width, height, stride, bytes.len(), alpha).checked()?;
+        Ok(Self { data: [bytes.as_ptr(); MOST_CHANNELS], layout, _buffer: PhantomData })
+    }
+
+    /// An image with a plane of its own for each channel of the format; their rows begin `stride` bytes apart.
+    ///
+    /// # Errors
+    /// As [`ImageRef::strided`], for each plane, and where there are not as many planes as channels.
+    pub fn planes(
+        planes: &[&'a [u8]],
+        format: Format,
+        width: u32,
+        height: u32,
+        stride: usize,
+        alpha: Alpha,
+    ) -> Result<Self, Error> {
+        let len = self::planes(format, planes.iter().map(|plane| plane.len()))?;
+        let packed = Layout::packed(format, width, height, stride, len, alpha);
+        let layout = Layout { in_planes: true, ..packed }.checked()?;
+        let mut data = [std::ptr::null(); MOST_CHANNELS];
+        data.iter_mut().zip(planes).for_each(|(data, plane)| *data = plane.as_ptr());
+        Ok(Self { data, layout, _buffer: PhantomData })
+    }
+
+    /// The same with another order of rows in memory.
+    pub fn with_rows(mut self, rows: Rows) -> Self {
+        self.layout.rows = rows;
+        self
+    }
+
+    /// The same with another meaning of its values.
+    pub fn with_light(mut self, light: Light) -> Self {
+        self.layout.light = light;
+        self
     }
 
     pub(crate) fn layout(&self) -> Layout {
         self.layout
     }
 
-    pub(crate) fn data(&self) -> *const u8 {
+    /// The buffer, or those of the channels.
+    pub(crate) fn data(&self) -> [*const u8; MOST_CHANNELS] {
         self.data
     }
 
-    /// The rows from top to bottom, without gaps.
-    pub(crate) fn rows(&self) -> impl Iterator<Item = &'a [u8]> {
-        let (data, layout) = (self.data, self.layout);
+    /// A row of a buffer, counted from the top of the picture.
+    pub(crate) fn row(&self, buffer: usize, y: usize) -> &'a [u8] {
+        assert!(buffer < self.layout.buffers() && y < self.layout.height as usize);
         // SAFETY: `Layout::checked` found every row within the buffer, which is borrowed for 'a.
-        (0..layout.height as usize)
-            .map(move |y| unsafe { std::slice::from_raw_parts(data.add(y * layout.stride), layout.row()) })
+        unsafe { std::slice::from_raw_parts(self.data[buffer].add(self.layout.offset(y)), self.layout.row()) }
+    }
+
+    /// Its rows from top to bottom, without the gaps between them; of planes one after the other.
+    pub fn rows(&self) -> impl Iterator<Item = &'a [u8]> {
+        let (image, height) = (*self, self.layout.height as usize);
+        (0..self.layout.buffers()).flat_map(move |buffer| (0..height).map(move |y| image.row(buffer, y)))
+    }
+
+    /// Layout of its pixels.
+    pub fn format(&self) -> Format {
+        self.layout.format
+    }
+
+    /// Alpha mode.
+    pub fn alpha(&self) -> Alpha {
+        self.layout.alpha
+    }
+
+    /// Meaning of its values.
+    pub fn light(&self) -> Light {
+        self.layout.light
+    }
+
+    /// Width and height in pixels.
+    pub fn size(&self) -> (u32, u32) {
+        (self.layout.width, self.layout.height)
+    }
+
+    /// Copies its pixels: the rows from top to bottom without gaps, the samples of a pixel side by side.
+    pub fn copy_to(&self, packed: &mut [u8]) {
+        let Layout { width, height, format, .. } = self.layout;
+        let (pixel, sample) = (format.bytes(), format.depth.bytes());
+        for (y, to) in packed.chunks_exact_mut(width as usize * pixel).take(height as usize).enumerate() {
+            if !self.layout.in_planes {
+                to.copy_from_slice(self.row(0, y));
+                continue;
+            }
+            for channel in 0..self.layout.buffers() {
+                let to = to[channel * sample..].chunks_mut(pixel);
+                let from = self.row(channel, y).chunks_exact(sample);
+                from.zip(to).for_each(|(from, to)| to[..sample].copy_from_slice(from));
+            }
+        }
     }
 }
 
 /// An image to write, in a buffer of somebody else's.
 #[derive(Debug)]
 pub struct ImageMut<'a> {
-    data: *mut u8,
+    data: [*mut u8; MOST_CHANNELS],
     layout: Layout,
     _buffer: PhantomData<&'a mut [u8]>,
 }
@@ -208,7 +344,7 @@ impl<'a> ImageMut<'a> {
     /// [`Status::InvalidImage`] when the buffer is too short or the image has no pixels.
     pub fn packed<S: Sample>(samples: &'a mut [S], channels: Channels, width: u32, height: u32) -> Result<Self, Error> {
         let layout = packed::<S>(samples, channels, width, height)?;
-        Ok(Self { data: samples.as_mut_ptr().cast(), layout, _buffer: PhantomData })
+        Ok(Self { data: [samples.as_mut_ptr().cast(); MOST_CHANNELS], layout, _buffer: PhantomData })
     }
 
     /// An image whose rows begin `stride` bytes apart. Samples are in the machine's byte order and aligned.
@@ -223,24 +359,77 @@ impl<'a> ImageMut<'a> {
         stride: usize,
         alpha: Alpha,
     ) -> Result<Self, Error> {
-        let layout = Layout { format, width, height, stride, len: bytes.len(), alpha }.checked()?;
-        Ok(Self { data: bytes.as_mut_ptr(), layout, _buffer: PhantomData })
+        let layout = Layout::packed(format, width, height, stride, bytes.len(), alpha).checked()?;
+        Ok(Self { data: [bytes.as_mut_ptr(); MOST_CHANNELS], layout, _buffer: PhantomData })
+    }
+
+    /// An image with a plane of its own for each channel of the format; their rows begin `stride` bytes apart.
+    ///
+    /// # Errors
+    /// As [`ImageMut::strided`], for each plane, and where there are not as many planes as channels.
+    pub fn planes(
+        planes: &mut [&'a mut [u8]],
+        format: Format,
+        width: u32,
+        height: u32,
+        stride: usize,
+        alpha: Alpha,
+    ) -> Result<Self, Error> {
+        let len = self::planes(format, planes.iter().map(|plane| plane.len()))?;
+        let packed = Layout::packed(format, width, height, stride, len, alpha);
+        let layout = Layout { in_planes: true, ..packed }.checked()?;
+        let mut data = [std::ptr::null_mut(); MOST_CHANNELS];
+        data.iter_mut().zip(planes).for_each(|(data, plane)| *data = plane.as_mut_ptr());
+        Ok(Self { data, layout, _buffer: PhantomData })
+    }
+
+    /// The same with another order of rows in memory.
+    pub fn with_rows(mut self, rows: Rows) -> Self {
+        self.layout.rows = rows;
+        self
+    }
+
+    /// The same with another meaning of its values.
+    pub fn with_light(mut self, light: Light) -> Self {
+        self.layout.light = light;
+        self
     }
 
     pub(crate) fn layout(&self) -> Layout {
         self.layout
     }
 
-    pub(crate) fn data(&mut self) -> *mut u8 {
+    /// The buffer, or those of the channels.
+    pub(crate) fn data(&mut self) -> [*mut u8; MOST_CHANNELS] {
         self.data
     }
 
-    /// Takes rows from top to bottom, without gaps.
-    pub(crate) fn fill(&mut self, packed: &[u8]) {
-        let Layout { stride, height, .. } = self.layout;
-        for (y, row) in packed.chunks_exact(self.layout.row()).take(height as usize).enumerate() {
-            // SAFETY: `Layout::checked` found every row within the buffer, which is borrowed alone.
-            unsafe { std::ptr::copy_nonoverlapping(row.as_ptr(), self.data.add(y * stride), row.len()) }
+    /// The image again, for a shorter time.
+    pub fn again(&mut self) -> ImageMut<'_> {
+        ImageMut { data: self.data, layout: self.layout, _buffer: PhantomData }
+    }
+
+    /// A row of a buffer, counted from the top of the picture.
+    pub(crate) fn row(&mut self, buffer: usize, y: usize) -> &mut [u8] {
+        assert!(buffer < self.layout.buffers() && y < self.layout.height as usize);
+        // SAFETY: `Layout::checked` found every row within the buffer, which is borrowed alone.
+        unsafe { std::slice::from_raw_parts_mut(self.data[buffer].add(self.layout.offset(y)), self.layout.row()) }
+    }
+
+    /// Takes pixels as [`ImageRef::copy_to`] gives them.
+    pub fn fill(&mut self, packed: &[u8]) {
+        let layout = self.layout;
+        let (pixel, sample) = (layout.format.bytes(), layout.format.depth.bytes());
+        for (y, from) in packed.chunks_exact(layout.width as usize * pixel).take(layout.height as usize).enumerate() {
+            if !layout.in_planes {
+                self.row(0, y).copy_from_slice(from);
+                continue;
+            }
+            for channel in 0..layout.buffers() {
+                let from = from[channel * sample..].chunks(pixel);
+                let to = self.row(channel, y).chunks_exact_mut(sample);
+                to.zip(from).for_each(|(to, from)| to.copy_from_slice(&from[..sample]));
+            }
         }
     }
 }
@@ -248,7 +437,7 @@ impl<'a> ImageMut<'a> {
 fn packed<S: Sample>(samples: &[S], channels: Channels, width: u32, height: u32) -> Result<Layout, Error> {
     let format = Format { channels, depth: S::DEPTH };
     let stride = (width as usize).saturating_mul(format.bytes());
-    Layout { format, width, height, stride, len: size_of_val(samples), alpha: Alpha::Straight }.checked()
+    Layout::packed(format, width, height, stride, size_of_val(samples), Alpha::Straight).checked()
 }
 
 /// An image with a buffer of its own, without gaps between its rows.
@@ -330,7 +519,7 @@ impl Image {
         let format = self.format();
         let stride = self.width as usize * format.bytes();
         let len = stride * self.height as usize;
-        Layout { format, width: self.width, height: self.height, stride, len, alpha: Alpha::Straight }
+        Layout::packed(format, self.width, self.height, stride, len, Alpha::Straight)
     }
 
     /// The image to read.
@@ -340,7 +529,7 @@ impl Image {
             Samples::U16(samples) => samples.as_ptr().cast(),
             Samples::F32(samples) => samples.as_ptr().cast(),
         };
-        ImageRef { data, layout: self.layout(), _buffer: PhantomData }
+        ImageRef { data: [data; MOST_CHANNELS], layout: self.layout(), _buffer: PhantomData }
     }
 
     /// The image to write.
@@ -351,7 +540,7 @@ impl Image {
             Samples::U16(samples) => samples.as_mut_ptr().cast(),
             Samples::F32(samples) => samples.as_mut_ptr().cast(),
         };
-        ImageMut { data, layout, _buffer: PhantomData }
+        ImageMut { data: [data; MOST_CHANNELS], layout, _buffer: PhantomData }
     }
 }
 
@@ -378,9 +567,9 @@ mod tests {
     fn an_image_describes_its_own_buffer() {
         let mut image = Image::new(RGB16, 3, 5).unwrap();
         let mut view = image.view_mut();
-        let (layout, data) = (view.layout(), view.data().cast_const());
+        let (layout, data) = (view.layout(), view.data()[0].cast_const());
         assert_eq!((layout.width, layout.height, layout.stride, layout.len), (3, 5, 18, 90));
-        assert_eq!(image.view().data(), data);
+        assert_eq!(image.view().data()[0], data);
         assert_eq!(image.into_samples(), Samples::U16(vec![0; 45]));
     }
 
@@ -389,10 +578,39 @@ mod tests {
         let gray = Format { channels: Channels::Gray, depth: Depth::U8 };
         let mut bytes = [1, 2, 9, 3, 4, 9, 5, 6];
         let view = ImageRef::strided(&bytes, gray, 2, 3, 3, Alpha::Straight).unwrap();
-        assert_eq!(view.rows().collect::<Vec<_>>().concat(), [1, 2, 3, 4, 5, 6]);
+        let mut packed = [0; 6];
+        view.copy_to(&mut packed);
+        assert_eq!(packed, [1, 2, 3, 4, 5, 6]);
+        view.with_rows(Rows::Up).copy_to(&mut packed);
+        assert_eq!(packed, [5, 6, 3, 4, 1, 2]);
         let mut view = ImageMut::strided(&mut bytes, gray, 2, 3, 3, Alpha::Straight).unwrap();
         view.fill(&[11, 12, 13, 14, 15, 16]);
         assert_eq!(bytes, [11, 12, 9, 13, 14, 9, 15, 16]);
+        let view = ImageMut::strided(&mut bytes, gray, 2, 3, 3, Alpha::Straight).unwrap();
+        view.with_rows(Rows::Up).fill(&[11, 12, 13, 14, 15, 16]);
+        assert_eq!(bytes, [15, 16, 9, 13, 14, 9, 11, 12]);
+    }
+
+    #[test]
+    fn planes_become_pixels_and_planes_again() {
+        // Rows of two samples of two bytes, and a gap of one.
+        let planes: Vec<Vec<u8>> = (0..3).map(|plane| (0..9).map(|byte| plane * 50 + byte).collect()).collect();
+        let views: Vec<&[u8]> = planes.iter().map(Vec::as_slice).collect();
+        let view = ImageRef::planes(&views, RGB16, 2, 2, 5, Alpha::Straight).unwrap();
+        let mut packed = [0; 24];
+        view.copy_to(&mut packed);
+        assert_eq!(packed[..12], [0, 1, 50, 51, 100, 101, 2, 3, 52, 53, 102, 103]);
+        assert_eq!(packed[12..18], [5, 6, 55, 56, 105, 106]);
+        let mut back = vec![vec![99; 9]; 3];
+        let mut views: Vec<&mut [u8]> = back.iter_mut().map(Vec::as_mut_slice).collect();
+        let view = ImageMut::planes(&mut views, RGB16, 2, 2, 5, Alpha::Straight).unwrap();
+        view.with_rows(Rows::Up).fill(&packed);
+        assert_eq!(back[1], [55, 56, 57, 58, 99, 50, 51, 52, 53]);
+
+        let short = [&planes[0][..], &planes[1], &planes[2][..8]];
+        assert!(ImageRef::planes(&short, RGB16, 2, 2, 5, Alpha::Straight).is_err());
+        let error = ImageRef::planes(&short[..2], RGB16, 2, 2, 5, Alpha::Straight).unwrap_err();
+        assert!(error.message.contains("2 planes for 3 channels"), "{error}");
     }
 
     #[test]

@@ -29,8 +29,8 @@
 //! # Pixel policy of the hosts
 //! - Pixels go to the library as they are: grey stays grey, 16 bits stay 16 bits, alpha goes along. The library resizes
 //!   alpha itself and keeps the colour of transparent pixels from bleeding into the picture.
-//! - The models know sRGB, encoded, not linear. Pixels of another space are converted before and back after by the host, as
-//!   the `kds` command does with moxcms: this crate knows of no profiles.
+//! - The models know sRGB. Linear light of its primaries is converted by the library, if the image says so; pixels of another
+//!   space by the host, before and back after, as the `kds` command does with moxcms: this crate knows of no profiles.
 //! - A rotated photograph is turned upright before it is restored, since the models know upright photographs best.
 #![deny(unsafe_op_in_unsafe_fn)]
 
@@ -38,6 +38,7 @@ pub mod configuration;
 mod context;
 mod context_options;
 mod error;
+mod excess;
 mod image;
 mod in_process;
 mod info;
@@ -54,7 +55,7 @@ mod worker;
 pub use context::Context;
 pub use context_options::ContextOptions;
 pub use error::{Error, Status};
-pub use image::{Alpha, Channels, Depth, Format, Image, ImageMut, ImageRef, Sample, Samples};
+pub use image::{Alpha, Channels, Depth, Format, Image, ImageMut, ImageRef, Light, Rows, Sample, Samples};
 pub use info::{Calibration, DeviceInfo, Estimate, ModelInfo, ParameterInfo, RecognisedModel};
 pub use job::{CancelHandle, Job};
 pub use kds_parameters as parameters;

@@ -48,10 +48,21 @@ pub const KDS_ALPHA_STRAIGHT: i32 = 0;
 /// `alpha`: colours have been multiplied by alpha.
 pub const KDS_ALPHA_PREMULTIPLIED: i32 = 1;
 
+/// `rows`: the first row in memory is the highest of the picture.
+pub const KDS_ROWS_DOWN: i32 = 0;
+/// `rows`: the first row in memory is the lowest of the picture, as OpenGL and bitmaps have it. Since 1.1.
+pub const KDS_ROWS_UP: i32 = 1;
+
+/// `light`: values as sRGB encodes them, which is what nearly all files hold.
+pub const KDS_LIGHT_ENCODED: i32 = 0;
+/// `light`: values that grow as the light does, with the primaries of sRGB, as compositing programs compute. Since 1.1.
+pub const KDS_LIGHT_LINEAR: i32 = 1;
+
 /// The largest product of width and height.
 const MOST_PIXELS: u64 = 1 << 34;
 
-/// An image in the caller's memory, rows from top to bottom, sRGB-encoded.
+/// An image in the caller's memory. With the fields after `reserved` 0: rows from top to bottom, the samples of a pixel side by side,
+/// sRGB-encoded.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct kds_image {
@@ -63,9 +74,9 @@ pub struct kds_image {
     pub width: u32,
     /// Number of rows.
     pub height: u32,
-    /// Bytes from one row to the next, at least those of a row.
+    /// Bytes from one row to the next in memory, at least those of a row.
     pub stride: usize,
-    /// The first pixel. No alignment is needed.
+    /// The first pixel in memory. No alignment is needed.
     pub data: *mut c_void,
     /// Bytes from `data` to the end of the buffer, to check the other fields against.
     pub len: usize,
@@ -73,6 +84,13 @@ pub struct kds_image {
     pub alpha: i32,
     /// 0.
     pub reserved: i32,
+    /// NULL, or the first samples in memory of separate planes, one for each channel of `format`, in its order; `stride` and `len` are
+    /// then those of each plane, and `data` is NULL. Since 1.1.
+    pub planes: *const *mut c_void,
+    /// One of `KDS_ROWS_*`. Since 1.1.
+    pub rows: i32,
+    /// One of `KDS_LIGHT_*`; of the colours, so it means nothing for masks and confidence maps. Since 1.1.
+    pub light: i32,
 }
 
 // SAFETY: plain data behind a u32.
@@ -91,6 +109,9 @@ const NO_IMAGE: kds_image = kds_image {
     len: 0,
     alpha: 0,
     reserved: 0,
+    planes: std::ptr::null(),
+    rows: 0,
+    light: 0,
 };
 
 #[derive(Clone, Copy)]
@@ -111,12 +132,22 @@ impl Depth {
     }
 }
 
+/// Channels of the format that has most.
+const MOST_CHANNELS: usize = 4;
+
 /// A checked image.
 struct Layout {
     image: kds_image,
     channels: usize,
     depth: Depth,
+    /// For each channel, its first sample in memory.
+    first: [*mut u8; MOST_CHANNELS],
+    /// Bytes from one sample of a channel to the next.
+    step: usize,
 }
+
+/// The first samples of a row, for each channel.
+type Row = [*mut u8; MOST_CHANNELS];
 
 impl Layout {
     /// # Safety
@@ -151,16 +182,37 @@ impl Layout {
                 "alpha must be KDS_ALPHA_STRAIGHT or KDS_ALPHA_PREMULTIPLIED, reserved must be 0".to_owned(),
             ));
         }
-        let row = width as usize * channels * depth.bytes();
+        let known = [(image.rows, KDS_ROWS_UP, "rows"), (image.light, KDS_LIGHT_LINEAR, "light")];
+        if let Some((found, _, name)) = known.into_iter().find(|(found, last, _)| !(0..=*last).contains(found)) {
+            return Err(wrong(format!("{name} is {found}, which is none of KDS_{}_...", name.to_uppercase())));
+        }
+        let in_planes = !image.planes.is_null();
+        if in_planes && !image.data.is_null() {
+            return Err(wrong("data must be NULL where planes are given".to_owned()));
+        }
+        let step = depth.bytes() * if in_planes { 1 } else { channels };
+        let row = width as usize * step;
         if stride < row {
             return Err(wrong(format!("stride is {stride} bytes, a row has {row}")));
         }
         let needed = stride.checked_mul(height as usize - 1).and_then(|bytes| bytes.checked_add(row));
-        if image.data.is_null() || needed.is_none_or(|needed| needed > len) {
-            let needed = needed.map_or("more than there are".to_owned(), |needed| needed.to_string());
-            return Err(wrong(format!("data is NULL or len is {len} bytes, the image has {needed}")));
+        let mut first = [image.data.cast::<u8>(); MOST_CHANNELS];
+        for (channel, first) in first.iter_mut().enumerate().take(channels) {
+            *first = if in_planes {
+                // SAFETY: the caller's promise: a pointer for each channel.
+                unsafe { image.planes.add(channel).read_unaligned() }.cast()
+            } else if first.is_null() {
+                *first
+            } else {
+                first.wrapping_add(channel * depth.bytes())
+            };
         }
-        Ok(Self { image, channels, depth })
+        let (buffer, owner) = if in_planes { ("one of planes", "a plane") } else { ("data", "the image") };
+        if first[..channels].iter().any(|first| first.is_null()) || needed.is_none_or(|needed| needed > len) {
+            let needed = needed.map_or("more than there are".to_owned(), |needed| needed.to_string());
+            return Err(wrong(format!("{buffer} is NULL or len is {len} bytes, {owner} has {needed}")));
+        }
+        Ok(Self { image, channels, depth, first, step })
     }
 
     fn size(&self) -> (usize, usize) {
@@ -171,35 +223,55 @@ impl Layout {
         matches!(self.channels, 2 | 4)
     }
 
-    fn row(&self, y: usize) -> *mut u8 {
-        // SAFETY: `new` has checked that all rows lie within `len` bytes.
-        unsafe { self.image.data.cast::<u8>().add(y * self.image.stride) }
+    fn is_linear(&self) -> bool {
+        self.image.light == KDS_LIGHT_LINEAR
     }
 
-    fn get(&self, row: *const u8, index: usize) -> f32 {
-        // SAFETY: index is within a row of the image.
+    /// A row, counted from the top of the picture.
+    fn row(&self, y: usize) -> Row {
+        let y = if self.image.rows == KDS_ROWS_UP { self.image.height as usize - 1 - y } else { y };
+        // `new` has checked that all rows of the channels that there are lie within `len` bytes.
+        self.first.map(|first| first.wrapping_add(y * self.image.stride))
+    }
+
+    fn get(&self, row: &Row, x: usize, channel: usize) -> f32 {
+        // SAFETY: x is within a row of the image, and the image has the channel.
         unsafe {
+            let sample = row[channel].add(x * self.step).cast_const();
             match self.depth {
-                Depth::U8 => f32::from(row.add(index).read()) / 255.0,
-                Depth::U16 => f32::from(row.cast::<u16>().add(index).read_unaligned()) / 65535.0,
-                Depth::F32 => row.cast::<f32>().add(index).read_unaligned(),
-                Depth::F16 => row.cast::<f16>().add(index).read_unaligned().to_f32(),
+                Depth::U8 => f32::from(sample.read()) / 255.0,
+                Depth::U16 => f32::from(sample.cast::<u16>().read_unaligned()) / 65535.0,
+                Depth::F32 => sample.cast::<f32>().read_unaligned(),
+                Depth::F16 => sample.cast::<f16>().read_unaligned().to_f32(),
             }
         }
     }
 
     /// A value in 0..1.
-    fn put(&self, row: *mut u8, index: usize, value: f32) {
-        // SAFETY: index is within a row of the image.
+    fn put(&self, row: &Row, x: usize, channel: usize, value: f32) {
+        // SAFETY: x is within a row of the image, and the image has the channel.
         unsafe {
+            let sample = row[channel].add(x * self.step);
             match self.depth {
-                Depth::U8 => row.add(index).write((value * 255.0).round() as u8),
-                Depth::U16 => row.cast::<u16>().add(index).write_unaligned((value * 65535.0).round() as u16),
-                Depth::F32 => row.cast::<f32>().add(index).write_unaligned(value),
-                Depth::F16 => row.cast::<f16>().add(index).write_unaligned(f16::from_f32(value)),
+                Depth::U8 => sample.write((value * 255.0).round() as u8),
+                Depth::U16 => sample.cast::<u16>().write_unaligned((value * 65535.0).round() as u16),
+                Depth::F32 => sample.cast::<f32>().write_unaligned(value),
+                Depth::F16 => sample.cast::<f16>().write_unaligned(f16::from_f32(value)),
             }
         }
     }
+}
+
+/// Linear light as sRGB encodes it (IEC 61966-2-1); values below 0 mirror those above.
+fn encoded(light: f32) -> f32 {
+    let of = light.abs();
+    (if of <= 0.003_130_8 { 12.92 * of } else { 1.055 * of.powf(1.0 / 2.4) - 0.055 }).copysign(light)
+}
+
+/// The inverse.
+fn linear(value: f32) -> f32 {
+    let of = value.abs();
+    (if of <= 0.040_45 { of / 12.92 } else { ((of + 0.055) / 1.055).powf(2.4) }).copysign(value)
 }
 
 /// An input image: the caller's memory, checked.
@@ -237,14 +309,14 @@ impl Input {
         let mut alpha = layout.has_alpha().then(|| memory::zeros(pixels)).transpose()?;
         let premultiplied = layout.image.alpha == KDS_ALPHA_PREMULTIPLIED;
         for y in 0..height {
-            let row = layout.row(y).cast_const();
+            let row = &layout.row(y);
             for x in 0..width {
-                let (first, pixel) = (x * layout.channels, y * width + x);
-                let opacity = if layout.has_alpha() { layout.get(row, first + layout.channels - 1) } else { 1.0 };
+                let pixel = y * width + x;
+                let opacity = if layout.has_alpha() { layout.get(row, x, layout.channels - 1) } else { 1.0 };
                 let divisor = if premultiplied && opacity > 0.0 { opacity } else { 1.0 };
                 for channel in 0..3 {
-                    let stored = if layout.channels < 3 { first } else { first + channel };
-                    values[channel * pixels + pixel] = layout.get(row, stored) / divisor;
+                    let stored = layout.get(row, x, if layout.channels < 3 { 0 } else { channel }) / divisor;
+                    values[channel * pixels + pixel] = if layout.is_linear() { encoded(stored) } else { stored };
                 }
                 if let Some(alpha) = &mut alpha {
                     alpha[pixel] = opacity.clamp(0.0, 1.0);
@@ -286,8 +358,8 @@ impl Mask {
         let (width, height) = layout.size();
         let mut values = memory::reserved(width * height)?;
         for y in 0..height {
-            let row = layout.row(y).cast_const();
-            values.extend((0..width).map(|x| layout.get(row, x).clamp(0.0, 1.0)));
+            let row = &layout.row(y);
+            values.extend((0..width).map(|x| layout.get(row, x, 0).clamp(0.0, 1.0)));
         }
         // Clamping leaves what is no number as it is.
         if values.iter().any(|value| value.is_nan()) {
@@ -330,23 +402,24 @@ impl Target {
         let pixels = picture.width * picture.height;
         let premultiplied = layout.image.alpha == KDS_ALPHA_PREMULTIPLIED && layout.has_alpha();
         for y in 0..picture.height {
-            let row = layout.row(y);
+            let row = &layout.row(y);
             let alpha = alpha.as_mut().map(|alpha| alpha.row(y));
             for x in 0..picture.width {
-                let (first, pixel) = (x * layout.channels, y * picture.width + x);
+                let pixel = y * picture.width + x;
                 let opacity = alpha.map_or(1.0, |alpha| alpha[x]);
                 let factor = if premultiplied { opacity } else { 1.0 };
-                let colour = |channel: usize| picture.values[channel * pixels + pixel] * factor;
+                let colours = [0, 1, 2].map(|channel: usize| picture.values[channel * pixels + pixel]);
+                let stored = |value: f32| (if layout.is_linear() { linear(value) } else { value }) * factor;
                 if layout.channels < 3 {
-                    let [red, green, blue] = [0, 1, 2].map(colour);
+                    let [red, green, blue] = colours;
                     // Luma of ITU-R BT.601, as in JPEG. What is gray already stays as it is, to the last bit.
                     let luma = 0.299 * red + 0.587 * green + 0.114 * blue;
-                    layout.put(row, first, if red == green && green == blue { red } else { luma });
+                    layout.put(row, x, 0, stored(if red == green && green == blue { red } else { luma }));
                 } else {
-                    (0..3).for_each(|channel| layout.put(row, first + channel, colour(channel)));
+                    (0..3).for_each(|channel| layout.put(row, x, channel, stored(colours[channel])));
                 }
                 if layout.has_alpha() {
-                    layout.put(row, first + layout.channels - 1, opacity);
+                    layout.put(row, x, layout.channels - 1, opacity);
                 }
             }
         }
@@ -357,12 +430,11 @@ impl Target {
         let layout = &self.0;
         let width = layout.image.width as usize;
         for (y, source) in values.chunks_exact(width).enumerate() {
-            let row = layout.row(y);
+            let row = &layout.row(y);
             for (x, value) in source.iter().enumerate() {
-                let first = x * layout.channels;
-                (0..layout.channels).for_each(|channel| layout.put(row, first + channel, *value));
+                (0..layout.channels).for_each(|channel| layout.put(row, x, channel, *value));
                 if layout.has_alpha() {
-                    layout.put(row, first + layout.channels - 1, 1.0);
+                    layout.put(row, x, layout.channels - 1, 1.0);
                 }
             }
         }

@@ -106,46 +106,6 @@ impl Pixels {
         hasher.finish()
     }
 
-    /// Adds the part of floating-point samples beyond 0..1, which no model knows, to their restoration; enlarged bilinearly
-    /// where that is larger.
-    pub fn carry_excess(&self, to: &mut Self) {
-        if self.format.depth != Depth::F32 || self.format != to.format || self.width == 0 || self.height == 0 {
-            return;
-        }
-        let channels = self.format.bytes() / 4;
-        let colours = if self.format.channels.has_alpha() { channels - 1 } else { channels };
-        let excess = |x: usize, y: usize, channel: usize| {
-            let at = y * self.stride() + x * self.format.bytes() + 4 * channel;
-            let value = load(Depth::F32, self.bytes.get(at..).unwrap_or_default());
-            if value.is_finite() { value - value.clamp(0.0, 1.0) } else { 0.0 }
-        };
-        let (width, height) = (self.width as usize, self.height as usize);
-        if !(0..height).any(|y| (0..width).any(|x| (0..colours).any(|channel| excess(x, y, channel) != 0.0))) {
-            return;
-        }
-        // The two pixels beside a position of the larger picture, and the share of the second.
-        let beside = |position: usize, scale: f32, length: usize| {
-            let source = ((position as f32 + 0.5) / scale - 0.5).clamp(0.0, (length - 1) as f32);
-            let first = source as usize;
-            (first, (first + 1).min(length - 1), source - first as f32)
-        };
-        let scales = (to.width as f32 / self.width as f32, to.height as f32 / self.height as f32);
-        let (stride, pixel) = (to.stride(), to.format.bytes());
-        for (row, bytes) in to.bytes.chunks_exact_mut(stride).enumerate() {
-            let (top, bottom, down) = beside(row, scales.1, height);
-            for (column, bytes) in bytes.chunks_exact_mut(pixel).enumerate() {
-                let (left, right, across) = beside(column, scales.0, width);
-                for (channel, sample) in bytes.chunks_exact_mut(4).take(colours).enumerate() {
-                    let mix = |a: f32, b: f32, share: f32| a + share * (b - a);
-                    let above = mix(excess(left, top, channel), excess(right, top, channel), across);
-                    let below = mix(excess(left, bottom, channel), excess(right, bottom, channel), across);
-                    let restored = load(Depth::F32, sample);
-                    store(Depth::F32, restored + mix(above, below, down), sample);
-                }
-            }
-        }
-    }
-
     /// Makes the pixels opaque whose sample in `mask`, 32-bit floats of the same size, is not 0.
     pub fn make_opaque(&mut self, mask: &Self) {
         if !self.format.channels.has_alpha() || (mask.width, mask.height) != (self.width, self.height) {
@@ -285,18 +245,6 @@ mod tests {
 
     fn values(pixels: &Pixels) -> Vec<f32> {
         pixels.bytes.chunks(4).map(|sample| load(Depth::F32, sample)).collect()
-    }
-
-    #[test]
-    fn values_beyond_the_range_are_carried_over() {
-        let source = floats(Channels::RgbAlpha, 2, 1, &[3.0, 0.5, -0.25, 1.5, 0.2, 1.0, 0.0, 1.0]);
-        let mut same = floats(Channels::RgbAlpha, 2, 1, &[0.75, 0.5, 0.125, 1.0, 0.25, 1.0, 0.0, 1.0]);
-        source.carry_excess(&mut same);
-        assert_eq!(values(&same), [2.75, 0.5, -0.125, 1.0, 0.25, 1.0, 0.0, 1.0]);
-        let source = floats(Channels::Gray, 2, 1, &[3.0, 1.0]);
-        let mut larger = floats(Channels::Gray, 4, 2, &[1.0; 8]);
-        source.carry_excess(&mut larger);
-        assert_eq!(values(&larger), [3.0, 2.5, 1.5, 1.0, 3.0, 2.5, 1.5, 1.0]);
     }
 
     #[test]

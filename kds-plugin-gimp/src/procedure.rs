@@ -113,7 +113,7 @@ fn restore<H: Handle>(
     match &mask {
         // Pixels outside of holes are as they were; those within are new.
         Some(mask) => picture.picture.make_opaque(mask),
-        None => pixels.carry_excess(&mut picture.picture),
+        None => picture.picture.view_mut()?.carry_excess(&pixels.view()?, None),
     }
     Ok(Restored { picture, content: pixels.content(region.within_seen()) })
 }

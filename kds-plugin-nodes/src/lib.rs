@@ -5,7 +5,6 @@
 //! them, or load and unload plug-ins as they like, and a graph that a script has taken hours to build must not die with the
 //! engine.
 
-mod excess;
 mod guard;
 pub mod mask;
 mod node;
@@ -15,8 +14,8 @@ mod task;
 pub mod value;
 
 pub use guard::caught;
-pub use kds_host::{Alpha, Channels, Depth, Error, Format, ModelInfo, Status};
+pub use kds_host::{Alpha, Channels, Depth, Error, Format, ImageMut, ImageRef, Light, ModelInfo, Rows, Status};
 pub use node::{Node, models};
-pub use picture::{Packed, Plane, PlaneMut};
+pub use picture::Packed;
 pub use setting::{Setting, Takes, settings};
 pub use task::Task;

@@ -3,9 +3,9 @@
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use kds_host::{Context, ContextOptions, Error, Job, Library, Model, ModelInfo, Progress, Status};
+use kds_host::{Context, ContextOptions, Error, ImageMut, ImageRef, Job, Library, Model, ModelInfo, Progress, Status};
 
-use crate::{Packed, Task};
+use crate::Task;
 
 /// A task with its settings. Frames may be restored at the same time.
 pub struct Node {
@@ -72,36 +72,33 @@ impl Node {
         self.info.needs_mask
     }
 
-    /// Restores a picture. The mask is of the same size and grey; where it is not 0, the picture is filled. Without a seed of
-    /// its own a picture has that of the settings, so that the same picture always becomes the same. The share that is done,
-    /// from 0 to 1, is told on this thread; `Break` cancels.
+    /// Restores a picture into one of the size of [`Node::output_size`] and the same format. The mask is of the picture's size and
+    /// grey; where it is not 0, the picture is filled. Without a seed of its own a picture has that of the settings, so that the
+    /// same picture always becomes the same. The share that is done, from 0 to 1, is told on this thread; `Break` cancels.
     ///
     /// # Errors
-    /// Errors of the worker, and its end; [`Cancelled`](Status::Cancelled).
+    /// Errors of the worker, and its end; [`Cancelled`](Status::Cancelled). Then nothing is written.
     pub fn restore(
         &self,
-        picture: &Packed,
-        mask: Option<&Packed>,
+        picture: ImageRef<'_>,
+        mask: Option<ImageRef<'_>>,
+        mut restored: ImageMut<'_>,
         seed: Option<i64>,
         progress: Option<&mut dyn FnMut(f64) -> ControlFlow<()>>,
-    ) -> Result<Packed, Error> {
+    ) -> Result<(), Error> {
         let mut job = self.job()?;
         if let Some(seed) = seed {
             job.set("seed", &seed.to_string())?;
         }
-        let (width, height) = job.output_size(picture.width, picture.height)?;
-        let mut restored = Packed::new(picture.format, width, height)?;
-        restored.alpha = picture.alpha;
-        let holes = mask.map(Packed::view).transpose()?;
         match progress {
-            None => job.run(picture.view()?, holes, restored.view_mut()?, None, None)?,
+            None => job.run(picture, mask, restored.again(), None, None)?,
             Some(tell) => {
                 let mut tell = |Progress { done, total, .. }| tell(done as f64 / total.max(1) as f64);
-                job.run(picture.view()?, holes, restored.view_mut()?, None, Some(&mut tell))?;
+                job.run(picture, mask, restored.again(), None, Some(&mut tell))?;
             }
         }
-        restored.carry_excess(picture, mask);
-        Ok(restored)
+        restored.carry_excess(&picture, mask.as_ref());
+        Ok(())
     }
 }
 

@@ -1,4 +1,4 @@
-//! Pixels of graphs, which lie in separate planes, and of the engine, where the samples of a pixel lie together.
+//! Pictures in memory of our own, for hosts that give or take copies, and for results that are kept.
 
 use kds_host::{Alpha, Error, Format, ImageMut, ImageRef};
 
@@ -14,24 +14,6 @@ pub struct Packed {
     /// Alpha mode, of formats that have alpha.
     pub alpha: Alpha,
     bytes: Vec<u8>,
-}
-
-/// A plane of samples to read.
-#[derive(Debug, Clone, Copy)]
-pub struct Plane<'a> {
-    /// The first row, and all that follow.
-    pub bytes: &'a [u8],
-    /// Bytes from one row to the next.
-    pub stride: usize,
-}
-
-/// A plane of samples to write.
-#[derive(Debug)]
-pub struct PlaneMut<'a> {
-    /// The first row, and all that follow.
-    pub bytes: &'a mut [u8],
-    /// Bytes from one row to the next.
-    pub stride: usize,
 }
 
 impl Packed {
@@ -52,30 +34,6 @@ impl Packed {
         Ok(Self { format, width, height, alpha: Alpha::Straight, bytes })
     }
 
-    /// Takes the samples of its channels from planes, one for each.
-    pub fn fill(&mut self, planes: &[Plane<'_>]) {
-        let (width, pixel, sample) = (self.width as usize, self.format.bytes(), self.format.depth.bytes());
-        for (y, row) in self.bytes.chunks_exact_mut(width * pixel).enumerate() {
-            for (channel, plane) in planes.iter().enumerate() {
-                let from = plane.bytes[y * plane.stride..][..width * sample].chunks_exact(sample);
-                let to = row[channel * sample..].chunks_mut(pixel);
-                from.zip(to).for_each(|(from, to)| to[..sample].copy_from_slice(from));
-            }
-        }
-    }
-
-    /// Gives the samples of its channels to planes, one for each.
-    pub fn spread(&self, planes: &mut [PlaneMut<'_>]) {
-        let (width, pixel, sample) = (self.width as usize, self.format.bytes(), self.format.depth.bytes());
-        for (y, row) in self.bytes.chunks_exact(width * pixel).enumerate() {
-            for (channel, plane) in planes.iter_mut().enumerate() {
-                let to = plane.bytes[y * plane.stride..][..width * sample].chunks_exact_mut(sample);
-                let from = row[channel * sample..].chunks(pixel);
-                to.zip(from).for_each(|(to, from)| to.copy_from_slice(&from[..sample]));
-            }
-        }
-    }
-
     /// Its samples, row by row.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
@@ -87,13 +45,19 @@ impl Packed {
     }
 
     /// The picture to read.
-    pub(crate) fn view(&self) -> Result<ImageRef<'_>, Error> {
+    ///
+    /// # Errors
+    /// Where it has no pixels.
+    pub fn view(&self) -> Result<ImageRef<'_>, Error> {
         let stride = self.width as usize * self.format.bytes();
         ImageRef::strided(&self.bytes, self.format, self.width, self.height, stride, self.alpha)
     }
 
     /// The picture to write.
-    pub(crate) fn view_mut(&mut self) -> Result<ImageMut<'_>, Error> {
+    ///
+    /// # Errors
+    /// Where it has no pixels.
+    pub fn view_mut(&mut self) -> Result<ImageMut<'_>, Error> {
         let stride = self.width as usize * self.format.bytes();
         let (width, height) = (self.width, self.height);
         ImageMut::strided(&mut self.bytes, self.format, width, height, stride, self.alpha)
@@ -105,22 +69,6 @@ mod tests {
     use kds_host::{Channels, Depth};
 
     use super::*;
-
-    #[test]
-    fn planes_become_pixels_and_planes_again() {
-        let format = Format { channels: Channels::Rgb, depth: Depth::U16 };
-        // Rows of two samples of two bytes, and a gap of one.
-        let planes: Vec<Vec<u8>> = (0..3).map(|plane| (0..9).map(|byte| plane * 50 + byte).collect()).collect();
-        let views: Vec<_> = planes.iter().map(|bytes| Plane { bytes, stride: 5 }).collect();
-        let mut packed = Packed::new(format, 2, 2).unwrap();
-        packed.fill(&views);
-        assert_eq!(packed.bytes[..12], [0, 1, 50, 51, 100, 101, 2, 3, 52, 53, 102, 103]);
-        assert_eq!(packed.bytes[12..18], [5, 6, 55, 56, 105, 106]);
-        let mut back = vec![vec![99; 9]; 3];
-        let mut views: Vec<_> = back.iter_mut().map(|bytes| PlaneMut { bytes, stride: 5 }).collect();
-        packed.spread(&mut views);
-        assert_eq!(back[1], [50, 51, 52, 53, 99, 55, 56, 57, 58]);
-    }
 
     #[test]
     fn a_picture_too_large_is_an_error() {

@@ -1,4 +1,5 @@
-/* Every pixel format, in and out, with gaps between rows: all say the same as 32-bit floats do. */
+/* Every pixel format, in and out, with gaps between rows, also as planes with the lowest row first, and in linear light: all say the
+ * same as 32-bit floats do. */
 #include "check.h"
 #include <math.h>
 #include <stdlib.h>
@@ -104,16 +105,70 @@ static kds_image make(int32_t format, uint32_t width, uint32_t height)
     return image;
 }
 
+/* What came with interface 1.1. This program is compiled with the header of 1.0 too. */
+#ifdef KDS_ROWS_UP
+
+/* The first sample of a plane in memory; NULL for images without planes. */
+static unsigned char *plane(const kds_image *image, size_t channel)
+{
+    return image->planes ? image->planes[channel] : NULL;
+}
+
+/* An image in planes, the lowest row first. */
+static kds_image make_planes(int32_t format, uint32_t width, uint32_t height)
+{
+    kds_image image = make(format, width, height);
+    const size_t count = channels(format);
+    size_t channel;
+    void **planes = malloc(count * sizeof *planes);
+    free(image.data);
+    if (!planes)
+        exit(1);
+    image.data = NULL;
+    image.stride = width * bytes(format) + GAP;
+    image.len = image.stride * height;
+    image.rows = KDS_ROWS_UP;
+    for (channel = 0; channel < count; ++channel) {
+        planes[channel] = malloc(image.len);
+        if (!planes[channel])
+            exit(1);
+        memset(planes[channel], GUARD, image.len);
+    }
+    image.planes = planes;
+    return image;
+}
+
+static void free_planes(kds_image *image)
+{
+    size_t channel;
+    for (channel = 0; channel < channels(image->format); ++channel)
+        free(image->planes[channel]);
+    free((void *)image->planes);
+}
+
+#else
+
+static unsigned char *plane(const kds_image *image, size_t channel)
+{
+    (void)image;
+    (void)channel;
+    return NULL;
+}
+
+#endif
+
 static unsigned char *at(const kds_image *image, uint32_t x, uint32_t y, size_t channel)
 {
     const size_t index = x * channels(image->format) + channel;
+    if (plane(image, 0))
+        return plane(image, channel) + (image->height - 1 - y) * image->stride + x * bytes(image->format);
     return (unsigned char *)image->data + y * image->stride + index * bytes(image->format);
 }
 
 /* A gray picture, opaque, whose values every format holds exactly: 0 and 1. */
-static kds_image source(int32_t format)
+static kds_image fill(kds_image image)
 {
-    kds_image image = make(format, WIDTH, HEIGHT);
+    const int32_t format = image.format;
     uint32_t x, y;
     size_t channel;
     for (y = 0; y < HEIGHT; ++y)
@@ -125,15 +180,23 @@ static kds_image source(int32_t format)
     return image;
 }
 
+static kds_image source(int32_t format)
+{
+    return fill(make(format, WIDTH, HEIGHT));
+}
+
 static int same_gaps(const kds_image *image)
 {
-    const size_t row = image->stride - GAP;
+    const size_t row = image->stride - GAP, buffers = plane(image, 0) ? channels(image->format) : 1;
     uint32_t y;
-    size_t index;
-    for (y = 0; y < image->height; ++y)
-        for (index = row; index < image->stride; ++index)
-            if (((unsigned char *)image->data)[y * image->stride + index] != GUARD)
-                return 0;
+    size_t index, buffer;
+    for (buffer = 0; buffer < buffers; ++buffer)
+        for (y = 0; y < image->height; ++y)
+            for (index = row; index < image->stride; ++index) {
+                const unsigned char *first = plane(image, 0) ? plane(image, buffer) : image->data;
+                if (first[y * image->stride + index] != GUARD)
+                    return 0;
+            }
     return 1;
 }
 
@@ -166,6 +229,48 @@ static void compare(const kds_image *found, const kds_image *truth)
     }
     CHECK(same_gaps(found));
 }
+
+#ifdef KDS_ROWS_UP
+
+/* Light of a value that sRGB encodes, by its definition. */
+static double light(double value)
+{
+    return value <= 0.04045 ? value / 12.92 : pow((value + 0.055) / 1.055, 2.4);
+}
+
+/* A picture of many greys in linear light becomes, in linear light, what it becomes encoded. */
+static void linear_light(kds_job *job)
+{
+    kds_image encoded = source(KDS_RGB_F32), linear = source(KDS_RGB_F32);
+    kds_image truth = make(KDS_RGB_F32, 4 * WIDTH, 4 * HEIGHT), found = make(KDS_RGB_F32, 4 * WIDTH, 4 * HEIGHT);
+    uint32_t x, y;
+    size_t channel;
+    double worst = 0;
+    for (y = 0; y < HEIGHT; ++y)
+        for (x = 0; x < WIDTH; ++x)
+            for (channel = 0; channel < 3; ++channel) {
+                const double value = (double)(x + y + channel) / (WIDTH + HEIGHT);
+                put(KDS_RGB_F32, at(&encoded, x, y, channel), value);
+                put(KDS_RGB_F32, at(&linear, x, y, channel), light(value));
+            }
+    linear.light = found.light = KDS_LIGHT_LINEAR;
+    OK(kds_job_run(job, &encoded, NULL, &truth, NULL, NULL, NULL, E));
+    OK(kds_job_run(job, &linear, NULL, &found, NULL, NULL, NULL, E));
+    for (y = 0; y < truth.height; ++y)
+        for (x = 0; x < truth.width; ++x)
+            for (channel = 0; channel < 3; ++channel)
+                worst = fmax(worst, fabs(value(&found, x, y, channel) - light(value(&truth, x, y, channel))));
+    if (!(worst < 1e-4)) {
+        fprintf(stderr, "linear light is off by %g\n", worst);
+        ++failures;
+    }
+    free(encoded.data);
+    free(linear.data);
+    free(truth.data);
+    free(found.data);
+}
+
+#endif
 
 int main(void)
 {
@@ -200,8 +305,20 @@ int main(void)
             compare(&to, &truth);
             free(from.data);
             free(to.data);
+#ifdef KDS_ROWS_UP
+            from = fill(make_planes(format, WIDTH, HEIGHT));
+            to = make_planes(format, 4 * WIDTH, 4 * HEIGHT);
+            OK(kds_job_run(job, &from, NULL, &to, NULL, NULL, NULL, E));
+            compare(&to, &truth);
+            CHECK(same_gaps(&from));
+            free_planes(&from);
+            free_planes(&to);
+#endif
             free(floats.data);
         }
+#ifdef KDS_ROWS_UP
+    linear_light(job);
+#endif
     free(input.data);
     free(truth.data);
     kds_job_free(job);

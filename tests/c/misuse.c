@@ -273,6 +273,10 @@ static void images(const kds_model *model)
         ROW("len is 0", KDS_INVALID_IMAGE, len, 0),
         ROW("alpha", KDS_INVALID_IMAGE, alpha, 2),
         ROW("reserved", KDS_INVALID_IMAGE, reserved, 1),
+        ROW("rows is 2", KDS_INVALID_IMAGE, rows, 2),
+        ROW("rows is -1", KDS_INVALID_IMAGE, rows, 0xffffffffu),
+        ROW("light is 2", KDS_INVALID_IMAGE, light, 2),
+        ROW("data must be NULL where planes are given", KDS_INVALID_IMAGE, planes, 1),
 #undef ROW
     };
     const kds_image good = rgb(input, WIDTH, HEIGHT), target = rgb(output, 4 * WIDTH, 4 * HEIGHT);

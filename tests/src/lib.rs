@@ -15,3 +15,4 @@ pub mod restorer;
 pub mod tensor;
 pub mod tiff_file;
 pub mod vapoursynth;
+pub mod worker;

@@ -92,7 +92,7 @@ fn c_and_rust_agree_on_every_struct() {
             error_range trusted_confidence trusted_error;
         kds_device_info: struct_size reserved name description dtypes default_dtype memory_total memory_free;
         kds_estimate: struct_size tile_width tile_height batch tiles memory evaluations host_memory device_memory;
-        kds_image: struct_size format width height stride data len alpha reserved;
+        kds_image: struct_size format width height stride data len alpha reserved planes rows light;
         kds_progress_info: struct_size stage done total;
         kds_param: struct_size kind name title help default_value choices min max group scope;
     };

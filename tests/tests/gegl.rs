@@ -4,13 +4,14 @@
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use image::{DynamicImage, Rgba, RgbaImage};
 use kds_tests::command::{built, kds};
 use kds_tests::gimp::{self, Version};
 use kds_tests::pairs::Pair;
+use kds_tests::worker;
 use tempfile::TempDir;
 use xtask::install::gimp::Home;
 use xtask::install::nodes::{self, Host};
@@ -202,6 +203,21 @@ fn errors_are_told_and_the_picture_is_passed_on() {
     let (picture, said) = session.run(&mut without_kds);
     assert!(said.contains("/nowhere/kds"), "{said}");
     agree(&picture, &session.photograph());
+}
+
+#[test]
+fn a_killed_worker_costs_one_picture() {
+    let session = Session::new();
+    let mut gegl = session.program("gegl");
+    gegl.args(["in.png", "-o", "out.png", "--", "kds:restore", "particles=8", "steps=1000"]).stderr(Stdio::piped());
+    let gegl = gegl.spawn().unwrap();
+    worker::kill(worker::in_the_middle(session.0.path()));
+    let output = gegl.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && said.contains("worker") && said.contains("passed on as it is"), "{said}");
+    agree(&image::open(session.path("out.png")).unwrap(), &session.photograph());
+    let again = session.made("in.png", &[&["kds:restore"][..], &OF_GEGL].concat());
+    agree(&again, &session.expected("in.png", "kds-photo-x1", &[]));
 }
 
 #[test]

@@ -26,6 +26,7 @@ fn c_field(line: &str) -> Option<(String, String)> {
     let kind = match (kind.trim(), pointer) {
         ("const char", true) => "*const c_char",
         ("void", true) => "*mut c_void",
+        ("void *const", true) => "*const *mut c_void",
         ("kds_log", false) => "LogCallback",
         ("uint32_t", false) => "u32",
         ("int32_t", false) => "i32",

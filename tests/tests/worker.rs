@@ -18,6 +18,7 @@ use kds_host::{
     Model, Status,
 };
 use kds_tests::command::built;
+use kds_tests::worker::{computed, serving};
 use tempfile::TempDir;
 
 const MODEL: &str = "kds-photo-x1";
@@ -60,15 +61,7 @@ impl Session {
 
     /// Processes that serve at a socket of this session.
     fn workers(&self) -> Vec<i32> {
-        let folder = self.folder.path().to_str().unwrap();
-        let processes =
-            fs::read_dir("/proc").unwrap().filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
-        let serves = |process: &i32| {
-            let line = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
-            let line = String::from_utf8_lossy(&line);
-            line.contains("--detached") && line.contains(folder)
-        };
-        processes.filter(serves).collect()
+        serving(self.folder.path())
     }
 
     /// The one worker there is.
@@ -314,6 +307,57 @@ fn a_worker_that_may_not_have_the_memory_says_so_and_goes_on() {
     assert_eq!(session.workers().len(), 1);
 }
 
+/// A control group whose processes may hold so much memory together.
+struct Group(PathBuf);
+
+impl Group {
+    fn new(bytes: u64) -> Self {
+        let unified = Path::new("/sys/fs/cgroup");
+        let (root, limit) = match unified.join("cgroup.controllers").exists() {
+            true => (unified.to_owned(), "memory.max"),
+            false => (unified.join("memory"), "memory.limit_in_bytes"),
+        };
+        if limit == "memory.max" {
+            fs::write(root.join("cgroup.subtree_control"), "+memory").expect("this test runs as root");
+        }
+        let folder = root.join(format!("kds-test-{}", std::process::id()));
+        fs::create_dir(&folder).expect("this test runs as root, where control groups may be made");
+        fs::write(folder.join(limit), bytes.to_string()).unwrap();
+        Self(folder)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        // Not before the kernel has buried its processes.
+        until("the control group can go", || fs::remove_dir(&self.0).is_ok());
+    }
+}
+
+#[test]
+fn a_worker_that_its_control_group_ends_is_replaced() {
+    // Enough for the program, not for the engine. It goes after the workers in it.
+    let group = Group::new(20 << 20);
+    let session = Session::new();
+    let (program, once) = (session.folder.path().join("kds-in-a-group"), session.folder.path().join("once"));
+    fs::write(&once, "").unwrap();
+    let script = format!(
+        "#!/bin/sh\nif [ -e '{once}' ]; then rm '{once}'; echo $$ > '{group}/cgroup.procs'; fi\nexec '{kds}' \"$@\"\n",
+        once = once.display(),
+        group = group.0.display(),
+        kds = built("kds").unwrap().display()
+    );
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    set("KDS_WORKER", &program);
+    let open = || Context::new(&Library::worker()?, &ContextOptions::default())?.open_model(MODEL, Some("cpu"), None);
+    let error = open().err().unwrap();
+    assert_eq!(error.status, Status::WorkerLost, "{error}");
+    assert!(!once.exists());
+    restore(&mut job(&open().unwrap(), &QUICK)).unwrap();
+    assert_eq!(session.workers().len(), 1);
+}
+
 /// [`worker_host`](../src/bin/worker_host.rs) with these arguments.
 fn other_host(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_worker_host"));
@@ -342,11 +386,7 @@ fn a_host_that_dies_in_the_middle_leaves_an_idle_worker() {
     let session = Session::with_idle(1);
     let mut host = other_host(&["--side", "64", "particles=8", "steps=1000"]).spawn().unwrap();
     until("a worker is there", || !session.workers().is_empty());
-    let busy = |worker: i32| {
-        let stat = fs::read_to_string(format!("/proc/{worker}/stat")).unwrap_or_default();
-        stat.split(' ').nth(13).and_then(|ticks| ticks.parse::<u64>().ok()).unwrap_or(0)
-    };
-    until("it computes", || session.workers().iter().any(|worker| busy(*worker) > 100));
+    until("it computes", || session.workers().iter().any(|worker| computed(*worker) > Some(Duration::from_secs(1))));
     let workers = session.workers();
     host.kill().unwrap();
     host.wait().unwrap();

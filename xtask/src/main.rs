@@ -6,9 +6,9 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use xtask::cargo::Profile;
-use xtask::install::Tree;
 use xtask::install::gimp::Home;
 use xtask::install::nodes::Host;
+use xtask::install::{Tree, openfx};
 use xtask::setup::{Setup, Variant};
 use xtask::{abi, cargo, checks, dist, fuzz, gpu, header, install, packages, wheel};
 

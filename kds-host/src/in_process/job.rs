@@ -86,9 +86,9 @@ impl JobCalls for JobHandle {
 
     fn run(&self, images: Images<'_>, progress: Option<&mut ProgressFn<'_>>) -> Result<(), Error> {
         let Images { input, mask, mut output, mut confidence } = images;
-        let (input, mask) = (image::input(&input), mask.as_ref().map(image::input));
-        let (output, confidence) = (image::output(&mut output), confidence.as_mut().map(image::output));
-        let optional = |image: &Option<raw::Image>| image.as_ref().map_or(null(), std::ptr::from_ref);
+        let (mut input, mut mask) = (image::input(&input), mask.as_ref().map(image::input));
+        let (mut output, mut confidence) = (image::output(&mut output), confidence.as_mut().map(image::output));
+        let optional = |image: &mut Option<image::Described>| image.as_mut().map_or(null(), image::Described::image);
         let mut listener = progress;
         let callback: raw::ProgressCallback = if listener.is_some() { Some(report) } else { None };
         let user_data = listener.as_mut().map_or(null_mut(), |listener| std::ptr::from_mut(listener).cast::<c_void>());
@@ -98,10 +98,10 @@ impl JobCalls for JobHandle {
         check(self.api(), |error| unsafe {
             (self.api().kds_job_run)(
                 self.pointer.as_ptr(),
-                &input,
-                optional(&mask),
-                &output,
-                optional(&confidence),
+                input.image(),
+                optional(&mut mask),
+                output.image(),
+                optional(&mut confidence),
                 callback,
                 user_data,
                 error,

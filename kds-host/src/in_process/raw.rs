@@ -119,6 +119,9 @@ pub(crate) struct Image {
     pub len: usize,
     pub alpha: i32,
     pub reserved: i32,
+    pub planes: *const *mut c_void,
+    pub rows: i32,
+    pub light: i32,
 }
 
 /// `kds_progress_info`

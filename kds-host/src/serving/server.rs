@@ -378,12 +378,14 @@ impl Memory {
 
     fn views(&mut self, pictures: &Pictures) -> Result<Views<'_>, Error> {
         fn read<'a>(pixels: &'a SharedPixels, picture: &Picture) -> Result<ImageRef<'a>, Error> {
-            let Picture { format, alpha, width, height } = *picture;
-            ImageRef::strided(pixels.bytes(), format, width, height, picture.row().unwrap_or(usize::MAX), alpha)
+            let Picture { format, alpha, light, width, height } = *picture;
+            let row = picture.row().unwrap_or(usize::MAX);
+            Ok(ImageRef::strided(pixels.bytes(), format, width, height, row, alpha)?.with_light(light))
         }
         fn write<'a>(pixels: &'a mut SharedPixels, picture: &Picture) -> Result<ImageMut<'a>, Error> {
-            let Picture { format, alpha, width, height } = *picture;
-            ImageMut::strided(pixels.bytes_mut(), format, width, height, picture.row().unwrap_or(usize::MAX), alpha)
+            let Picture { format, alpha, light, width, height } = *picture;
+            let row = picture.row().unwrap_or(usize::MAX);
+            Ok(ImageMut::strided(pixels.bytes_mut(), format, width, height, row, alpha)?.with_light(light))
         }
         let mask = self.mask.as_ref().zip(pictures.mask.as_ref());
         let confidence = self.confidence.as_mut().zip(pictures.confidence.as_ref());

@@ -307,8 +307,7 @@ impl JobCalls for Job {
         let empty = |picture: &Picture| SharedPixels::new(picture.len().unwrap_or(usize::MAX));
         let read = |picture: &Picture, image: &crate::ImageRef<'_>| {
             let mut pixels = empty(picture)?;
-            let rows = pixels.bytes_mut().chunks_exact_mut(picture.row().unwrap_or(usize::MAX));
-            rows.zip(image.rows()).for_each(|(to, from)| to.copy_from_slice(from));
+            image.copy_to(pixels.bytes_mut());
             Ok::<_, Error>(pixels)
         };
         let input = read(&pictures.input, &input)?;
@@ -351,5 +350,6 @@ impl JobCalls for Job {
 }
 
 fn picture(layout: &Layout) -> Picture {
-    Picture { format: layout.format, alpha: layout.alpha, width: layout.width, height: layout.height }
+    let Layout { format, alpha, light, width, height, .. } = *layout;
+    Picture { format, alpha, light, width, height }
 }

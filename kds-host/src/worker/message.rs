@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Alpha, Error, Format, LogLevel, ModelInfo, Progress};
+use crate::{Alpha, Error, Format, Light, LogLevel, ModelInfo, Progress};
 
 /// The first message of a worker on a new connection.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,7 +105,7 @@ pub(crate) struct JobSettings {
     pub values: Vec<(String, String)>,
 }
 
-/// The pictures of a run. Their rows have no gaps.
+/// The pictures of a run. Their rows go downwards without gaps, the samples of a pixel lie side by side.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Pictures {
     pub input: Picture,
@@ -120,6 +120,7 @@ pub(crate) struct Pictures {
 pub(crate) struct Picture {
     pub format: Format,
     pub alpha: Alpha,
+    pub light: Light,
     pub width: u32,
     pub height: u32,
 }

@@ -63,7 +63,7 @@ impl Memory {
 
     fn image(&mut self, format: i32, alpha: i32) -> kds_image {
         kds_image {
-            struct_size: 48,
+            struct_size: size_of::<kds_image>() as u32,
             format,
             width: WIDTH as u32,
             height: HEIGHT as u32,
@@ -71,7 +71,114 @@ impl Memory {
             data: self.bytes[1..].as_mut_ptr().cast(),
             len: self.bytes.len() - 1,
             alpha,
-            reserved: 0,
+            ..NO_IMAGE
+        }
+    }
+}
+
+/// The same pixels as planes of their own, lowest row first, each beginning at an odd address and ending with its last sample.
+struct Planes {
+    bytes: Vec<Box<[u8]>>,
+    first: Vec<*mut c_void>,
+    stride: usize,
+}
+
+impl Planes {
+    fn new(format: i32, pixels: impl Fn(usize, usize) -> f32) -> Self {
+        let size = sample(format, 0.0).len();
+        let plane = |channel: usize| {
+            let mut bytes = vec![0xee];
+            for row in (0..HEIGHT).rev() {
+                (row * WIDTH..(row + 1) * WIDTH).for_each(|pixel| bytes.extend(sample(format, pixels(pixel, channel))));
+                if row > 0 {
+                    bytes.extend([0xee; GAP]);
+                }
+            }
+            bytes.into_boxed_slice()
+        };
+        let bytes: Vec<_> = (0..channels(format)).map(plane).collect();
+        Self { bytes, first: Vec::new(), stride: WIDTH * size + GAP }
+    }
+
+    fn image(&mut self, format: i32, light: i32) -> kds_image {
+        self.first = self.bytes.iter_mut().map(|plane| plane[1..].as_mut_ptr().cast()).collect();
+        kds_image {
+            struct_size: size_of::<kds_image>() as u32,
+            format,
+            width: WIDTH as u32,
+            height: HEIGHT as u32,
+            stride: self.stride,
+            len: self.bytes[0].len() - 1,
+            planes: self.first.as_ptr(),
+            rows: KDS_ROWS_UP,
+            light,
+            ..NO_IMAGE
+        }
+    }
+}
+
+#[test]
+fn planes_with_the_lowest_row_first_hold_the_same_pixels() {
+    for format in FORMATS {
+        let pixels = |pixel, channel| value(format, pixel, channel);
+        let (mut memory, mut planes) = (Memory::new(format, pixels), Planes::new(format, pixels));
+        let read = |image: &kds_image| {
+            // SAFETY: the image is one of the two.
+            unsafe { Input::new(image) }.ok().unwrap().read().ok().unwrap()
+        };
+        let (ours, theirs) = (read(&planes.image(format, 0)), read(&memory.image(format, KDS_ALPHA_STRAIGHT)));
+        assert_eq!((&ours.picture.values, &ours.alpha), (&theirs.picture.values, &theirs.alpha), "format {format}");
+        let mut written = Planes::new(format, |_, _| 0.0);
+        let image = written.image(format, 0);
+        let alpha = ours.alpha.as_ref().map(|alpha| Enlarged::new(alpha, WIDTH, 1).unwrap());
+        // SAFETY: as above.
+        unsafe { Target::new(&image, "output", WIDTH, HEIGHT) }.ok().unwrap().write(&ours.picture, alpha);
+        assert_eq!(written.bytes, planes.bytes, "format {format}");
+        let good = planes.image(format, 0);
+        let mut pixel = 0u8;
+        let refused = [
+            kds_image { len: good.len - 1, ..good },
+            kds_image { data: (&raw mut pixel).cast(), ..good },
+            kds_image { rows: 2, ..good },
+            kds_image { rows: -1, ..good },
+            kds_image { light: 2, ..good },
+        ];
+        for image in refused {
+            // SAFETY: what does not fit the memory is refused.
+            let failure = unsafe { Input::new(&image) }.err().unwrap();
+            assert!(failure.status == KDS_INVALID_IMAGE, "{}", failure.message);
+        }
+        planes.image(format, 0);
+        planes.first[channels(format) - 1] = std::ptr::null_mut();
+        let image = kds_image { planes: planes.first.as_ptr(), ..good };
+        // SAFETY: as above.
+        assert_eq!(unsafe { Input::new(&image) }.err().unwrap().status, KDS_INVALID_IMAGE);
+    }
+}
+
+#[test]
+fn linear_light_is_encoded_and_made_linear_again() {
+    // By the definition of sRGB, IEC 61966-2-1.
+    assert!((encoded(0.214_041_14) - 0.5).abs() < 1e-6 && (linear(0.5) - 0.214_041_14).abs() < 1e-6);
+    assert!((encoded(0.002) - 0.02584).abs() < 1e-6 && (linear(0.02584) - 0.002).abs() < 1e-7);
+    assert!((encoded(-0.214_041_14) + 0.5).abs() < 1e-6 && (encoded(1.0) - 1.0).abs() < 1e-6);
+    for format in [KDS_RGB_F32, KDS_GRAY_F32, KDS_RGBA_F32] {
+        let mut light = Planes::new(format, |pixel, channel| value(format, pixel, channel));
+        let image = light.image(format, KDS_LIGHT_LINEAR);
+        // SAFETY: the image is the planes'.
+        let pixels = unsafe { Input::new(&image) }.ok().unwrap().read().ok().unwrap();
+        let of = |pixel: usize| value(format, pixel, 0);
+        assert!((0..WIDTH * HEIGHT).all(|pixel| (pixels.picture.values[pixel] - encoded(of(pixel))).abs() < 1e-6));
+        let mut written = Planes::new(format, |_, _| 0.0);
+        let image = written.image(format, KDS_LIGHT_LINEAR);
+        let alpha = pixels.alpha.as_ref().map(|alpha| Enlarged::new(alpha, WIDTH, 1).unwrap());
+        // SAFETY: as above.
+        unsafe { Target::new(&image, "output", WIDTH, HEIGHT) }.ok().unwrap().write(&pixels.picture, alpha);
+        for (ours, theirs) in written.bytes.iter().zip(&light.bytes) {
+            let rows = ours[1..].chunks(light.stride).zip(theirs[1..].chunks(light.stride));
+            let float = |bytes: &[u8]| f32::from_ne_bytes(bytes.try_into().unwrap());
+            let samples = rows.flat_map(|(a, b)| a[..4 * WIDTH].chunks(4).zip(b[..4 * WIDTH].chunks(4)));
+            samples.for_each(|(a, b)| assert!((float(a) - float(b)).abs() < 2e-6));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::ptr::null_mut;
 
 use kds_plugin_nodes::mask::{load, store};
-use kds_plugin_nodes::{Channels, Depth, Format, Packed, Task, caught};
+use kds_plugin_nodes::{Channels, Depth, Error, Format, Node, Packed, Task, caught};
 
 use crate::buffer;
 use crate::operation::{Source, state};
@@ -100,15 +100,11 @@ impl Call<'_> {
                 tell_progress(self.operation, share);
                 ControlFlow::Continue(())
             };
-            let restored = node.restore(&picture, mask.as_ref(), None, Some(&mut progress));
-            let restored = restored.map_err(|error| error.message)?;
             let place = self.source.result(state);
-            if (Ok(place.width), Ok(place.height))
-                != (c_int::try_from(restored.width), c_int::try_from(restored.height))
-            {
-                return Err("the result is of another size than was announced; please report it".to_owned());
-            }
-            self.write(&restored, place)
+            let size = |length: c_int| u32::try_from(length).unwrap_or(0);
+            let restored =
+                restored(&node, &picture, mask.as_ref(), (size(place.width), size(place.height)), &mut progress);
+            self.write(&restored.map_err(|error| error.message)?, place)
         }
     }
 
@@ -169,6 +165,20 @@ impl Call<'_> {
         // SAFETY: by the contract of this function; the format belongs to the input.
         unsafe { buffer::write(self.output, self.part, picture, place, self.source.format, self.functions) }
     }
+}
+
+/// A picture of the size that was announced.
+fn restored(
+    node: &Node,
+    picture: &Packed,
+    mask: Option<&Packed>,
+    (width, height): (u32, u32),
+    progress: &mut dyn FnMut(f64) -> ControlFlow<()>,
+) -> Result<Packed, Error> {
+    let mut restored = Packed::new(picture.format, width, height)?;
+    let mask = mask.map(Packed::view).transpose()?;
+    node.restore(picture.view()?, mask, restored.view_mut()?, None, Some(progress))?;
+    Ok(restored)
 }
 
 /// The picture in another size, each pixel that which is nearest.

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
-use kds_plugin_nodes::{Node, Packed, Task};
+use kds_plugin_nodes::{ImageRef, Node, Packed, Task};
 
 /// Bytes of results that are kept. The last one is, whatever its size.
 const ROOM: usize = 256 << 20;
@@ -23,12 +23,13 @@ static TURN: Mutex<()> = Mutex::new(());
 pub struct Key(u64);
 
 impl Key {
-    pub fn new(task: Task, settings: &[(String, String)], picture: &Packed, mask: Option<&Packed>) -> Self {
+    pub fn new(task: Task, settings: &[(String, String)], picture: &ImageRef<'_>, mask: Option<&ImageRef<'_>>) -> Self {
         let mut hasher = DefaultHasher::new();
         (task.name(), settings).hash(&mut hasher);
         for picture in [Some(picture), mask].into_iter().flatten() {
-            let layout = format!("{:?} {:?} {} {}", picture.format, picture.alpha, picture.width, picture.height);
-            (layout, picture.bytes()).hash(&mut hasher);
+            let meaning = format!("{:?} {:?} {:?}", picture.format(), picture.alpha(), picture.light());
+            (meaning, picture.size()).hash(&mut hasher);
+            picture.rows().for_each(|row| row.hash(&mut hasher));
         }
         Self(hasher.finish())
     }
@@ -97,7 +98,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use kds_plugin_nodes::{Channels, Depth, Format};
+    use kds_plugin_nodes::{Channels, Depth, Format, Light};
 
     use super::*;
 
@@ -110,15 +111,20 @@ mod tests {
     #[test]
     fn a_request_is_known_by_all_that_it_is_made_of() {
         let settings = [("seed".to_owned(), "5".to_owned())];
-        let key =
-            |value, mask: Option<u8>| Key::new(Task::Restore, &settings, &picture(value), mask.map(picture).as_ref());
+        let key_of = |task, settings: &[_], value, mask: Option<u8>| {
+            let (picture, mask) = (picture(value), mask.map(picture));
+            let mask = mask.as_ref().map(|mask| mask.view().unwrap());
+            Key::new(task, settings, &picture.view().unwrap(), mask.as_ref())
+        };
+        let key = |value, mask| key_of(Task::Restore, &settings, value, mask);
         let keys = [
             key(1, None),
             key(2, None),
             key(1, Some(1)),
             key(1, Some(2)),
-            Key::new(Task::Inpaint, &settings, &picture(1), None),
-            Key::new(Task::Restore, &[], &picture(1), None),
+            key_of(Task::Inpaint, &settings, 1, None),
+            key_of(Task::Restore, &[], 1, None),
+            Key::new(Task::Restore, &settings, &picture(1).view().unwrap().with_light(Light::Linear), None),
         ];
         for (index, one) in keys.iter().enumerate() {
             assert!(keys[index + 1..].iter().all(|other| other != one));

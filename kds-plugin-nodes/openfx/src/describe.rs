@@ -11,6 +11,8 @@ use crate::raw::{self, Handle};
 
 /// Name of the clip that holds a mask.
 pub const MASK: &CStr = c"Mask";
+/// Name of the parameter that tells how a clip's values are meant. It is none of the table: other hosts know that of themselves.
+pub const LINEAR: &CStr = c"linear";
 /// Pages of parameters, and the words above them.
 const PAGES: [(&CStr, &CStr, bool); 2] = [(c"controls", c"Controls", false), (c"advanced", c"Advanced", true)];
 
@@ -78,14 +80,20 @@ pub unsafe fn in_context(effect: Handle, arguments: Handle, task: Task, suites: 
         for (setting, value) in value::of_model(task) {
             parameter(parameters, &setting, &value, suites)?;
         }
+        let linear = define(parameters, raw::BOOLEAN, LINEAR, suites)?;
+        linear.set_string(raw::LABEL, 0, c"Linear light");
+        let hint = c"Values of the clip grow as the light does, as many compositing programs compute; else they are encoded as sRGB.";
+        linear.set_string(raw::HINT, 0, hint);
+        linear.set_int(raw::ANIMATES, 0);
+        linear.set_int(raw::DEFAULT, 0);
         for (name, label, is_advanced) in PAGES {
             let page = define(parameters, raw::PAGE, name, suites)?;
             page.set_string(raw::LABEL, 0, label);
-            let names: Vec<CString> = value::of_model(task)
-                .iter()
-                .filter(|(setting, _)| setting.is_advanced == is_advanced)
-                .map(|(setting, _)| text(setting.name))
-                .collect();
+            let settings = value::of_model(task).into_iter().filter(|(setting, _)| setting.is_advanced == is_advanced);
+            let mut names: Vec<CString> = settings.map(|(setting, _)| text(setting.name)).collect();
+            if !is_advanced {
+                names.push(LINEAR.to_owned());
+            }
             page.set_strings(raw::PAGE_CHILD, &names.iter().map(CString::as_c_str).collect::<Vec<_>>());
         }
     }

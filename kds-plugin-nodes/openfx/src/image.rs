@@ -4,7 +4,7 @@ use std::ffi::CStr;
 use std::ptr::null_mut;
 
 use kds_plugin_nodes::mask::{load, store, white};
-use kds_plugin_nodes::{Alpha, Channels, Depth, Format, Packed};
+use kds_plugin_nodes::{Alpha, Channels, Depth, Error, Format, ImageRef, Packed, Rows};
 
 use crate::host::Suites;
 use crate::raw::{self, Handle, RectI, Status};
@@ -122,11 +122,30 @@ impl<'a> Image<'a> {
         std::ptr::slice_from_raw_parts_mut(unsafe { self.data.offset(down).add(across) }, len)
     }
 
+    /// Its pixels where they are; none where alpha has to be left out.
+    pub fn view(&self) -> Result<Option<ImageRef<'_>>, Error> {
+        if self.computed() != self.format {
+            return Ok(None);
+        }
+        let (width, height) = size(self.bounds);
+        let stride = self.row_bytes.unsigned_abs();
+        let len = stride * (height as usize - 1) + width as usize * self.format.bytes();
+        // Where row bytes are negative, memory begins with the highest row.
+        let (first_row, rows) =
+            if self.row_bytes < 0 { (self.bounds.y2 - 1, Rows::Down) } else { (self.bounds.y1, Rows::Up) };
+        let first = self.row(first_row, self.bounds.x1, self.bounds.x1).cast::<u8>().cast_const();
+        // SAFETY: all rows of the image, which is lent for reading.
+        let bytes = unsafe { std::slice::from_raw_parts(first, len) };
+        let alpha = if let Coverage::Alpha(alpha) = self.alpha { alpha } else { Alpha::Straight };
+        let image = ImageRef::strided(bytes, self.format, width, height, stride, alpha)?;
+        Ok(Some(image.with_rows(rows)))
+    }
+
     /// A copy of it, from top to bottom. An opaque one has no alpha.
-    pub fn read(&self) -> Result<Packed, String> {
+    pub fn read(&self) -> Result<Packed, Error> {
         let format = self.computed();
         let (width, height) = size(self.bounds);
-        let mut picture = Packed::new(format, width, height).map_err(|error| error.message)?;
+        let mut picture = Packed::new(format, width, height)?;
         if let Coverage::Alpha(alpha) = self.alpha {
             picture.alpha = alpha;
         }
@@ -183,10 +202,10 @@ impl<'a> Image<'a> {
     }
 
     /// The light that it lets through as a mask, for the pixels at `place`: a grey picture of 32-bit floats.
-    pub fn mask(&self, place: RectI) -> Result<Packed, String> {
+    pub fn mask(&self, place: RectI) -> Result<Packed, Error> {
         let (width, height) = size(place);
         let gray = Format { channels: Channels::Gray, depth: Depth::F32 };
-        let mut mask = Packed::new(gray, width, height).map_err(|error| error.message)?;
+        let mut mask = Packed::new(gray, width, height)?;
         let Format { channels, depth } = self.format;
         let (inside, pixel) = (intersection(place, self.bounds), self.format.bytes());
         for (y, row) in (place.y1..place.y2).rev().zip(mask.bytes_mut().chunks_exact_mut(width as usize * 4)) {

@@ -88,6 +88,7 @@ names! {
     PREMULTIPLIED = kOfxImagePreMultiplied c"OfxImageAlphaPremultiplied";
 
     INTEGER = kOfxParamTypeInteger c"OfxParamTypeInteger";
+    BOOLEAN = kOfxParamTypeBoolean c"OfxParamTypeBoolean";
     DOUBLE = kOfxParamTypeDouble c"OfxParamTypeDouble";
     CHOICE = kOfxParamTypeChoice c"OfxParamTypeChoice";
     STRING = kOfxParamTypeString c"OfxParamTypeString";
@@ -151,18 +152,18 @@ pub struct RectD {
 /// `OfxPropertySuiteV1`; arrays stand for what is not used here.
 #[repr(C)]
 pub struct PropertySuite {
-    _set_pointer: Handle,
+    _set_pointer: usize,
     pub set_string: unsafe extern "C" fn(Handle, *const c_char, c_int, *const c_char) -> Status,
     pub set_double: unsafe extern "C" fn(Handle, *const c_char, c_int, c_double) -> Status,
     pub set_int: unsafe extern "C" fn(Handle, *const c_char, c_int, c_int) -> Status,
     /// `propSetPointerN` to `propSetIntN`
-    _set_several: [Handle; 4],
+    _set_several: [usize; 4],
     pub get_pointer: unsafe extern "C" fn(Handle, *const c_char, c_int, *mut *mut c_void) -> Status,
     pub get_string: unsafe extern "C" fn(Handle, *const c_char, c_int, *mut *const c_char) -> Status,
     pub get_double: unsafe extern "C" fn(Handle, *const c_char, c_int, *mut c_double) -> Status,
     pub get_int: unsafe extern "C" fn(Handle, *const c_char, c_int, *mut c_int) -> Status,
     /// `propGetPointerN` to `propGetDimension`
-    _more: [Handle; 6],
+    _more: [usize; 6],
 }
 
 /// `OfxParameterSuiteV1`
@@ -171,10 +172,10 @@ pub struct ParameterSuite {
     pub define: unsafe extern "C" fn(Handle, *const c_char, *const c_char, *mut Handle) -> Status,
     pub get_handle: unsafe extern "C" fn(Handle, *const c_char, *mut Handle, *mut Handle) -> Status,
     /// `paramSetGetPropertySet` to `paramGetValue`
-    _properties: [Handle; 3],
+    _properties: [usize; 3],
     pub get_value_at_time: unsafe extern "C" fn(Handle, c_double, ...) -> Status,
     /// `paramGetDerivative` to `paramEditEnd`
-    _more: [Handle; 12],
+    _more: [usize; 12],
 }
 
 /// `OfxImageEffectSuiteV1`
@@ -184,13 +185,13 @@ pub struct EffectSuite {
     pub get_param_set: unsafe extern "C" fn(Handle, *mut Handle) -> Status,
     pub clip_define: unsafe extern "C" fn(Handle, *const c_char, *mut Handle) -> Status,
     pub clip_get_handle: unsafe extern "C" fn(Handle, *const c_char, *mut Handle, *mut Handle) -> Status,
-    _clip_get_property_set: Handle,
+    _clip_get_property_set: usize,
     pub clip_get_image: unsafe extern "C" fn(Handle, c_double, *const RectD, *mut Handle) -> Status,
     pub clip_release_image: unsafe extern "C" fn(Handle) -> Status,
     pub clip_get_region_of_definition: unsafe extern "C" fn(Handle, c_double, *mut RectD) -> Status,
     pub abort: unsafe extern "C" fn(Handle) -> c_int,
     /// `imageMemoryAlloc` to `imageMemoryUnlock`
-    _memory: [Handle; 4],
+    _memory: [usize; 4],
 }
 
 /// `OfxMessageSuiteV2`, which begins as version 1 does.

@@ -6,10 +6,10 @@ use std::ptr::null_mut;
 use std::sync::Arc;
 
 use kds_plugin_nodes::value::{self, Value};
-use kds_plugin_nodes::{Channels, Error, Packed, Setting, Status, Task};
+use kds_plugin_nodes::{Channels, Error, Light, Packed, Setting, Status, Task};
 
 use crate::cache::{self, Key};
-use crate::describe::MASK;
+use crate::describe::{LINEAR, MASK};
 use crate::host::{Suites, text};
 use crate::image::Image;
 use crate::raw::{self, Handle};
@@ -68,83 +68,106 @@ pub unsafe fn render(effect: Handle, arguments: Handle, task: Task, suites: &Sui
         }
         let place = source.bounds;
         let mask = clip(MASK)?.map(|mask| mask.mask(place)).transpose()?;
-        let picture = source.read()?;
-        drop(source);
-        let settings = value::given(&values(effect, time, task, suites)?);
+        let (values, light) = values(effect, time, task, suites)?;
+        let request = Request { task, settings: value::given(&values), light };
         let is_aborted = || (suites.effect.abort)(effect) != 0;
-        let restored = restored(task, picture, mask, settings, is_aborted)?;
+        let restored = request.answer(&source, mask, is_aborted)?;
+        // A host may let both be the same memory.
+        drop(source);
         output.write(Some((&restored, place)), window);
         Ok(())
     }
 }
 
-/// The result for a picture: one that was computed before, or a new one.
-fn restored(
+/// What the person asks for.
+struct Request {
     task: Task,
-    mut picture: Packed,
-    mask: Option<Packed>,
     settings: Vec<(String, String)>,
-    is_aborted: impl Fn() -> bool,
-) -> Result<Arc<Packed>, Failure> {
-    let holes = match (task, &mask) {
-        (Task::Inpaint, None) if !picture.format.channels.has_alpha() => {
+    light: Light,
+}
+
+impl Request {
+    /// The result for a picture: one that was computed before, or a new one.
+    fn answer(
+        self,
+        source: &Image<'_>,
+        mask: Option<Packed>,
+        is_aborted: impl Fn() -> bool,
+    ) -> Result<Arc<Packed>, Failure> {
+        let Self { task, settings, light } = self;
+        let is_filled_by_alpha = task == Task::Inpaint && mask.is_none();
+        if is_filled_by_alpha && !source.computed().channels.has_alpha() {
             let message =
                 "there is nothing to fill: connect a mask, or a picture with alpha, of which what is transparent \
                            is filled"
                     .to_owned();
             return Err(message.into());
         }
-        (Task::Inpaint, None) => Some(picture.take_holes()?),
-        _ => None,
-    };
-    let mask = holes.or(mask);
-    // Frames of a clip without a hole, or beside the mask of another one.
-    if mask.as_ref().is_some_and(Packed::is_black) {
-        return Ok(Arc::new(picture));
+        // Of our own where it changes, or is mixed with the result.
+        let is_mixed = task == Task::Restore && mask.is_some();
+        let in_host = if is_filled_by_alpha || is_mixed { None } else { source.view()? };
+        let mut copy = if in_host.is_none() { Some(source.read()?) } else { None };
+        let holes = copy.as_mut().filter(|_| is_filled_by_alpha).map(Packed::take_holes).transpose()?;
+        let mask = holes.or(mask);
+        // Frames of a clip without a hole, or beside the mask of another one.
+        if mask.as_ref().is_some_and(Packed::is_black) {
+            return Ok(Arc::new(copy.map_or_else(|| source.read(), Ok)?));
+        }
+        let picture = match (in_host, &copy) {
+            (Some(picture), _) => picture,
+            (None, Some(copy)) => copy.view()?,
+            (None, None) => return Err("the picture is lost; please report it".to_owned().into()),
+        };
+        let picture = picture.with_light(light);
+        let shares = mask.as_ref().map(Packed::view).transpose()?;
+        let key = Key::new(task, &settings, &picture, shares.as_ref());
+        let _turn = cache::turn(&is_aborted).ok_or(Failure::Aborted)?;
+        if let Some(result) = cache::result(key) {
+            return Ok(result);
+        }
+        let node = cache::node(task, settings)?;
+        let (width, height) = picture.size();
+        let mut restored = Packed::new(picture.format(), width, height)?;
+        restored.alpha = picture.alpha();
+        let mut progress = |_| if is_aborted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        let target = restored.view_mut()?.with_light(light);
+        node.restore(picture, shares.filter(|_| task == Task::Inpaint), target, None, Some(&mut progress))?;
+        if let (Some(copy), Some(shares), true) = (&copy, &mask, is_mixed) {
+            restored.keep(copy, shares);
+        }
+        let restored = Arc::new(restored);
+        cache::keep(key, &restored);
+        Ok(restored)
     }
-    let key = Key::new(task, &settings, &picture, mask.as_ref());
-    let _turn = cache::turn(&is_aborted).ok_or(Failure::Aborted)?;
-    if let Some(result) = cache::result(key) {
-        return Ok(result);
-    }
-    let node = cache::node(task, settings)?;
-    let mut progress = |_| if is_aborted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
-    let holes = mask.as_ref().filter(|_| task == Task::Inpaint);
-    let mut restored = node.restore(&picture, holes, None, Some(&mut progress))?;
-    if (restored.width, restored.height) != (picture.width, picture.height) {
-        let message = format!(
-            "the model makes {}x{} pixels of {}x{}, and an effect has the size of its source; choose another model",
-            restored.width, restored.height, picture.width, picture.height
-        );
-        return Err(message.into());
-    }
-    if let (Task::Restore, Some(shares)) = (task, &mask) {
-        restored.keep(&picture, shares);
-    }
-    let restored = Arc::new(restored);
-    cache::keep(key, &restored);
-    Ok(restored)
 }
 
-/// The values of the parameters at a time.
+/// The values of the parameters at a time, and the meaning of the clip's.
 ///
 /// # Safety
 /// A live effect that is being rendered.
-unsafe fn values(effect: Handle, time: f64, task: Task, suites: &Suites) -> Result<Vec<(Setting, Value)>, String> {
+unsafe fn values(
+    effect: Handle,
+    time: f64,
+    task: Task,
+    suites: &Suites,
+) -> Result<(Vec<(Setting, Value)>, Light), String> {
     let mut set = null_mut();
     // SAFETY: by the contract of this function.
     if unsafe { (suites.effect.get_param_set)(effect, &raw mut set) } != raw::OK {
         return Err("the host gives no parameters of the effect".to_owned());
     }
+    let handle = |name: &CStr| {
+        let mut parameter = null_mut();
+        // SAFETY: by the contract of this function.
+        let status = unsafe { (suites.parameter.get_handle)(set, name.as_ptr(), &raw mut parameter, null_mut()) };
+        (status == raw::OK).then_some(parameter)
+    };
+    let get = suites.parameter.get_value_at_time;
     let mut values = value::of_model(task);
     for (setting, value) in &mut values {
-        let (name, mut parameter) = (text(setting.name), null_mut());
+        let Some(parameter) = handle(&text(setting.name)) else { continue };
         // SAFETY: by the contract of this function; the variable has the type of the parameter.
         unsafe {
-            if (suites.parameter.get_handle)(set, name.as_ptr(), &raw mut parameter, null_mut()) != raw::OK {
-                continue;
-            }
-            let get = suites.parameter.get_value_at_time;
             match value {
                 Value::Integer(value) | Value::Choice(value) => {
                     let mut of_host: c_int = *value;
@@ -173,5 +196,8 @@ unsafe fn values(effect: Handle, time: f64, task: Task, suites: &Suites) -> Resu
             }
         }
     }
-    Ok(values)
+    let mut linear: c_int = 0;
+    // SAFETY: as above.
+    let is_told = handle(LINEAR).is_some_and(|parameter| unsafe { get(parameter, time, &raw mut linear) } == raw::OK);
+    Ok((values, if is_told && linear != 0 { Light::Linear } else { Light::Encoded }))
 }

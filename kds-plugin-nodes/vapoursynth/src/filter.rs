@@ -3,7 +3,7 @@
 use std::ffi::{CString, c_int, c_void};
 use std::ptr::null;
 
-use kds_plugin_nodes::{Channels, Node, Packed, Task, caught};
+use kds_plugin_nodes::{Channels, Light, Node, Task, caught};
 
 use crate::frame;
 use crate::map::{In, Out};
@@ -145,6 +145,13 @@ impl Drop for Held<'_> {
     }
 }
 
+impl Held<'_> {
+    /// The frame, whose reference is somebody else's from now on.
+    fn give_away(self) -> *const Frame {
+        std::mem::ManuallyDrop::new(self).0
+    }
+}
+
 impl Filter {
     /// # Safety
     /// The frames that it needs have been asked for in this context.
@@ -155,33 +162,29 @@ impl Filter {
         core: *mut Core,
         api: &Api,
     ) -> Result<*const Frame, String> {
-        // SAFETY: by the contract of this function.
+        // SAFETY: by the contract of this function; a picture is not used longer than the frame beside it.
         let get = |clip: &Clip| unsafe {
             let frame = Held((api.get_frame_filter)(number, clip.node, context), api);
-            let picture = frame::read(api, frame.0)?;
+            let picture = frame::readable(api, frame.0)?;
             Ok::<_, String>((frame, picture))
         };
         let (source, picture) = get(&self.clip)?;
+        let mask = self.mask.as_ref().map(get).transpose()?;
         // SAFETY: the properties live as long as the frame.
         let properties = unsafe { In::new((api.get_frame_properties_ro)(source.0), api) };
-        if properties.int(TRANSFER) == Some(LINEAR) {
-            return Err("its light is linear, and the models know sRGB; convert it first: core.resize.Bicubic(clip, \
-                        transfer_in_s='linear', transfer_s='srgb')"
-                .to_owned());
-        }
-        let mask: Option<Packed> = self.mask.as_ref().map(get).transpose()?.map(|(_, mask)| mask);
-        let restored =
-            self.node.restore(&picture, mask.as_ref(), properties.int(SEED), None).map_err(|error| error.message)?;
-        let size = (c_int::try_from(restored.width), c_int::try_from(restored.height));
-        if size != (Ok(self.output.width), Ok(self.output.height)) {
-            return Err("the result is of another size than was announced; please report it".to_owned());
-        }
+        let light = if properties.int(TRANSFER) == Some(LINEAR) { Light::Linear } else { Light::Encoded };
+        let VideoInfo { format, width, height, .. } = &self.output;
         // SAFETY: a live format, frame and core; the new frame has its own planes, and the properties of the source.
-        unsafe {
-            let VideoInfo { format, width, height, .. } = &self.output;
+        let (restored, target) = unsafe {
             let frame = (api.new_video_frame)(format, *width, *height, source.0, core);
-            frame::write(api, &restored, frame);
-            Ok(frame)
-        }
+            let held = Held(frame.cast_const(), api);
+            let target = frame::writable(api, frame)?;
+            (held, target)
+        };
+        let mask = mask.as_ref().map(|(_, mask)| *mask);
+        self.node
+            .restore(picture.with_light(light), mask, target.with_light(light), properties.int(SEED), None)
+            .map_err(|error| error.message)?;
+        Ok(restored.give_away())
     }
 }

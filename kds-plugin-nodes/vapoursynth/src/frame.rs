@@ -2,7 +2,7 @@
 
 use std::ffi::c_int;
 
-use kds_plugin_nodes::{Channels, Depth, Format, Packed, Plane, PlaneMut};
+use kds_plugin_nodes::{Alpha, Channels, Depth, Format, ImageMut, ImageRef};
 
 use crate::raw::{Api, FLOAT, Frame, GRAY, INTEGER, RGB, VideoFormat, YUV};
 
@@ -40,46 +40,47 @@ fn size(api: &Api, frame: *const Frame) -> (u32, u32) {
     (u32::try_from(width).unwrap_or(0), u32::try_from(height).unwrap_or(0))
 }
 
-/// Copies a frame.
+/// Bytes from row to row of all planes, and their number in a plane.
+fn layout(api: &Api, frame: *const Frame, planes: c_int, height: u32) -> Result<(usize, usize), String> {
+    // SAFETY: a live frame with these planes; VapourSynth's strides are positive.
+    let strides = (0..planes).map(|plane| unsafe { (api.get_stride)(frame, plane) }.unsigned_abs());
+    let strides: Vec<usize> = strides.collect();
+    match strides.first() {
+        Some(stride) if strides.iter().all(|other| other == stride) => Ok((*stride, stride * height as usize)),
+        _ => Err("the planes of the frame have rows of different lengths; please report it".to_owned()),
+    }
+}
+
+/// A frame to read.
 ///
 /// # Safety
-/// The frame is live through the call.
-pub unsafe fn read(api: &Api, frame: *const Frame) -> Result<Packed, String> {
+/// The frame is live for `'a`.
+pub unsafe fn readable<'a>(api: &Api, frame: *const Frame) -> Result<ImageRef<'a>, String> {
     // SAFETY: by the contract of this function.
     let format = format(unsafe { &*(api.get_video_frame_format)(frame) })?;
     let (width, height) = size(api, frame);
-    let mut packed = Packed::new(format, width, height).map_err(|error| error.message)?;
-    let planes: Vec<_> = (0..format.channels.count() as c_int)
-        .map(|plane| {
-            // SAFETY: a live frame with this plane; VapourSynth's strides are positive, and a plane is as long as all rows.
-            unsafe {
-                let stride = (api.get_stride)(frame, plane).unsigned_abs();
-                let bytes = std::slice::from_raw_parts((api.get_read_ptr)(frame, plane), stride * height as usize);
-                Plane { bytes, stride }
-            }
-        })
-        .collect();
-    packed.fill(&planes);
-    Ok(packed)
+    let number = format.channels.count() as c_int;
+    let (stride, len) = layout(api, frame, number, height)?;
+    // SAFETY: a live frame with these planes, each as long as all its rows.
+    let plane = |plane| unsafe { std::slice::from_raw_parts((api.get_read_ptr)(frame, plane), len) };
+    let planes: Vec<&[u8]> = (0..number).map(plane).collect();
+    ImageRef::planes(&planes, format, width, height, stride, Alpha::Straight).map_err(|error| error.message)
 }
 
-/// Writes a picture into a frame of the same format and size.
+/// A frame to write.
 ///
 /// # Safety
-/// The frame is live, and nobody else has it.
-pub unsafe fn write(api: &Api, picture: &Packed, frame: *mut Frame) {
-    let mut planes: Vec<_> = (0..picture.format.channels.count() as c_int)
-        .map(|plane| {
-            // SAFETY: as in `read`; the planes of a frame that nobody else has are written to by this one alone.
-            unsafe {
-                let stride = (api.get_stride)(frame, plane).unsigned_abs();
-                let len = stride * picture.height as usize;
-                let bytes = std::slice::from_raw_parts_mut((api.get_write_ptr)(frame, plane), len);
-                PlaneMut { bytes, stride }
-            }
-        })
-        .collect();
-    picture.spread(&mut planes);
+/// The frame is live for `'a`, and nobody else has it.
+pub unsafe fn writable<'a>(api: &Api, frame: *mut Frame) -> Result<ImageMut<'a>, String> {
+    // SAFETY: by the contract of this function.
+    let format = format(unsafe { &*(api.get_video_frame_format)(frame) })?;
+    let (width, height) = size(api, frame);
+    let number = format.channels.count() as c_int;
+    let (stride, len) = layout(api, frame, number, height)?;
+    // SAFETY: as in `readable`; the planes of a frame that nobody else has are written to by this one alone.
+    let plane = |plane| unsafe { std::slice::from_raw_parts_mut((api.get_write_ptr)(frame, plane), len) };
+    let mut planes: Vec<&mut [u8]> = (0..number).map(plane).collect();
+    ImageMut::planes(&mut planes, format, width, height, stride, Alpha::Straight).map_err(|error| error.message)
 }
 
 #[cfg(test)]

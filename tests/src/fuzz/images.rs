@@ -66,6 +66,9 @@ impl Image {
             len: needed.min(LONGEST),
             alpha: if self.premultiplied { KDS_ALPHA_PREMULTIPLIED } else { KDS_ALPHA_STRAIGHT },
             reserved: 0,
+            planes: std::ptr::null(),
+            rows: i32::from(self.format >> 4 & 1),
+            light: i32::from(self.format >> 5 & 1),
         };
         let (mut damage, mut data) = (None, true);
         match self.flaw {
