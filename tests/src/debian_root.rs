@@ -56,11 +56,26 @@ impl DebianRoot {
     /// A command that runs in this root, with an empty environment and `folder` as `/mnt`, its working directory. The
     /// mounts are gone when it ends.
     pub fn command(&self, folder: &Path, program: impl AsRef<OsStr>) -> Command {
-        const SCRIPT: &str = r#"root=$1 folder=$2; shift 2
-            mount --rbind /proc "$root/proc" && mount --rbind /dev "$root/dev" && mount --bind "$folder" "$root/mnt" &&
-            exec chroot "$root" env -i -C /mnt PATH=/usr/bin:/bin "$@""#;
+        self.run("", folder, program)
+    }
+
+    /// The same in a copy of this root that may be changed. It is in memory, and gone when the command ends.
+    pub fn command_in_copy(&self, folder: &Path, program: impl AsRef<OsStr>) -> Command {
+        const COPY: &str = r#"mount -t tmpfs -o size=2g kds /tmp && mkdir /tmp/new /tmp/work /tmp/root &&
+            mount -t overlay -o "lowerdir=$root,upperdir=/tmp/new,workdir=/tmp/work" kds /tmp/root && root=/tmp/root &&"#;
+        self.run(COPY, folder, program)
+    }
+
+    fn run(&self, before: &str, folder: &Path, program: impl AsRef<OsStr>) -> Command {
+        let script = format!(
+            r#"root=$1 folder=$2; shift 2
+            exec 3<"$folder" && {before}
+            mount --rbind /proc "$root/proc" && mount --rbind /dev "$root/dev" &&
+            mount --bind /proc/self/fd/3 "$root/mnt" && exec 3<&- &&
+            exec chroot "$root" env -i -C /mnt PATH=/usr/sbin:/usr/bin:/sbin:/bin "$@""#
+        );
         let mut command = Command::new("unshare");
-        command.args(["--mount", "--propagation", "private", "sh", "-c", SCRIPT, "sh"]);
+        command.args(["--mount", "--propagation", "private", "sh", "-c", &script, "sh"]);
         command.arg(&self.0).arg(folder).arg(program);
         command
     }

@@ -7,7 +7,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tar::{Builder, EntryType, Header};
 
@@ -33,7 +33,9 @@ pub fn write(tree: &Tree, output: &Path) -> Result<()> {
 fn write_archive(tree: &Tree, output: &Path) -> Result<()> {
     let mut archive = Builder::new(GzEncoder::new(BufWriter::new(File::create(output)?), Compression::default()));
     let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    for (path, entry) in &tree.0 {
+    let script = PathBuf::from("install.sh");
+    let script = (&script, &Entry::Program(include_bytes!("install.sh").to_vec()));
+    for (path, entry) in tree.0.iter().chain([script]) {
         let path = Path::new(&name()).join(path);
         let mut header = Header::new_gnu();
         header.set_mode(entry.mode());

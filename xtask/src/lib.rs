@@ -3,6 +3,7 @@
 pub mod abi;
 pub mod cargo;
 pub mod checks;
+pub mod deb;
 pub mod dist;
 pub mod fuzz;
 pub mod gpu;

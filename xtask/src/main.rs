@@ -10,7 +10,7 @@ use xtask::install::gimp::Home;
 use xtask::install::nodes::Host;
 use xtask::install::{Tree, openfx};
 use xtask::setup::{Setup, Variant};
-use xtask::{abi, cargo, checks, dist, fuzz, gpu, header, install, packages, wheel};
+use xtask::{abi, cargo, checks, deb, dist, fuzz, gpu, header, install, packages, wheel};
 
 /// Set up, run, test and install KDS. Every command that needs libtorch fetches it first, once.
 #[derive(Parser)]
@@ -56,7 +56,10 @@ enum Command {
     Dist {
         #[command(flatten)]
         build: BuildArguments,
-        /// File to write [default: kds-VERSION-linux-MACHINE.tar.gz in the target folder]
+        /// Make a Debian package instead, which serves all users
+        #[arg(long)]
+        deb: bool,
+        /// File to write [default: kds-VERSION-linux-MACHINE.tar.gz, or kds_VERSION_MACHINE.deb, in the target folder]
         #[arg(short, long, value_name = "FILE")]
         output: Option<PathBuf>,
     },
@@ -268,15 +271,21 @@ fn run(command: Command) -> Result<()> {
             println!("{} is written ({}).", wheel.display(), megabytes(size));
             Ok(())
         }
-        Command::Dist { build, output } => {
+        Command::Dist { build, deb: package, output } => {
             let tree = build.tree(&setup)?;
+            let size = tree.size()?;
             let output = match output {
                 Some(output) => output,
+                None if package => cargo::target_folder()?.join(deb::name()?),
                 None => cargo::target_folder()?.join(dist::name() + ".tar.gz"),
             };
-            dist::write(&tree, &output)?;
+            if package {
+                deb::write(tree, &output)?;
+            } else {
+                dist::write(&tree, &output)?;
+            }
             let packed = std::fs::metadata(&output).with_context(|| format!("cannot read {}", output.display()))?.len();
-            println!("{} is written ({}; {} unpacked).", output.display(), megabytes(packed), megabytes(tree.size()?));
+            println!("{} is written ({}; {} unpacked).", output.display(), megabytes(packed), megabytes(size));
             Ok(())
         }
         Command::Gpu(GpuCommand::Pack { output }) => {

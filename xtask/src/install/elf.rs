@@ -47,14 +47,15 @@ fn parse(data: &ReadCache<File>) -> object::read::Result<Dynamic> {
     Ok(found)
 }
 
-/// The bytes of a library under this soname that looks for other libraries only in `search`, less what [`stripped`]
+/// The bytes of a library under this soname that looks for other libraries in `search` first, less what [`stripped`]
 /// leaves out. Both are written over the search path that it has, so that nothing in it moves: `kds-plugin-ffi/build.rs`
-/// makes that long enough.
+/// makes that long enough. The search path becomes one that counts before `LD_LIBRARY_PATH` (`DT_RPATH`, not `DT_RUNPATH`):
+/// another libtorch that somebody has put there has other symbols, and the library works with its own alone.
 pub fn renamed(library: &Path, soname: &str, search: &str) -> Result<Vec<u8>> {
     let mut bytes = stripped(library)?;
     let wrong = || format!("cannot change the dynamic section of {}", library.display());
     let found = Places::find(&bytes).with_context(wrong)?;
-    let Some(Places { search: room, soname: entry, strings, endian }) = found else {
+    let Some(Places { search: room, tag, soname: entry, strings, endian }) = found else {
         bail!("{}: it has no soname or no search path; was it linked with LIBTORCH unset?", wrong());
     };
     let text = format!("{search}\0{soname}\0");
@@ -64,8 +65,10 @@ pub fn renamed(library: &Path, soname: &str, search: &str) -> Result<Vec<u8>> {
     let position = (room.start + search.len() + 1 - strings) as u64;
     bytes[room.clone()].fill(0);
     bytes[room.start..][..text.len()].copy_from_slice(text.as_bytes());
-    let position = if endian == Endianness::Little { position.to_le_bytes() } else { position.to_be_bytes() };
-    bytes[entry..][..position.len()].copy_from_slice(&position);
+    for (at, number) in [(entry, position), (tag, u64::from(DT_RPATH))] {
+        let number = if endian == Endianness::Little { number.to_le_bytes() } else { number.to_be_bytes() };
+        bytes[at..][..number.len()].copy_from_slice(&number);
+    }
     Ok(bytes)
 }
 
@@ -73,6 +76,8 @@ pub fn renamed(library: &Path, soname: &str, search: &str) -> Result<Vec<u8>> {
 struct Places {
     /// The search path, with the zero that ends it.
     search: Range<usize>,
+    /// The entry's kind.
+    tag: usize,
     /// The position of the soname among the strings, as a number.
     soname: usize,
     /// Start of the strings.
@@ -91,19 +96,20 @@ impl Places {
             let names = sections.strings(endian, data, link)?;
             let (mut search, mut soname) = (None, None);
             for (index, entry) in entries.iter().enumerate() {
+                let place = section.sh_offset(endian) as usize + index * size_of::<Dyn64<Endianness>>();
                 match entry.tag32(endian) {
                     Some(DT_RPATH | DT_RUNPATH) => {
                         let start = strings + entry.d_val(endian) as usize;
-                        search = Some(start..start + entry.string(endian, names)?.len() + 1);
+                        let tag = place + offset_of!(Dyn64<Endianness>, d_tag);
+                        search = Some((start..start + entry.string(endian, names)?.len() + 1, tag));
                     }
                     Some(DT_SONAME) => {
-                        let entry = index * size_of::<Dyn64<Endianness>>() + offset_of!(Dyn64<Endianness>, d_val);
-                        soname = Some(section.sh_offset(endian) as usize + entry);
+                        soname = Some(place + offset_of!(Dyn64<Endianness>, d_val));
                     }
                     _ => {}
                 }
             }
-            return Ok(search.zip(soname).map(|(search, soname)| Self { search, soname, strings, endian }));
+            return Ok(search.zip(soname).map(|((search, tag), soname)| Self { search, tag, soname, strings, endian }));
         }
         Ok(None)
     }

@@ -16,7 +16,7 @@ use std::process::{Command, Stdio};
 /// The package that is built for it.
 pub const PACKAGE: &str = "kds-plugin-gimp";
 /// The plug-in's name: that of its folder, and of the program in it.
-const NAME: &str = "kds";
+pub const NAME: &str = "kds";
 /// The programs, by the first number of GIMP's version.
 pub const PROGRAMS: [(u32, &str); 2] = [(2, "kds-gimp2"), (3, "kds-gimp3")];
 /// A text in every version of the programs: GIMP may have made a copy of one, where an earlier KDS had put a link.
