@@ -17,7 +17,10 @@
                          0       ; seed
                          "auto"  ; device
                          0       ; output: 0 replaces the layer
-                         FALSE)  ; no layer of confidence
+                         FALSE   ; no layer of confidence
+                         0 0     ; quality and what to favour: balanced
+                         100     ; amount: all of the result
+                         0)      ; enlargement: the model's own
     (file-png-save-defaults RUN-NONINTERACTIVE image layer result result)
     (gimp-image-delete image)))
 

@@ -17,7 +17,7 @@ ENDINGS = {".png", ".jpg", ".jpeg"}
 # Arguments of plug-in-kds-restore after the layer, in their order.
 DEFAULTS = {
     "model": "", "particles": 0, "steps": 0, "strength": -1, "bandwidth": "", "seed": 0, "device": "auto", "output": 0,
-    "confidence": 0,
+    "confidence": 0, "preset": 0, "favour": 0, "amount": 100, "scale": 0,
 }
 
 

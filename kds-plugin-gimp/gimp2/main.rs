@@ -19,6 +19,7 @@ use kds_plugin_gimp::remembered;
 use kds_plugin_gimp::settings::{Settings, Value};
 use kds_plugin_gimp::symbols::Library;
 use kds_plugin_gimp::task::{AUTHORS, COPYRIGHT, DATE, IMAGE_TYPES, MENU, Task};
+use kds_plugin_gimp::translation::{self, DOMAIN};
 use wire::{Param, ParamDef, PlugInInfo, Type};
 
 functions! {
@@ -30,6 +31,7 @@ functions! {
             *const c_char, c_int, c_int, c_int, *const ParamDef, *const ParamDef
         );
         gimp_plugin_menu_register(*const c_char, *const c_char) -> c_int;
+        gimp_plugin_domain_register(*const c_char, *const c_char);
     }
 }
 
@@ -65,6 +67,11 @@ fn main() -> ExitCode {
 unsafe extern "C" fn query() {
     let register = || {
         let Some((_, functions)) = LIBRARY.get() else { return };
+        if let Some(folder) = translation::folder() {
+            let (domain, folder) = (text(DOMAIN), text(&folder.to_string_lossy()));
+            // SAFETY: the texts live through the call. GIMP itself translates labels and descriptions by it.
+            unsafe { (functions.gimp_plugin_domain_register)(domain.as_ptr(), folder.as_ptr()) };
+        }
         for task in Task::ALL {
             register(functions, task);
         }
@@ -95,7 +102,7 @@ fn register(functions: &Functions, task: Task) {
             Kind::Integer { .. } | Kind::Choice(_) | Kind::Switch => Type::INT32,
             Kind::Number { .. } => Type::FLOAT,
         };
-        parameters.push(definition(kind, argument.name, &argument.help));
+        parameters.push(definition(kind, argument.name, &argument.help_for_scripts()));
     }
     let results = [
         definition(Type::IMAGE, "result-image", "The image that holds the result"),
@@ -165,6 +172,7 @@ unsafe fn restore(name: *const c_char, count: c_int, params: *const Param) -> Re
     };
     // SAFETY: of this type by the definition of the procedure.
     let (mode, layer) = unsafe { (RunMode::of(mode.data.integer), layer.data.integer) };
+    translation::start();
     let gimp = Gimp::new(library)?;
     let remembered = remembered::Functions::load(library)?;
     let mut settings = match mode {
@@ -181,10 +189,9 @@ unsafe fn restore(name: *const c_char, count: c_int, params: *const Param) -> Re
 /// The arguments have the types of the definition.
 unsafe fn settings_of(params: &[Param]) -> Result<Settings, Failure> {
     let mut settings = Settings::default();
-    let expected = settings.iter().count();
-    if params.len() != expected {
-        let given = params.len();
-        return Err(Failure::new(format!("{expected} arguments are needed after the layer, {given} were given")));
+    let (expected, given) = (settings.iter().count(), params.len());
+    if given > expected {
+        return Err(Failure::new(format!("there are {expected} arguments after the layer, {given} were given")));
     }
     for ((_, value), Param { data, .. }) in settings.iter_mut().zip(params) {
         // SAFETY: by the contract of this function.

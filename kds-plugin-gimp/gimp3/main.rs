@@ -15,6 +15,7 @@ use kds_plugin_gimp::gimp::text;
 use kds_plugin_gimp::guard::guard;
 use kds_plugin_gimp::symbols::Library;
 use kds_plugin_gimp::task::Task;
+use kds_plugin_gimp::translation;
 use object::{PlugInClass, TypeQuery};
 
 type Pointer = *mut c_void;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
 }
 
 fn start(functions: &Functions) -> ExitCode {
+    translation::start();
     let arguments: Vec<CString> = std::env::args().map(|argument| text(&argument)).collect();
     let mut pointers: Vec<_> = arguments.iter().map(|argument| argument.as_ptr().cast_mut()).collect();
     let count = pointers.len() as c_int;
@@ -125,7 +127,8 @@ unsafe extern "C" fn create(plug_in: Pointer, name: *const c_char) -> Pointer {
     .unwrap_or(null_mut())
 }
 
-/// All texts are in English.
+/// libgimp takes catalogues only from the plug-in's own folder; ours are in the installation, and texts are given to it in the
+/// language of the person.
 unsafe extern "C" fn no_translation(_: Pointer, _: *const c_char, _: *mut *mut c_char, _: *mut *mut c_char) -> c_int {
     0
 }

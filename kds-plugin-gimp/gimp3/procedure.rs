@@ -14,6 +14,7 @@ use kds_plugin_gimp::remembered;
 use kds_plugin_gimp::settings::{Settings, Value};
 use kds_plugin_gimp::symbols::Library;
 use kds_plugin_gimp::task::{AUTHORS, COPYRIGHT, DATE, IMAGE_TYPES, MENU, Task};
+use kds_plugin_gimp::translation::tr;
 
 use crate::{Opened, opened};
 
@@ -75,8 +76,8 @@ impl Functions {
     pub unsafe fn create(&self, plug_in: Pointer, task: Task) -> Pointer {
         const PLUGIN: c_int = 1;
         let name = text(task.procedure());
-        let [blurb, help, authors, copyright, date, label, types, menu] =
-            [task.blurb(), task.help(), AUTHORS, COPYRIGHT, DATE, task.menu_label(), IMAGE_TYPES, MENU].map(text);
+        let [blurb, help, label] = [task.blurb(), task.help(), task.menu_label()].map(|message| text(&tr(message)));
+        let [authors, copyright, date, types, menu] = [AUTHORS, COPYRIGHT, DATE, IMAGE_TYPES, MENU].map(text);
         // SAFETY: the texts live through the calls, and libgimp copies them.
         unsafe {
             let new = (self.gimp_image_procedure_new)(plug_in, name.as_ptr(), PLUGIN, run, null_mut(), null_mut());
@@ -112,7 +113,7 @@ impl Functions {
     /// # Safety
     /// `procedure` is a procedure.
     unsafe fn add_argument(&self, procedure: Pointer, argument: &Argument) {
-        let [name, label, help] = [argument.name, argument.label, &argument.help].map(text);
+        let (name, label, help) = (text(argument.name), text(&tr(argument.label)), text(&argument.help_for_scripts()));
         let (name, label, help) = (name.as_ptr(), label.as_ptr(), help.as_ptr());
         // SAFETY: by the contract of this function; the texts live through the calls.
         unsafe {
@@ -154,7 +155,7 @@ impl Functions {
                 Kind::Choice(choices) => {
                     let choice = (self.gimp_choice_new)();
                     for (id, Choice { name, title }) in choices.iter().enumerate() {
-                        let (name, title) = (text(name), text(title));
+                        let (name, title) = (text(name), text(&tr(title)));
                         (self.gimp_choice_add)(choice, name.as_ptr(), id as c_int, title.as_ptr(), null());
                     }
                     let first = text(choices.first().map_or("", |choice| choice.name));

@@ -1,43 +1,49 @@
-//! The dialog: which model, how well, where the result goes, and what it will cost.
+//! The dialog: a preview, how well, how much, where the result goes, and what it will cost.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::sync::Arc;
 use std::time::Duration;
 
-use kds_host::{Estimate, ModelInfo};
-
 use crate::argument::{Argument, Kind};
+use crate::controls::{OF_THE_MODEL, about, control, largest_scale, offered};
+use crate::cost::{Place, in_words};
 use crate::failure::Failure;
 use crate::gimp::Handle;
-use crate::gtk::{Gtk, Handler, Widget};
+use crate::gtk::{Answer, Gtk, Handler, Widget};
 use crate::guard::guard;
 use crate::loading::{Loading, News};
-use crate::preset::Preset;
+use crate::photograph::Photograph;
 use crate::region::Region;
 use crate::restorer::{Models, Restorer, Speed};
 use crate::settings::{Settings, Value};
 use crate::task::Task;
+use crate::translation::{fill, tr};
+use crate::viewer::Viewer;
 
+/// Arguments in the order in which the dialog has them, less those of [`ADVANCED`].
+const BASIC: [&str; 7] = ["model", "preset", "favour", "amount", "scale", "output", "confidence"];
 /// Arguments of the part that is shown on request.
 const ADVANCED: [&str; 6] = ["particles", "steps", "strength", "bandwidth", "seed", "device"];
-/// Arguments of which a model has an own idea, which is shown where nothing else was chosen.
-const OF_THE_MODEL: [&str; 4] = ["particles", "steps", "strength", "bandwidth"];
 
 /// The pictures that the dialog is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subject {
+pub struct Subject<'a> {
     /// Pixels of each that the model sees: columns and rows.
     pub sizes: Vec<(u32, u32)>,
     /// They have a palette, which they will lose.
     pub indexed: bool,
+    /// Size of the image.
+    pub image: (i32, i32),
+    /// The first of them, for the preview.
+    pub photograph: &'a dyn Photograph,
 }
 
-impl Subject {
+impl<'a> Subject<'a> {
     /// Regions to restore.
-    pub fn of<H: Handle>(regions: &[Region<H>]) -> Self {
+    pub fn of<H: Handle>(regions: &[Region<H>], photograph: &'a dyn Photograph, image: (i32, i32)) -> Self {
         let size = |region: &Region<H>| (region.seen.width.unsigned_abs(), region.seen.height.unsigned_abs());
-        Self { sizes: regions.iter().map(size).collect(), indexed: regions.iter().any(|region| region.indexed) }
+        let sizes = regions.iter().map(size).collect();
+        Self { sizes, indexed: regions.iter().any(|region| region.indexed), image, photograph }
     }
 
     /// The largest of them, which decides what memory is needed.
@@ -56,23 +62,32 @@ pub fn ask(
     gtk: &Gtk,
     task: Task,
     models: Models,
-    subject: &Subject,
+    subject: &Subject<'_>,
     settings: &mut Settings,
 ) -> Result<Arc<Restorer>, Failure> {
     // A model that is gone since the last time is no reason to refuse a new choice.
     if models.chosen(settings).is_err() {
         settings.set("model", Value::Text(String::new()));
     }
-    let window = gtk.dialog(&format!("{} (KDS)", task.title()), "kds", &format!("_{}", task.title()));
-    let dialog = Dialog::build(gtk, Arc::new(models), subject, window, settings);
+    let window = gtk.dialog(&format!("{} (KDS)", tr(task.title())), "kds", &tr(task.button()));
+    let dialog = Dialog::build(gtk, task, Arc::new(models), subject, window, settings);
+    dialog.show_before();
     dialog.listen();
     gtk.show(window);
     dialog.load_model();
     // SAFETY: the handler takes a dialog, and this one lives until it is stopped.
     let ticks = unsafe { gtk.every(100, look, std::ptr::from_ref(&dialog).cast_mut().cast()) };
-    let answer = gtk.answer(window);
+    let answer = loop {
+        match gtk.answer(window) {
+            Answer::Reset => dialog.reset(),
+            Answer::Help => dialog.help(),
+            Answer::Yes => break true,
+            Answer::No => break false,
+        }
+    };
     gtk.stop(ticks);
     gtk.hide(window);
+    dialog.viewer.end();
     if answer {
         dialog.wait_for_model();
     }
@@ -90,17 +105,18 @@ pub fn ask(
 
 struct Dialog<'a> {
     gtk: &'a Gtk,
+    task: Task,
     models: Arc<Models>,
-    subject: &'a Subject,
+    subject: &'a Subject<'a>,
+    viewer: Viewer<'a>,
     window: Widget,
-    preset: Widget,
     about: Widget,
     cost: Widget,
     advanced: Widget,
     devices: Vec<String>,
     controls: Vec<(Argument, Widget)>,
-    /// Settings at the start.
-    before: Settings,
+    /// Settings at the start, or after a reset.
+    before: RefCell<Settings>,
     /// The model that is chosen now.
     chosen: RefCell<Chosen>,
     loading: RefCell<Option<Loading>>,
@@ -108,9 +124,7 @@ struct Dialog<'a> {
     abandoned: RefCell<Vec<Loading>>,
     /// While we change widgets ourselves, what they say is no news.
     quiet: Cell<bool>,
-    /// The quality was chosen before the model's own numbers were known.
-    preset_chosen: Cell<bool>,
-    /// Controls that were changed before that.
+    /// Controls that were changed before the model's own numbers were known.
     changed: RefCell<Vec<Widget>>,
 }
 
@@ -125,67 +139,78 @@ impl Chosen {
     fn restorer(&self) -> Option<&Arc<Restorer>> {
         if let Self::Loaded { restorer, .. } = self { Some(restorer) } else { None }
     }
+
+    /// The same once its speed is measured, which takes all processors.
+    fn measured(&self) -> Option<&Arc<Restorer>> {
+        if let Self::Loaded { restorer, speed: Some(_) } = self { Some(restorer) } else { None }
+    }
 }
 
 impl<'a> Dialog<'a> {
-    fn build(gtk: &'a Gtk, models: Arc<Models>, subject: &'a Subject, window: Widget, settings: &Settings) -> Self {
+    fn build(
+        gtk: &'a Gtk,
+        task: Task,
+        models: Arc<Models>,
+        subject: &'a Subject<'a>,
+        window: Widget,
+        settings: &Settings,
+    ) -> Self {
         let mut devices = models.devices();
         devices.insert(0, "auto".into());
         let device = settings.text("device");
         if !devices.iter().any(|known| known == device) {
             devices.push(device.into());
         }
-        let content = gtk.content(window);
+        let (left, right) = gtk.columns(window);
+        let viewer = Viewer::build(gtk, subject.photograph, task == Task::Inpaint, left);
         let (basic, rare) = (gtk.table(), gtk.table());
-        let preset = gtk.combo(Preset::ALL.map(Preset::title));
-        let about = gtk.label();
+        let about = gtk.label_of(44);
         let mut controls = Vec::new();
-        // The next rows of either table.
-        let (mut basic_row, mut rare_row) = (0, 0);
-        for (argument, _) in settings.iter() {
-            let widget = control(gtk, argument, models.list(), &devices);
-            let label = (argument.kind != Kind::Switch).then_some(argument.label);
-            let (table, row) = match ADVANCED.contains(&argument.name) {
-                true => (rare, &mut rare_row),
-                false => (basic, &mut basic_row),
-            };
-            gtk.attach(table, *row, label, widget, &argument.help);
-            *row += 1;
-            if argument.name == "model" {
-                gtk.attach(basic, *row, Some("About it"), about, "");
-                let help = "How long it may take: sets the numbers of particles and of steps.";
-                gtk.attach(basic, *row + 1, Some("_Quality"), preset, help);
-                *row += 2;
+        let all: Vec<_> = settings.iter().map(|(argument, _)| argument.clone()).collect();
+        for (names, table) in [(&BASIC[..], basic), (&ADVANCED[..], rare)] {
+            let mut row = 0;
+            for argument in names.iter().filter_map(|name| all.iter().find(|argument| argument.name == *name)) {
+                if !task.uses(argument.name) {
+                    continue;
+                }
+                let widget = control(gtk, task, argument, models.list(), &devices);
+                let label = (argument.kind != Kind::Switch).then(|| tr(argument.label));
+                gtk.attach(table, row, label.as_deref(), widget, &tr(argument.help));
+                row += 1;
+                if argument.name == "model" {
+                    gtk.attach(table, row, None, about, "");
+                    row += 1;
+                }
+                controls.push((argument.clone(), widget));
             }
-            controls.push((argument.clone(), widget));
         }
-        let cost = gtk.label();
-        gtk.append(content, basic);
-        let advanced = gtk.expander("_Advanced", rare);
-        gtk.append(content, advanced);
+        gtk.append(right, basic);
+        let advanced = gtk.expander(&tr("_Advanced"), rare);
+        gtk.append(right, advanced);
         if subject.indexed {
             let note = gtk.label();
-            gtk.say(note, "The image has a palette. It becomes RGB, so that the result has all its colours.");
-            gtk.append(content, note);
+            gtk.say(note, &tr("The image has a palette. It becomes RGB, so that the result has all its colours."));
+            gtk.append(right, note);
         }
-        gtk.append(content, cost);
+        let cost = gtk.label();
+        gtk.append(right, cost);
         Self {
             gtk,
+            task,
             models,
             subject,
+            viewer,
             window,
-            preset,
             about,
             cost,
             advanced,
             devices,
             controls,
-            before: settings.clone(),
+            before: RefCell::new(settings.clone()),
             chosen: RefCell::new(Chosen::Loading),
             loading: RefCell::default(),
             abandoned: RefCell::default(),
             quiet: Cell::new(false),
-            preset_chosen: Cell::new(false),
             changed: RefCell::default(),
         }
     }
@@ -194,82 +219,143 @@ impl<'a> Dialog<'a> {
         self.controls.iter().find(|(argument, _)| argument.name == name).map(|(_, widget)| *widget)
     }
 
-    /// Shows the settings that the dialog began with, then listens to changes.
-    fn listen(&self) {
+    /// Shows the settings of before. Those of which the model has an own idea follow in [`Dialog::show_values`].
+    fn show_before(&self) {
+        self.quiet.set(true);
+        let before = self.before.borrow();
+        let at = |position: Option<usize>| position.unwrap_or(0) as i32;
         for (argument, widget) in &self.controls {
-            let (gtk, before) = (self.gtk, &self.before);
+            let gtk = self.gtk;
             match (argument.name, argument.kind) {
                 ("model", _) => {
                     let id = before.text("model");
-                    let position = self.models.list().iter().position(|model| model.id == id);
-                    gtk.choose(*widget, position.unwrap_or(0) as i32);
+                    gtk.choose(*widget, at(self.models.list().iter().position(|model| model.id == id)));
                 }
                 ("device", _) => {
                     let device = before.text("device");
-                    let position = self.devices.iter().position(|known| known == device);
-                    gtk.choose(*widget, position.unwrap_or(0) as i32);
+                    gtk.choose(*widget, at(self.devices.iter().position(|known| known == device)));
                 }
-                // Those depend on the model, see `show_values`.
+                ("amount", _) => gtk.set_position(*widget, f64::from(before.integer("amount"))),
+                // Nothing is chosen: as much as the model can.
+                ("scale", _) => {
+                    let scale = before.integer("scale");
+                    let largest = largest_scale(self.models.list());
+                    gtk.choose(*widget, if scale == 0 { largest } else { scale } - 2);
+                }
                 (name, _) if OF_THE_MODEL.contains(&name) => {}
                 (name, Kind::Integer { .. }) => gtk.set_number(*widget, f64::from(before.integer(name))),
-                (name, Kind::Choice(_)) => gtk.choose(*widget, before.integer(name)),
+                (name, Kind::Choice(_)) => {
+                    let chosen = before.integer(name);
+                    gtk.choose(*widget, at(offered(self.task, argument).iter().position(|number| *number == chosen)));
+                }
                 (name, Kind::Switch) => gtk.tick(*widget, before.switch(name)),
                 (name, Kind::Text { .. }) => gtk.set_typed(*widget, before.text(name)),
                 (_, Kind::Number { .. }) => {}
             }
+        }
+        self.quiet.set(false);
+    }
+
+    fn listen(&self) {
+        let data: *mut c_void = std::ptr::from_ref(self).cast_mut().cast();
+        for (argument, widget) in &self.controls {
             let signal = match argument.kind {
+                _ if argument.name == "scale" => c"changed",
                 Kind::Integer { .. } | Kind::Number { .. } => c"value-changed",
                 Kind::Switch => c"toggled",
                 Kind::Text { .. } | Kind::Choice(_) => c"changed",
             };
             let handler: Handler = match argument.name {
                 "model" | "device" => other_model,
+                "preset" => other_preset,
+                "amount" => other_amount,
+                "output" | "confidence" => other_place,
                 _ => other_value,
             };
             // SAFETY: the handlers take a dialog, and this one lives until its window, and so the widget, is gone.
-            unsafe { gtk.on(*widget, signal, handler, std::ptr::from_ref(self).cast_mut().cast()) };
+            unsafe { self.gtk.on(*widget, signal, handler, data) };
         }
-        // SAFETY: as above.
-        unsafe { self.gtk.on(self.preset, c"changed", other_preset, std::ptr::from_ref(self).cast_mut().cast()) };
+        // SAFETY: as above; the viewer is a part of the dialog.
+        unsafe { self.viewer.listen() };
+    }
+
+    /// Forgets all that was chosen.
+    fn reset(&self) {
+        *self.before.borrow_mut() = Settings::default();
+        self.changed.borrow_mut().clear();
+        self.show_before();
+        self.load_model();
+    }
+
+    /// Says what each control does.
+    fn help(&self) {
+        let mut words = vec![tr(self.task.help())];
+        for (argument, _) in &self.controls {
+            let label = tr(argument.label).replace('_', "");
+            words.push(format!("{label}: {}", tr(argument.help)));
+        }
+        words.push(tr("More is in docs/gimp.md of KDS: selections, alpha, layers, scripts, messages."));
+        self.gtk.tell(&tr("Help of KDS"), &words.join("\n\n"));
     }
 
     /// Settings as chosen now.
     fn settings(&self) -> Settings {
-        let mut settings = self.before.clone();
-        let loaded = self.chosen.borrow();
+        let mut settings = self.before.borrow().clone();
         for (argument, widget) in &self.controls {
             let gtk = self.gtk;
+            let chosen = || usize::try_from(gtk.chosen(*widget)).unwrap_or(0);
             let value = match (argument.name, argument.kind) {
                 ("model", _) => {
-                    let chosen = usize::try_from(gtk.chosen(*widget)).unwrap_or(0);
-                    Value::Text(self.models.list().get(chosen).map_or_else(String::new, |model| model.id.clone()))
+                    Value::Text(self.models.list().get(chosen()).map_or_else(String::new, |model| model.id.clone()))
                 }
-                ("device", _) => {
-                    let chosen = usize::try_from(gtk.chosen(*widget)).unwrap_or(0);
-                    Value::Text(self.devices.get(chosen).cloned().unwrap_or_default())
+                ("device", _) => Value::Text(self.devices.get(chosen()).cloned().unwrap_or_default()),
+                ("amount", _) => Value::Integer(gtk.position(*widget).round() as i32),
+                ("scale", _) => {
+                    let scale = gtk.chosen(*widget) + 2;
+                    Value::Integer(if scale == largest_scale(self.models.list()) { 0 } else { scale })
                 }
-                (_, Kind::Integer { .. }) => Value::Integer(gtk.number(*widget) as i32),
-                // As many digits as are shown: 0.3, not the number that is nearest to it in single precision.
-                (_, Kind::Number { .. }) => Value::Number((gtk.number(*widget) * 100.0).round() / 100.0),
-                (_, Kind::Choice(_)) => Value::Integer(gtk.chosen(*widget).max(0)),
+                (_, Kind::Choice(_)) => {
+                    Value::Integer(offered(self.task, argument).get(chosen()).copied().unwrap_or(0))
+                }
                 (_, Kind::Switch) => Value::Integer(i32::from(gtk.ticked(*widget))),
+                (name, _) if OF_THE_MODEL.contains(&name) => continue,
+                (_, Kind::Integer { .. }) => Value::Integer(gtk.number(*widget) as i32),
+                (_, Kind::Number { .. }) => Value::Number(gtk.number(*widget)),
                 (_, Kind::Text { .. }) => Value::Text(gtk.typed(*widget)),
             };
-            if !OF_THE_MODEL.contains(&argument.name) {
-                settings.set(argument.name, value);
-            } else if let Some(restorer) = loaded.restorer() {
-                let own = restorer.own_text(argument.name) == Some(value.to_string());
-                settings.set(argument.name, if own { argument.kind.default() } else { value });
-            }
+            settings.set(argument.name, value);
+        }
+        // What is as the quality says is left to it.
+        let loaded = self.chosen.borrow();
+        let own = loaded.restorer().and_then(|restorer| self.own_values(restorer, &settings));
+        for (name, own) in OF_THE_MODEL.into_iter().zip(own.into_iter().flatten()) {
+            let Some((argument, widget)) = self.controls.iter().find(|(argument, _)| argument.name == name) else {
+                continue;
+            };
+            let value = match argument.kind {
+                Kind::Integer { .. } => Value::Integer(self.gtk.number(*widget) as i32),
+                // As many digits as are shown: 0.3, not the number that is nearest to it in single precision.
+                Kind::Number { .. } => Value::Number((self.gtk.number(*widget) * 100.0).round() / 100.0),
+                _ => Value::Text(self.gtk.typed(*widget)),
+            };
+            settings.set(name, if value.to_string() == own { argument.kind.default() } else { value });
         }
         settings
+    }
+
+    /// Values of [`OF_THE_MODEL`] at the chosen quality.
+    fn own_values(&self, restorer: &Restorer, settings: &Settings) -> Option<[String; 4]> {
+        restorer.own_values(OF_THE_MODEL, settings.integer("preset")).ok()
     }
 
     /// Begins to load the chosen model, and shows what it is.
     fn load_model(&self) {
         let settings = self.settings();
-        self.gtk.say(self.about, &self.models.chosen(&settings).map_or_else(|error| error.to_string(), about));
+        let words =
+            self.models.chosen(&settings).map_or_else(|error| error.to_string(), |model| about(self.task, model));
+        self.gtk.say(self.about, &words);
         *self.chosen.borrow_mut() = Chosen::Loading;
+        self.viewer.change();
         let mut abandoned = self.abandoned.borrow_mut();
         abandoned.extend(self.loading.take());
         abandoned.retain(|loading| !loading.stop());
@@ -281,59 +367,79 @@ impl<'a> Dialog<'a> {
         self.show_cost();
     }
 
-    /// Takes what has become known of the model: shows what it suggests, then what a restoration will cost.
-    fn take_news(&self) {
+    /// Takes what has become known of the model: shows what it suggests, then what a restoration will cost. Then the preview can
+    /// go on.
+    fn tick(&self) {
         let news = self.loading.borrow().as_ref().and_then(Loading::news);
-        match news {
-            None => return,
-            Some(News::Loaded(Ok(restorer))) => {
-                *self.chosen.borrow_mut() = Chosen::Loaded { restorer, speed: None };
-                self.show_values();
-                self.open_what_was_changed();
-            }
-            Some(News::Loaded(Err(failure))) => *self.chosen.borrow_mut() = Chosen::Unusable(failure),
-            Some(News::Measured(measured)) => {
-                if let Chosen::Loaded { speed, .. } = &mut *self.chosen.borrow_mut() {
-                    *speed = Some(measured);
+        if let Some(news) = news {
+            match news {
+                News::Loaded(Ok(restorer)) => {
+                    *self.chosen.borrow_mut() = Chosen::Loaded { restorer, speed: None };
+                    self.show_values();
+                    self.open_what_was_changed();
+                }
+                News::Loaded(Err(failure)) => *self.chosen.borrow_mut() = Chosen::Unusable(failure),
+                News::Measured(measured) => {
+                    if let Chosen::Loaded { speed, .. } = &mut *self.chosen.borrow_mut() {
+                        *speed = Some(measured);
+                    }
                 }
             }
+            self.show_cost();
         }
-        self.show_cost();
+        let restorer = self.chosen.borrow().measured().cloned();
+        self.viewer.tick(restorer.as_ref(), || self.settings());
     }
 
-    /// Opens the advanced part where it holds what was chosen before and no quality says.
+    /// Opens the advanced part where it holds what was chosen before.
     fn open_what_was_changed(&self) {
-        const OF_A_PRESET: [&str; 2] = ["particles", "steps"];
-        let preset = self.numbers().is_some_and(|(shown, own)| Preset::of(shown, own) != Preset::Custom);
-        let chosen = |name: &str| *name != *"seed" && self.before.parameter(name).is_some();
-        let told = |name: &str| preset && OF_A_PRESET.contains(&name);
-        if ADVANCED.into_iter().any(|name| chosen(name) && !told(name)) {
+        let before = self.before.borrow();
+        if ADVANCED.into_iter().any(|name| name != "seed" && before.parameter(name).is_some()) {
             self.gtk.open(self.advanced);
         }
     }
 
-    /// Shows what was chosen before for the model's own parameters, or what the model suggests.
+    /// Shows what was chosen before for the model's own parameters, or what the model suggests at the chosen quality.
     fn show_values(&self) {
+        let settings = self.settings();
         let loaded = self.chosen.borrow();
         let Some(restorer) = loaded.restorer() else { return };
+        let Some(own) = self.own_values(restorer, &settings) else { return };
         self.quiet.set(true);
         let changed = self.changed.take();
-        let unchanged = |(argument, widget): &&(Argument, Widget)| {
-            OF_THE_MODEL.contains(&argument.name) && !changed.contains(widget)
-        };
-        for (argument, widget) in self.controls.iter().filter(unchanged) {
-            let chosen = self.before.parameter(argument.name);
-            let value = chosen.or_else(|| restorer.own_text(argument.name)).unwrap_or_default();
+        let before = self.before.borrow();
+        for (name, own) in OF_THE_MODEL.into_iter().zip(own) {
+            let Some((argument, widget)) = self.controls.iter().find(|(argument, _)| argument.name == name) else {
+                continue;
+            };
+            if changed.contains(widget) {
+                continue;
+            }
+            let value = before.parameter(name).unwrap_or(own);
             match argument.kind {
                 Kind::Text { .. } => self.gtk.set_typed(*widget, &value),
                 _ => self.gtk.set_number(*widget, value.parse().unwrap_or(0.0)),
             }
         }
         self.quiet.set(false);
-        drop(loaded);
-        match self.preset_chosen.take() {
-            true => self.take_preset(),
-            false => self.show_preset(),
+    }
+
+    /// Another quality: its numbers replace those that were chosen.
+    fn take_preset(&self) {
+        for name in OF_THE_MODEL {
+            if let Some(argument) = self.controls.iter().map(|(argument, _)| argument).find(|found| found.name == name)
+            {
+                self.before.borrow_mut().set(name, argument.kind.default());
+            }
+        }
+        self.changed.borrow_mut().clear();
+        self.show_values();
+    }
+
+    /// Another amount, which needs nothing of the worker.
+    fn take_amount(&self) {
+        if let Some(slider) = self.control("amount") {
+            self.viewer.set_amount((self.gtk.position(slider) / 100.0) as f32);
         }
     }
 
@@ -341,39 +447,16 @@ impl<'a> Dialog<'a> {
     fn wait_for_model(&self) {
         while matches!(*self.chosen.borrow(), Chosen::Loading) {
             std::thread::sleep(Duration::from_millis(20));
-            self.take_news();
-        }
-    }
-
-    /// Particles and steps, as shown and as the model suggests.
-    fn numbers(&self) -> Option<((i32, i32), (i32, i32))> {
-        let loaded = self.chosen.borrow();
-        let restorer = loaded.restorer()?;
-        let shown = |name| self.control(name).map(|widget| self.gtk.number(widget) as i32);
-        let shown = (shown("particles")?, shown("steps")?);
-        Some((shown, (restorer.own_value("particles"), restorer.own_value("steps"))))
-    }
-
-    fn show_preset(&self) {
-        let Some((shown, own)) = self.numbers() else { return };
-        let preset = Preset::of(shown, own);
-        let position = Preset::ALL.iter().position(|other| *other == preset);
-        self.quiet.set(true);
-        self.gtk.choose(self.preset, position.unwrap_or(0) as i32);
-        self.quiet.set(false);
-    }
-
-    fn take_preset(&self) {
-        let preset = usize::try_from(self.gtk.chosen(self.preset)).ok().and_then(|chosen| Preset::ALL.get(chosen));
-        let (Some(preset), Some((_, own))) = (preset, self.numbers()) else { return self.preset_chosen.set(true) };
-        let Some((particles, steps)) = preset.numbers(own) else { return };
-        self.quiet.set(true);
-        for (name, value) in [("particles", particles), ("steps", steps)] {
-            if let Some(widget) = self.control(name) {
-                self.gtk.set_number(widget, f64::from(value));
+            let news = self.loading.borrow().as_ref().and_then(Loading::news);
+            match news {
+                Some(News::Loaded(Ok(restorer))) => {
+                    *self.chosen.borrow_mut() = Chosen::Loaded { restorer, speed: None };
+                    self.show_values();
+                }
+                Some(News::Loaded(Err(failure))) => *self.chosen.borrow_mut() = Chosen::Unusable(failure),
+                _ => {}
             }
         }
-        self.quiet.set(false);
     }
 
     /// Says what a restoration with these settings takes, or why there can be none.
@@ -381,7 +464,7 @@ impl<'a> Dialog<'a> {
         let cost = match &*self.chosen.borrow() {
             Chosen::Loading => {
                 self.gtk.allow(self.window, true);
-                return self.gtk.say(self.cost, "Loading the model…");
+                return self.gtk.say(self.cost, &tr("Loading the model…"));
             }
             Chosen::Unusable(failure) => Err(failure.clone()),
             Chosen::Loaded { restorer, speed } => self.cost(restorer, speed.as_ref()),
@@ -406,64 +489,15 @@ impl<'a> Dialog<'a> {
             free: self.models.free_memory("cpu"),
             free_on_device: self.models.free_memory(&device),
         };
-        Ok(in_words(speed.map(|_| seconds), &restorer.estimate(&settings, width, height)?, &place))
-    }
-}
-
-/// The widget for an argument.
-fn control(gtk: &Gtk, argument: &Argument, models: &[ModelInfo], devices: &[String]) -> Widget {
-    match (argument.name, argument.kind) {
-        ("model", _) => gtk.combo(models.iter().map(|model| model.title.as_str())),
-        ("device", _) => gtk.combo(devices.iter().map(String::as_str)),
-        // What a model has an own idea of is shown as a number, never as the value that stands for it.
-        (name, Kind::Integer { min, max, .. }) => {
-            let least = if OF_THE_MODEL.contains(&name) { min.max(1) } else { min };
-            gtk.spin(f64::from(least), f64::from(max), 1.0, 0)
+        let words = in_words(speed.map(|_| seconds), &restorer.estimate(&settings, width, height)?, &place);
+        if self.task != Task::Upscale {
+            return Ok(words);
         }
-        (_, Kind::Number { max, .. }) => gtk.spin(0.0, max, 0.05, 2),
-        (_, Kind::Choice(choices)) => gtk.combo(choices.iter().map(|choice| choice.title)),
-        (_, Kind::Switch) => gtk.check(argument.label),
-        (_, Kind::Text { .. }) => gtk.entry(),
+        let scale = i64::from(restorer.scale(&settings));
+        let [width, height] =
+            [self.subject.image.0, self.subject.image.1].map(|side| (i64::from(side) * scale).to_string());
+        Ok(format!("{}\n{words}", fill("The image becomes {} × {} pixels.", &[&width, &height])))
     }
-}
-
-/// Description of a model and of its needs.
-fn about(model: &ModelInfo) -> String {
-    let size = match model.scale {
-        1 => "keeps the size".to_owned(),
-        scale => format!("makes pictures {scale} times as wide and as high"),
-    };
-    let needs = if model.needs_mask { ", needs a selection" } else { "" };
-    format!("{} ({}): {size}{needs}", model.id, model.source)
-}
-
-/// Device of a restoration.
-struct Place {
-    /// The device, with the reason where nobody chose it.
-    device: String,
-    /// Free bytes of the host, 0 where not known.
-    free: u64,
-    /// Free bytes of the device.
-    free_on_device: u64,
-}
-
-/// Time, if it is known, and memory for a person: no digits that an estimate cannot have.
-fn in_words(seconds: Option<f64>, estimate: &Estimate, place: &Place) -> String {
-    let time = match seconds {
-        None => "Measuring how fast this machine is…".to_owned(),
-        Some(..1.5) => "Takes about a second.".to_owned(),
-        Some(seconds @ ..90.0) => format!("Takes about {seconds:.0} seconds."),
-        Some(seconds @ ..5400.0) => format!("Takes about {:.0} minutes.", seconds / 60.0),
-        Some(seconds) => format!("Takes about {:.1} hours.", seconds / 3600.0),
-    };
-    let gigabytes = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
-    let of = |free: u64| if free == 0 { String::new() } else { format!(", of {} that are free", gigabytes(free)) };
-    let device = match estimate.device_memory {
-        0 => String::new(),
-        bytes => format!("; about {} of the device{}", gigabytes(bytes), of(place.free_on_device)),
-    };
-    let host = format!("{} of memory{}", gigabytes(estimate.memory), of(place.free));
-    format!("{time}\nNeeds about {host}{device}.\nComputes on {}.", place.device)
 }
 
 /// Calls `react` unless the change is our own. No panic reaches GTK.
@@ -487,9 +521,20 @@ unsafe extern "C" fn other_preset(_: *mut c_void, data: *mut c_void) {
     let change = |dialog: &Dialog<'_>| {
         dialog.take_preset();
         dialog.show_cost();
+        dialog.viewer.change();
     };
     // SAFETY: `Dialog::listen` gives itself.
     unsafe { react(data, change) }
+}
+
+unsafe extern "C" fn other_amount(_: *mut c_void, data: *mut c_void) {
+    // SAFETY: `Dialog::listen` gives itself.
+    unsafe { react(data, |dialog| dialog.take_amount()) }
+}
+
+unsafe extern "C" fn other_place(_: *mut c_void, data: *mut c_void) {
+    // SAFETY: `Dialog::listen` gives itself.
+    unsafe { react(data, |dialog| dialog.show_cost()) }
 }
 
 unsafe extern "C" fn other_value(widget: *mut c_void, data: *mut c_void) {
@@ -497,8 +542,8 @@ unsafe extern "C" fn other_value(widget: *mut c_void, data: *mut c_void) {
         if matches!(*dialog.chosen.borrow(), Chosen::Loading) {
             dialog.changed.borrow_mut().push(Widget::of(widget));
         }
-        dialog.show_preset();
         dialog.show_cost();
+        dialog.viewer.change();
     };
     // SAFETY: `Dialog::listen` gives itself.
     unsafe { react(data, change) }
@@ -507,36 +552,6 @@ unsafe extern "C" fn other_value(widget: *mut c_void, data: *mut c_void) {
 /// True when there is news of the model.
 unsafe extern "C" fn look(data: *mut c_void) -> c_int {
     // SAFETY: `ask` gives its dialog.
-    unsafe { react(data, |dialog| dialog.take_news()) };
+    unsafe { react(data, |dialog| dialog.tick()) };
     1
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn costs_are_told_in_round_numbers() {
-        let place = |free, free_on_device| Place { device: "cpu".to_owned(), free, free_on_device };
-        let needs = |memory, device_memory| Estimate {
-            tile_width: 64,
-            tile_height: 64,
-            batch: 1,
-            tiles: 1,
-            memory,
-            evaluations: 8,
-            host_memory: memory,
-            device_memory,
-        };
-        let words = in_words(Some(0.3), &needs(1_234_000_000, 0), &place(0, 0));
-        assert_eq!(words, "Takes about a second.\nNeeds about 1.2 GB of memory.\nComputes on cpu.");
-        let words = in_words(Some(600.0), &needs(900_000_000, 2_000_000_000), &place(8_000_000_000, 4_000_000_000));
-        assert_eq!(
-            words,
-            "Takes about 10 minutes.\nNeeds about 0.9 GB of memory, of 8.0 GB that are free; about 2.0 GB of the device, of \
-             4.0 GB that are free.\nComputes on cpu."
-        );
-        assert!(in_words(Some(7200.0), &needs(0, 0), &place(0, 0)).contains("2.0 hours"));
-        assert!(in_words(None, &needs(0, 0), &place(0, 0)).contains("Measuring"));
-    }
 }

@@ -1,6 +1,6 @@
 //! Pixels of GIMP: GEGL's buffers, and babl, which converts between their formats.
 
-use std::ffi::{CStr, c_char, c_double, c_int, c_void};
+use std::ffi::{CStr, c_char, c_double, c_int, c_long, c_void};
 use std::ptr::{NonNull, null_mut};
 
 use crate::failure::Failure;
@@ -17,6 +17,9 @@ functions! {
         gegl_buffer_set(Pointer, *const Rectangle, c_int, Pointer, *const c_void, c_int);
         gegl_buffer_get_format(Pointer) -> Pointer;
         babl_format_with_space(*const c_char, Pointer) -> Pointer;
+        babl_format(*const c_char) -> Pointer;
+        babl_fish(Pointer, Pointer) -> Pointer;
+        babl_process(Pointer, *const c_void, *mut c_void, c_long) -> c_long;
         g_object_unref(Pointer);
     }
 }
@@ -131,6 +134,24 @@ impl Buffer<'_> {
             (functions.gegl_buffer_set)(self.pointer.as_ptr(), &part, 0, format, data, stride);
         }
         Ok(())
+    }
+
+    /// Pixels of the buffer's colour space, of so many bytes each and without gaps, as a screen shows them: red, green, blue and
+    /// alpha of 8 bits, of sRGB.
+    ///
+    /// # Errors
+    /// When they are more than GEGL can count.
+    pub fn on_screen(&self, encoding: &Encoding, pixels: &[u8], pixel: usize) -> Result<Vec<u8>, Failure> {
+        let functions = &self.gegl.functions;
+        let count = pixels.len() / pixel.max(1);
+        let counted = c_long::try_from(count).map_err(|_| Failure::new("the part is too large for a preview"))?;
+        let mut converted = vec![0u8; 4 * count];
+        // SAFETY: the encoding is that of the pixels, of which there are as many as counted; the result has room for them.
+        unsafe {
+            let fish = (functions.babl_fish)(self.format(encoding), (functions.babl_format)(c"R'G'B'A u8".as_ptr()));
+            (functions.babl_process)(fish, pixels.as_ptr().cast(), converted.as_mut_ptr().cast(), counted);
+        }
+        Ok(converted)
     }
 
     /// The encoding in the buffer's own colour space: so no pixel is converted to sRGB, nor clipped to its colours.

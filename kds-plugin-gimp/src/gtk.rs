@@ -3,16 +3,22 @@
 use std::ffi::{CStr, c_char, c_double, c_float, c_int, c_uint, c_ulong, c_void};
 use std::ptr::{null, null_mut};
 
+use crate::event::Event;
 use crate::failure::Failure;
 use crate::functions;
 use crate::gimp::text;
 use crate::symbols::Library;
+use crate::translation::{later, tr};
 
 type Pointer = *mut c_void;
 type Text = *const c_char;
 type Flag = c_int;
 /// Callback of a widget that changes: the widget, and the data given to [`Gtk::on`].
 pub type Handler = unsafe extern "C" fn(Pointer, Pointer);
+
+/// Callback of a widget for what the mouse or the keyboard does: the widget, the event, and the data given to
+/// [`Gtk::on_event`]. 1 where that was for it.
+pub type EventHandler = unsafe extern "C" fn(Pointer, *const Event, Pointer) -> c_int;
 
 /// Callback of a timer, called until it returns 0, with the data given to [`Gtk::every`].
 pub type Again = unsafe extern "C" fn(Pointer) -> c_int;
@@ -27,6 +33,7 @@ functions! {
         gtk_dialog_set_default_response(Pointer, c_int);
         gtk_dialog_set_response_sensitive(Pointer, c_int, Flag);
         gtk_window_set_resizable(Pointer, Flag);
+        gtk_window_set_default_size(Pointer, c_int, c_int);
         gtk_widget_show_all(Pointer);
         gtk_widget_hide(Pointer);
         gtk_widget_destroy(Pointer);
@@ -35,7 +42,26 @@ functions! {
         gtk_main_iteration() -> Flag;
         gtk_container_add(Pointer, Pointer);
         gtk_container_set_border_width(Pointer, c_uint);
+        gtk_widget_set_size_request(Pointer, c_int, c_int);
+        gtk_widget_set_can_focus(Pointer, Flag);
+        gtk_widget_grab_focus(Pointer);
+        gtk_widget_add_events(Pointer, c_int);
         gtk_vbox_new(Flag, c_int) -> Pointer;
+        gtk_hbox_new(Flag, c_int) -> Pointer;
+        gtk_event_box_new() -> Pointer;
+        gtk_image_new() -> Pointer;
+        gtk_image_set_from_pixbuf(Pointer, Pointer);
+        gdk_pixbuf_new(c_int, Flag, c_int, c_int, c_int) -> Pointer;
+        gdk_pixbuf_get_pixels(Pointer) -> *mut u8;
+        gdk_pixbuf_get_rowstride(Pointer) -> c_int;
+        gtk_hscale_new_with_range(c_double, c_double, c_double) -> Pointer;
+        gtk_scale_set_draw_value(Pointer, Flag);
+        gtk_scale_set_value_pos(Pointer, c_int);
+        gtk_range_set_value(Pointer, c_double);
+        gtk_range_get_value(Pointer) -> c_double;
+        gtk_scrolled_window_new(Pointer, Pointer) -> Pointer;
+        gtk_scrolled_window_set_policy(Pointer, c_int, c_int);
+        gtk_scrolled_window_add_with_viewport(Pointer, Pointer);
         gtk_box_pack_start(Pointer, Pointer, Flag, Flag, c_uint);
         gtk_table_new(c_uint, c_uint, Flag) -> Pointer;
         gtk_table_attach(Pointer, Pointer, c_uint, c_uint, c_uint, c_uint, c_int, c_int, c_uint, c_uint);
@@ -69,7 +95,8 @@ functions! {
         gtk_toggle_button_get_active(Pointer) -> Flag;
         g_timeout_add(c_uint, Again, Pointer) -> c_uint;
         g_source_remove(c_uint) -> Flag;
-        g_signal_connect_data(Pointer, Text, Handler, Pointer, Pointer, c_int) -> c_ulong;
+        g_signal_connect_data(Pointer, Text, *const c_void, Pointer, Pointer, c_int) -> c_ulong;
+        g_object_unref(Pointer);
     }
 }
 
@@ -77,6 +104,21 @@ functions! {
 const OK: c_int = -5;
 /// `GTK_RESPONSE_CANCEL`
 const CANCEL: c_int = -6;
+const RESET: c_int = 1;
+const HELP: c_int = 2;
+
+/// An answer to a dialog.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    /// Its button.
+    Yes,
+    /// Cancel, or the window was closed.
+    No,
+    /// Reset.
+    Reset,
+    /// Help.
+    Help,
+}
 
 /// GTK, started by `gimp_ui_init`.
 pub struct Gtk {
@@ -105,9 +147,10 @@ impl Gtk {
         Ok(Self { functions: Functions::load(library)? })
     }
 
-    /// A dialog in the style of GIMP, with Cancel and the button of this label.
+    /// A dialog in the style of GIMP, with Help, Reset, Cancel and the button of this label.
     pub fn dialog(&self, title: &str, role: &str, button: &str) -> Widget {
         let (title, role, button) = (text(title), text(role), text(button));
+        let [help, reset, cancel] = [later("_Help"), later("Rese_t"), later("_Cancel")].map(|label| text(&tr(label)));
         let functions = &self.functions;
         // SAFETY: see above; the list of buttons ends with null.
         unsafe {
@@ -118,7 +161,11 @@ impl Gtk {
                 0,
                 null_mut(),
                 null(),
-                c"_Cancel".as_ptr(),
+                help.as_ptr(),
+                HELP,
+                reset.as_ptr(),
+                RESET,
+                cancel.as_ptr(),
                 CANCEL,
                 button.as_ptr(),
                 OK,
@@ -131,10 +178,47 @@ impl Gtk {
         }
     }
 
-    /// Shows the dialog until it is answered: whether by the button, rather than by Cancel or by closing it.
-    pub fn answer(&self, dialog: Widget) -> bool {
+    /// Shows the dialog until it is answered.
+    pub fn answer(&self, dialog: Widget) -> Answer {
         // SAFETY: see above.
-        unsafe { (self.functions.gtk_dialog_run)(dialog.0) == OK }
+        match unsafe { (self.functions.gtk_dialog_run)(dialog.0) } {
+            OK => Answer::Yes,
+            RESET => Answer::Reset,
+            HELP => Answer::Help,
+            _ => Answer::No,
+        }
+    }
+
+    /// Shows a text until its window is closed.
+    pub fn tell(&self, title: &str, message: &str) {
+        const AUTOMATIC: c_int = 1;
+        let (title, close) = (text(title), text(&tr("_Close")));
+        let functions = &self.functions;
+        let label = self.label();
+        self.say(label, message);
+        // SAFETY: see above; the list of buttons ends with null.
+        unsafe {
+            let dialog = (functions.gimp_dialog_new)(
+                title.as_ptr(),
+                c"kds-help".as_ptr(),
+                null_mut(),
+                0,
+                null_mut(),
+                null(),
+                close.as_ptr(),
+                CANCEL,
+                null::<c_void>(),
+            );
+            let scrolled = (functions.gtk_scrolled_window_new)(null_mut(), null_mut());
+            (functions.gtk_scrolled_window_set_policy)(scrolled, AUTOMATIC, AUTOMATIC);
+            (functions.gtk_container_set_border_width)(scrolled, 12);
+            (functions.gtk_scrolled_window_add_with_viewport)(scrolled, label.0);
+            (functions.gtk_box_pack_start)((functions.gtk_dialog_get_content_area)(dialog), scrolled, 1, 1, 0);
+            (functions.gtk_window_set_default_size)(dialog, 480, 420);
+            (functions.gtk_widget_show_all)(dialog);
+            (functions.gtk_dialog_run)(dialog);
+            (functions.gtk_widget_destroy)(dialog);
+        }
     }
 
     /// State of the dialog's button: pressable or greyed out.
@@ -173,17 +257,26 @@ impl Gtk {
         unsafe { (self.functions.gtk_widget_show_all)(dialog.0) }
     }
 
-    /// The part of the dialog above its buttons, in which things stand below each other.
-    pub fn content(&self, dialog: Widget) -> Widget {
+    /// The part of the dialog above its buttons: two columns, in which things stand below each other.
+    pub fn columns(&self, dialog: Widget) -> (Widget, Widget) {
         let functions = &self.functions;
         // SAFETY: see above.
         unsafe {
-            let column = (functions.gtk_vbox_new)(0, 12);
-            (functions.gtk_container_set_border_width)(column, 12);
+            let row = (functions.gtk_hbox_new)(0, 12);
+            (functions.gtk_container_set_border_width)(row, 12);
             let area = (functions.gtk_dialog_get_content_area)(dialog.0);
-            (functions.gtk_box_pack_start)(area, column, 1, 1, 0);
-            Widget(column)
+            (functions.gtk_box_pack_start)(area, row, 1, 1, 0);
+            let columns = (self.column(), self.column());
+            (functions.gtk_box_pack_start)(row, columns.0.0, 0, 0, 0);
+            (functions.gtk_box_pack_start)(row, columns.1.0, 1, 1, 0);
+            columns
         }
+    }
+
+    /// Things that stand below each other.
+    fn column(&self) -> Widget {
+        // SAFETY: see above.
+        Widget(unsafe { (self.functions.gtk_vbox_new)(0, 12) })
     }
 
     /// Puts a widget below the others.
@@ -247,15 +340,19 @@ impl Gtk {
 
     /// Lines of text.
     pub fn label(&self) -> Widget {
-        const WIDTH: c_int = 52;
+        self.label_of(52)
+    }
+
+    /// Lines of text of about so many letters.
+    pub fn label_of(&self, width: i32) -> Widget {
         let functions = &self.functions;
         // SAFETY: see above.
         unsafe {
             let label = (functions.gtk_label_new)(c"".as_ptr());
             (functions.gtk_misc_set_alignment)(label, 0.0, 0.0);
             (functions.gtk_label_set_line_wrap)(label, 1);
-            (functions.gtk_label_set_width_chars)(label, WIDTH);
-            (functions.gtk_label_set_max_width_chars)(label, WIDTH);
+            (functions.gtk_label_set_width_chars)(label, width);
+            (functions.gtk_label_set_max_width_chars)(label, width);
             Widget(label)
         }
     }
@@ -289,6 +386,81 @@ impl Gtk {
     pub fn choose(&self, combo: Widget, position: i32) {
         // SAFETY: see above.
         unsafe { (self.functions.gtk_combo_box_set_active)(combo.0, position) }
+    }
+
+    /// A number from 0 to 100 on a line, with the number beside it or without.
+    pub fn slider(&self, shows_number: bool) -> Widget {
+        const RIGHT: c_int = 1;
+        let functions = &self.functions;
+        // SAFETY: see above.
+        unsafe {
+            let slider = (functions.gtk_hscale_new_with_range)(0.0, 100.0, 1.0);
+            (functions.gtk_scale_set_draw_value)(slider, Flag::from(shows_number));
+            (functions.gtk_scale_set_value_pos)(slider, RIGHT);
+            Widget(slider)
+        }
+    }
+
+    /// The number of a slider.
+    pub fn position(&self, slider: Widget) -> f64 {
+        // SAFETY: see above.
+        unsafe { (self.functions.gtk_range_get_value)(slider.0) }
+    }
+
+    /// Moves a slider.
+    pub fn set_position(&self, slider: Widget, value: f64) {
+        // SAFETY: see above.
+        unsafe { (self.functions.gtk_range_set_value)(slider.0, value) }
+    }
+
+    /// A picture of this size that gets what mouse and keyboard do: the whole, and the picture in its upper left corner.
+    pub fn canvas(&self, side: i32) -> (Widget, Widget) {
+        /// `GDK_BUTTON1_MOTION_MASK | GDK_BUTTON_PRESS_MASK | GDK_BUTTON_RELEASE_MASK | GDK_KEY_PRESS_MASK | GDK_SCROLL_MASK`
+        const EVENTS: c_int = 1 << 5 | 1 << 8 | 1 << 9 | 1 << 10 | 1 << 21;
+        let functions = &self.functions;
+        // SAFETY: see above.
+        unsafe {
+            let (canvas, image) = ((functions.gtk_event_box_new)(), (functions.gtk_image_new)());
+            (functions.gtk_misc_set_alignment)(image, 0.0, 0.0);
+            (functions.gtk_container_add)(canvas, image);
+            (functions.gtk_widget_set_size_request)(canvas, side, side);
+            (functions.gtk_widget_set_can_focus)(canvas, 1);
+            (functions.gtk_widget_add_events)(canvas, EVENTS);
+            (Widget(canvas), Widget(image))
+        }
+    }
+
+    /// Shows pixels of three bytes, as many rows as columns, in the picture of [`Gtk::canvas`].
+    pub fn show_pixels(&self, image: Widget, side: i32, pixels: &[u8]) {
+        const RGB: c_int = 0;
+        let functions = &self.functions;
+        let row = 3 * usize::try_from(side).unwrap_or(0);
+        // SAFETY: see above; the buffer has that many rows of so many bytes, and the picture keeps it.
+        unsafe {
+            let buffer = (functions.gdk_pixbuf_new)(RGB, 0, 8, side, side);
+            if buffer.is_null() {
+                return;
+            }
+            let to = (functions.gdk_pixbuf_get_pixels)(buffer);
+            let stride = usize::try_from((functions.gdk_pixbuf_get_rowstride)(buffer)).unwrap_or(row);
+            for (index, from) in pixels.chunks_exact(row.max(1)).take(row / 3).enumerate() {
+                std::ptr::copy_nonoverlapping(from.as_ptr(), to.add(index * stride), row);
+            }
+            (functions.gtk_image_set_from_pixbuf)(image.0, buffer);
+            (functions.g_object_unref)(buffer);
+        }
+    }
+
+    /// Gives a widget the keyboard.
+    pub fn focus(&self, widget: Widget) {
+        // SAFETY: see above.
+        unsafe { (self.functions.gtk_widget_grab_focus)(widget.0) }
+    }
+
+    /// Adds a help text.
+    pub fn explain(&self, widget: Widget, help: &str) {
+        // SAFETY: see above.
+        unsafe { (self.functions.gtk_widget_set_tooltip_text)(widget.0, text(help).as_ptr()) }
     }
 
     /// A number.
@@ -366,6 +538,19 @@ impl Gtk {
     pub unsafe fn on(&self, widget: Widget, signal: &CStr, handler: Handler, data: *mut c_void) {
         // SAFETY: see above; the signals that are used here have no further arguments.
         unsafe {
+            let handler = handler as *const c_void;
+            (self.functions.g_signal_connect_data)(widget.0, signal.as_ptr(), handler, data, null_mut(), 0);
+        }
+    }
+
+    /// Calls `handler` with `data` for each event of this signal.
+    ///
+    /// # Safety
+    /// `handler` takes this `data`, which lives as long as the widget; the signal has an event.
+    pub unsafe fn on_event(&self, widget: Widget, signal: &CStr, handler: EventHandler, data: *mut c_void) {
+        // SAFETY: see above.
+        unsafe {
+            let handler = handler as *const c_void;
             (self.functions.g_signal_connect_data)(widget.0, signal.as_ptr(), handler, data, null_mut(), 0);
         }
     }

@@ -16,8 +16,12 @@
 //! process, to which libgimp talks.
 #![deny(unsafe_op_in_unsafe_fn)]
 
+pub mod amount;
 pub mod argument;
+pub mod controls;
+pub mod cost;
 pub mod dialog;
+pub mod event;
 pub mod failure;
 pub mod gegl;
 pub mod gimp;
@@ -25,8 +29,9 @@ pub mod gtk;
 pub mod guard;
 pub mod loading;
 pub mod output;
+pub mod photograph;
 pub mod pixels;
-pub mod preset;
+pub mod preview;
 pub mod procedure;
 pub mod region;
 pub mod remembered;
@@ -34,3 +39,6 @@ pub mod restorer;
 pub mod settings;
 pub mod symbols;
 pub mod task;
+pub mod translation;
+pub mod trial;
+pub mod viewer;

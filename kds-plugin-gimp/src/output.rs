@@ -11,6 +11,7 @@ use crate::region::{self, Region};
 use crate::restorer;
 use crate::settings::Output;
 use crate::task::Task;
+use crate::translation::{fill, later, tr};
 
 /// A result, and what tells whether the layer is still what was restored.
 pub struct Restored {
@@ -47,9 +48,9 @@ pub fn put<H: Handle>(
     let mut writers = Vec::new();
     for (region, Restored { picture, content }) in regions.iter().zip(restored) {
         if !gimp.has_image(region.image) {
-            return Err(Failure::new(
+            return Err(Failure::new(tr(
                 "the image was closed before it was restored, so there is no place for the result",
-            ));
+            )));
         }
         let state = State::of(gimp, region, content)?;
         let (output, elsewhere) = state.place(gimp, region, output, picture.scale);
@@ -99,7 +100,7 @@ fn enlarge<H: Handle>(gimp: &Gimp<H>, image: H, scale: i32) -> Result<(), Failur
 }
 
 fn too_large() -> Failure {
-    Failure::new("the result would be too large for GIMP; select a smaller part of the image")
+    Failure::new(tr("the result would be too large for GIMP; select a smaller part of the image"))
 }
 
 /// State of the layer at the end, against that at the beginning.
@@ -161,18 +162,28 @@ impl State {
         if fits && (takes_layers || output == Output::NewImage) {
             return (output, None);
         }
-        let (output, place) = if scale == 1 && takes_layers {
-            (Output::NewLayer, "in a new layer")
-        } else {
-            (Output::NewImage, "in a new image")
+        let in_layer = scale == 1 && takes_layers;
+        // A sentence for each, because languages put their words in other places.
+        let why = match (self, in_layer) {
+            _ if !takes_layers => {
+                later("The layer '{}' or its image was converted meanwhile, so that the result is in a new image.")
+            }
+            (Self::Same { .. }, true) => {
+                later("The layer '{}' was locked meanwhile, so that the result is in a new layer.")
+            }
+            (Self::Same { .. }, false) => {
+                later("The layer '{}' was locked meanwhile, so that the result is in a new image.")
+            }
+            (Self::Changed, true) => {
+                later("The layer '{}' was changed meanwhile, so that the result is in a new layer.")
+            }
+            (Self::Changed, false) => {
+                later("The layer '{}' was changed meanwhile, so that the result is in a new image.")
+            }
+            (Self::Gone, true) => later("The layer '{}' was deleted meanwhile, so that the result is in a new layer."),
+            (Self::Gone, false) => later("The layer '{}' was deleted meanwhile, so that the result is in a new image."),
         };
-        let what = match self {
-            _ if !takes_layers => "or its image was converted",
-            Self::Same { .. } => "was locked",
-            Self::Changed => "was changed",
-            Self::Gone => "was deleted",
-        };
-        (output, Some(format!("The layer '{}' {what} meanwhile, so that the result is {place}.", region.name)))
+        (if in_layer { Output::NewLayer } else { Output::NewImage }, Some(fill(why, &[&region.name])))
     }
 }
 
@@ -228,7 +239,7 @@ impl<H: Handle> Writer<'_, H> {
             self.restored.picture = self.restored.picture.cut_out(self.source, selected)?;
             self.source = at_origin(self.source);
         }
-        let name = format!("{} ({})", self.region.name, self.task.result());
+        let name = format!("{} ({})", self.region.name, tr(self.task.result()));
         let new = if let State::Same { .. } = self.state {
             self.is_enlarged()?;
             let part = self.region.selected.is_some().then_some(area);
@@ -255,7 +266,7 @@ impl<H: Handle> Writer<'_, H> {
         let (gimp, region) = (self.gimp, self.region);
         let place = at_origin(self.area);
         let size = (place.width, place.height);
-        let name = format!("{} ({})", region.name, self.task.result());
+        let name = format!("{} ({})", region.name, tr(self.task.result()));
         let (image, layer) = gimp.new_image_like(region.image, region.gray(), size, |image| {
             let alpha = region.format.channels.has_alpha();
             let new = NewLayer { name: &name, place, gray: region.gray(), alpha, visible: true };
@@ -325,7 +336,8 @@ impl<H: Handle> Writer<'_, H> {
     /// The confidence, if it was asked for, as a hidden layer.
     fn add_confidence(&mut self, image: H, above: Option<H>, place: Rectangle) -> Result<(), Failure> {
         let Some(map) = &mut self.restored.confidence else { return Ok(()) };
-        let new = NewLayer { name: "Confidence (KDS)", place, gray: self.region.gray(), alpha: false, visible: false };
+        let name = tr("Confidence (KDS)");
+        let new = NewLayer { name: &name, place, gray: self.region.gray(), alpha: false, visible: false };
         let rows = map.part(self.confidence_source);
         let write = |buffer: &Buffer<'_>| buffer.write(at_origin(place), c"Y' u8", &rows);
         self.gimp.add_layer(image, &new, above, write).map(|_| ())

@@ -189,7 +189,7 @@ impl Pixels {
 }
 
 /// A sample, from 0 to 1.
-fn load(depth: Depth, bytes: &[u8]) -> f32 {
+pub fn load(depth: Depth, bytes: &[u8]) -> f32 {
     match (depth, bytes) {
         (Depth::U8, [a, ..]) => f32::from(*a) / 255.0,
         (Depth::U16, [a, b, ..]) => f32::from(u16::from_ne_bytes([*a, *b])) / 65535.0,
@@ -198,7 +198,8 @@ fn load(depth: Depth, bytes: &[u8]) -> f32 {
     }
 }
 
-fn store(depth: Depth, value: f32, bytes: &mut [u8]) {
+/// Writes a sample; what the depth cannot hold becomes its nearest value.
+pub fn store(depth: Depth, value: f32, bytes: &mut [u8]) {
     match depth {
         Depth::U8 => bytes.copy_from_slice(&[(value * 255.0).round() as u8]),
         Depth::U16 => bytes.copy_from_slice(&((value * 65535.0).round() as u16).to_ne_bytes()),

@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use kds_host::Progress;
 
+use crate::amount;
 use crate::dialog;
 use crate::failure::Failure;
 use crate::gimp::{Gimp, Handle};
 use crate::gtk::Gtk;
 use crate::output::{self, Placed, Restored};
-use crate::pixels::Pixels;
-use crate::region::{self, Region};
+use crate::photograph::OfGimp;
+use crate::region::Region;
 use crate::restorer::{Models, Restorer, stage};
 use crate::settings::Settings;
 use crate::task::Task;
+use crate::translation::{fill, tr};
 
 /// Ways in which GIMP calls a procedure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,25 +56,29 @@ pub fn run<H: Handle>(
     settings: &mut Settings,
     remember: impl FnOnce(&Settings),
 ) -> Result<Placed<H>, Failure> {
+    settings.check()?;
     let regions = layers.iter().map(|layer| Region::new(gimp, task, *layer)).collect::<Result<Vec<_>, _>>()?;
-    gimp.begin_progress(&format!("{}: loading the library", task.title()));
+    gimp.begin_progress(&fill("{}: loading the library", &[&tr(task.title())]));
     let models = Models::open(task)?;
     let restorer = if mode == RunMode::Interactive {
         // The dialog says itself what it waits for.
         gimp.end_progress();
-        let restorer = dialog::ask(&gtk()?, task, models, &dialog::Subject::of(&regions), settings)?;
+        let first = regions.first().ok_or_else(no_layer)?;
+        let photograph = OfGimp { gimp, region: first, task };
+        let image = gimp.image_size(first.image);
+        let restorer =
+            dialog::ask(&gtk()?, task, models, &dialog::Subject::of(&regions, &photograph, image), settings)?;
         remember(settings);
-        gimp.begin_progress(task.title());
+        gimp.begin_progress(&tr(task.title()));
         restorer
     } else {
         Arc::new(models.load(settings)?)
     };
-    // Asked before, so that nobody waits for a result that has no place.
-    let output = settings.output()?;
+    let output = settings.output();
     let restored = regions.iter().enumerate().map(|(index, region)| {
         let name = match regions.len() {
-            1 => task.title().to_owned(),
-            count => format!("{} (layer {} of {count})", task.title(), index + 1),
+            1 => tr(task.title()),
+            count => fill("{} (layer {} of {})", &[&tr(task.title()), &(index + 1).to_string(), &count.to_string()]),
         };
         restore(gimp, task, &name, region, &restorer, settings)
     });
@@ -89,7 +95,11 @@ pub fn run<H: Handle>(
     if mode != RunMode::NonInteractive {
         gimp.redraw();
     }
-    placed.into_iter().next().ok_or_else(|| Failure::new("no layer is selected: select one in the layers dialog"))
+    placed.into_iter().next().ok_or_else(no_layer)
+}
+
+fn no_layer() -> Failure {
+    Failure::new(tr("no layer is selected: select one in the layers dialog"))
 }
 
 fn restore<H: Handle>(
@@ -101,7 +111,7 @@ fn restore<H: Handle>(
     settings: &Settings,
 ) -> Result<Restored, Failure> {
     let pixels = region.pixels(gimp)?;
-    let mask = (task == Task::Inpaint).then(|| mask(gimp, region)).transpose()?;
+    let mask = (task == Task::Inpaint).then(|| region.holes(gimp, region.seen)).transpose()?;
     let mut progress = |progress: Progress| {
         let share = progress.done as f64 / progress.total.max(1) as f64;
         gimp.progress(&format!("{name}: {}", stage(progress)), share);
@@ -113,27 +123,13 @@ fn restore<H: Handle>(
     match &mask {
         // Pixels outside of holes are as they were; those within are new.
         Some(mask) => picture.picture.make_opaque(mask),
-        None => picture.picture.view_mut()?.carry_excess(&pixels.view()?, None),
-    }
-    Ok(Restored { picture, content: pixels.content(region.within_seen()) })
-}
-
-/// 1 where anything is selected: what is only half selected is filled whole, and blends where it is put into the layer.
-fn mask<H: Handle>(gimp: &Gimp<H>, region: &Region<H>) -> Result<Pixels, Failure> {
-    let (x, y) = region.offsets;
-    let mut mask = region::selection(gimp, region.image, region.seen.moved(x, y))?;
-    let mut known = 0;
-    for sample in mask.bytes.chunks_exact_mut(4) {
-        if sample.iter().any(|byte| *byte != 0) {
-            sample.copy_from_slice(&1f32.to_ne_bytes());
-        } else {
-            known += 1;
+        None => {
+            picture.picture.view_mut()?.carry_excess(&pixels.view()?, None);
+            let amount = settings.amount();
+            if amount < 1.0 {
+                amount::blend(&mut picture.picture, &amount::enlarge(&pixels, picture.scale)?, amount);
+            }
         }
     }
-    if known == 0 {
-        return Err(Failure::new(
-            "all of the layer is selected, so that nothing is left to fill it from: select only the part that is to be filled",
-        ));
-    }
-    Ok(mask)
+    Ok(Restored { picture, content: pixels.content(region.within_seen()) })
 }

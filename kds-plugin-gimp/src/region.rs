@@ -11,6 +11,7 @@ use crate::gegl::Rectangle;
 use crate::gimp::{Gimp, Handle, Kind};
 use crate::pixels::Pixels;
 use crate::task::Task;
+use crate::translation::{fill, later, tr};
 
 /// Pixels beyond the selection that the model sees too, so that what it makes fits what is around it. For inpainting it
 /// is at least this much, and as much as the selection is large.
@@ -48,14 +49,14 @@ impl<H: Handle> Region<H> {
         let image = gimp.image_of(layer);
         check(gimp, layer)?;
         if task == Task::Inpaint && gimp.selection(image).is_none() {
-            return Err(Failure::new(
+            return Err(Failure::new(tr(
                 "nothing is selected: select what is to be filled, for example by the free select tool",
-            ));
+            )));
         }
         let area = gimp.selected(layer).ok_or_else(|| {
-            Failure::new(format!(
+            Failure::new(fill(
                 "the selection does not touch the layer '{}': select a part of it, or nothing to restore all of it",
-                gimp.name(layer)
+                &[&gimp.name(layer)],
             ))
         })?;
         let offsets = gimp.offsets(layer);
@@ -109,6 +110,34 @@ impl<H: Handle> Region<H> {
         self.read(gimp, self.seen)
     }
 
+    /// 1 where anything is selected in a part of the layer: what is only half selected is filled whole, and blends where it is put
+    /// into the layer.
+    ///
+    /// # Errors
+    /// Where all of the part is selected.
+    pub fn holes(&self, gimp: &Gimp<H>, part: Rectangle) -> Result<Pixels, Failure> {
+        let (x, y) = self.offsets;
+        let mut mask = selection(gimp, self.image, part.moved(x, y))?;
+        let mut known = 0;
+        for sample in mask.bytes.chunks_exact_mut(4) {
+            if sample.iter().any(|byte| *byte != 0) {
+                sample.copy_from_slice(&1f32.to_ne_bytes());
+            } else {
+                known += 1;
+            }
+        }
+        if known == 0 {
+            return Err(Failure::new(if part == self.seen {
+                tr(
+                    "all of the layer is selected, so that nothing is left to fill it from: select only the part that is to be filled",
+                )
+            } else {
+                tr("All of this part is selected: drag the picture to an edge of the selection.")
+            }));
+        }
+        Ok(mask)
+    }
+
     /// The pixels of a part of the layer as it is now.
     ///
     /// # Errors
@@ -136,16 +165,16 @@ pub fn selection<H: Handle>(gimp: &Gimp<H>, image: H, part: Rectangle) -> Result
 
 fn check<H: Handle>(gimp: &Gimp<H>, layer: H) -> Result<(), Failure> {
     let name = gimp.name(layer);
-    let refuse = |message: String| Err(Failure::new(message));
+    let refuse = |message: &str| Err(Failure::new(fill(message, &[&name])));
     match gimp.kind(layer) {
-        Kind::Group => refuse(format!(
-            "'{name}' is a layer group: select one of the layers in it, or a merged copy of it (Layer ▸ New from Visible)"
+        Kind::Group => refuse(later(
+            "'{}' is a layer group: select one of the layers in it, or a merged copy of it (Layer ▸ New from Visible)",
         )),
-        Kind::Mask => refuse(format!(
-            "'{name}' is no layer but a mask or a channel: select the picture of a layer in the layers dialog"
+        Kind::Mask => refuse(later(
+            "'{}' is no layer but a mask or a channel: select the picture of a layer in the layers dialog",
         )),
-        Kind::Layer if gimp.is_locked(layer) => refuse(format!(
-            "the pixels of the layer '{name}', or of a group that it is in, are locked: unlock them in the layers dialog"
+        Kind::Layer if gimp.is_locked(layer) => refuse(later(
+            "the pixels of the layer '{}', or of a group that it is in, are locked: unlock them in the layers dialog",
         )),
         Kind::Layer => Ok(()),
     }

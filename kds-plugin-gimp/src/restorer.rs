@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::pixels::Pixels;
 use crate::settings::{Settings, Value};
 use crate::task::Task;
+use crate::translation::{fill, tr};
 
 /// A context of the worker, where models stay loaded from one call of GIMP's to the next. Where none can be had (the folder of
 /// the socket cannot be written, or the command was not installed), this process loads `libkds.so` itself.
@@ -160,10 +161,19 @@ impl Restorer {
     /// For a value that a parameter does not take.
     pub fn job(&self, settings: &Settings) -> Result<Job, Failure> {
         let mut job = self.model.new_job()?;
-        for name in OF_THE_JOB {
+        for name in OF_THE_JOB.into_iter().filter(|name| self.task.uses(name)) {
             if let Some(value) = settings.parameter(name) {
                 job.set(name, &value)?;
             }
+        }
+        let favour: &[(&str, &str)] = match settings.parameter("favour").as_deref() {
+            // One particle as it is: the nearest to the mean has less detail where there are many.
+            Some("detail") => &[("fusion", "0"), ("selection", "index:0")],
+            Some("faithfulness") => &[("selection", "mean")],
+            _ => &[],
+        };
+        for (name, value) in favour {
+            job.set(name, value)?;
         }
         if self.task == Task::Restore {
             job.set("scale", "1")?;
@@ -171,14 +181,26 @@ impl Restorer {
         Ok(job)
     }
 
-    /// The value of a parameter when nothing is chosen; nothing for what is no parameter of a job.
-    pub fn own_text(&self, name: &str) -> Option<String> {
-        self.job(&Settings::default()).ok()?.get(name).ok()
+    /// Values of these parameters when nothing but the quality is chosen, by its number.
+    ///
+    /// # Errors
+    /// When the worker does not answer.
+    pub fn own_values<const N: usize>(&self, names: [&'static str; N], preset: i32) -> Result<[String; N], Failure> {
+        let mut settings = Settings::default();
+        settings.set("preset", Value::Integer(preset));
+        let job = self.job(&settings)?;
+        let mut values = names.map(String::from);
+        for value in &mut values {
+            *value = job.get(value)?;
+        }
+        Ok(values)
     }
 
-    /// The same, of a parameter that takes a whole number.
-    pub fn own_value(&self, name: &str) -> i32 {
-        self.own_text(name).and_then(|value| value.parse().ok()).unwrap_or(1)
+    /// Output pixels per input pixel and side.
+    pub fn scale(&self, settings: &Settings) -> i32 {
+        const SIDE: u32 = 64;
+        let size = self.job(settings).and_then(|job| Ok(job.output_size(SIDE, SIDE)?));
+        size.ok().and_then(|(width, _)| i32::try_from(width / SIDE).ok()).unwrap_or(1).max(1)
     }
 
     /// Time and memory of a restoration of so many pixels.
@@ -253,11 +275,13 @@ impl Restorer {
 
 /// Stage of a restoration, in words.
 pub fn stage(progress: Progress) -> String {
+    let steps = [progress.done.to_string(), progress.total.to_string()];
+    let [done, total] = &steps;
     match progress.stage {
-        kds_host::Stage::Prepare => "preparing".into(),
-        kds_host::Stage::Sample => format!("step {} of {}", progress.done, progress.total),
-        kds_host::Stage::Decode => format!("decoding, step {} of {}", progress.done, progress.total),
-        kds_host::Stage::Finish => "finishing".into(),
+        kds_host::Stage::Prepare => tr("preparing"),
+        kds_host::Stage::Sample => fill("step {} of {}", &[done, total]),
+        kds_host::Stage::Decode => fill("decoding, step {} of {}", &[done, total]),
+        kds_host::Stage::Finish => tr("finishing"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The values of the arguments, and how they are remembered.
 
-use crate::argument::{Argument, Kind, arguments};
+use crate::argument::{Argument, Choice, Kind, arguments};
 use crate::failure::Failure;
 
 /// A value for each argument, in their order.
@@ -100,25 +100,53 @@ impl Settings {
         }
     }
 
-    /// Destination of the result.
+    /// Checks the numbers, which GIMP 2.10 does not.
     ///
     /// # Errors
-    /// For a number that stands for nothing.
-    pub fn output(&self) -> Result<Output, Failure> {
-        match self.integer("output") {
-            0 => Ok(Output::Replace),
-            1 => Ok(Output::NewLayer),
-            2 => Ok(Output::NewImage),
-            other => Err(Failure::new(format!(
-                "the argument output cannot be {other}: it takes 0 (replace), 1 (new-layer) or 2 (new-image)"
-            ))),
+    /// For a number that an argument does not take.
+    pub fn check(&self) -> Result<(), Failure> {
+        for (Argument { name, kind, .. }, value) in &self.0 {
+            let wrong =
+                |takes: String| Err(Failure::new(format!("the argument {name} cannot be {value}: it takes {takes}")));
+            match (*kind, value) {
+                (Kind::Choice(choices), Value::Integer(chosen)) if known(choices, *chosen).is_none() => {
+                    let choices = choices.iter().enumerate();
+                    let words: Vec<_> = choices.map(|(number, choice)| format!("{number} ({})", choice.name)).collect();
+                    return wrong(words.join(", "));
+                }
+                (Kind::Integer { min, max, .. }, Value::Integer(number)) if !(min..=max).contains(number) => {
+                    return wrong(format!("{min} to {max}"));
+                }
+                (Kind::Number { min, max, .. }, Value::Number(number)) if !(min..=max).contains(number) => {
+                    return wrong(format!("{min} to {max}"));
+                }
+                _ => {}
+            }
         }
+        Ok(())
+    }
+
+    /// Destination of the result.
+    pub fn output(&self) -> Output {
+        match self.integer("output") {
+            1 => Output::NewLayer,
+            2 => Output::NewImage,
+            _ => Output::Replace,
+        }
+    }
+
+    /// Share of the result, where it is blended with the original: 0 to 1.
+    pub fn amount(&self) -> f32 {
+        self.integer("amount").clamp(0, 100) as f32 / 100.0
     }
 
     /// The value of a parameter as the engine takes it; nothing where the model's own value is to be used.
     pub fn parameter(&self, name: &str) -> Option<String> {
         let (argument, value) = self.0.iter().find(|(argument, _)| argument.name == name)?;
-        (*value != argument.kind.default()).then(|| value.to_string())
+        (*value != argument.kind.default()).then(|| match (argument.kind, value) {
+            (Kind::Choice(choices), Value::Integer(chosen)) => known(choices, *chosen).unwrap_or_default().to_owned(),
+            _ => value.to_string(),
+        })
     }
 
     /// One line for each value, for [`Settings::recall`].
@@ -143,6 +171,11 @@ impl Settings {
     }
 }
 
+/// The name of a choice by its number.
+fn known(choices: &[Choice], number: i32) -> Option<&'static str> {
+    usize::try_from(number).ok().and_then(|number| choices.get(number)).map(|choice| choice.name)
+}
+
 impl std::fmt::Display for Value {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -165,7 +198,7 @@ mod tests {
         settings.set("strength", Value::Number(0.25));
         settings.set("output", Value::Integer(2));
         assert_eq!(Settings::recall(&settings.remember()), settings);
-        assert_eq!(settings.output(), Ok(Output::NewImage));
+        assert_eq!(settings.output(), Output::NewImage);
     }
 
     #[test]
@@ -184,7 +217,24 @@ mod tests {
         settings.set("steps", Value::Integer(5));
         assert_eq!(settings.parameter("strength").as_deref(), Some("0"));
         assert_eq!(settings.parameter("steps").as_deref(), Some("5"));
-        settings.set("output", Value::Integer(3));
-        assert!(settings.output().unwrap_err().to_string().contains("new-layer"));
+        settings.set("preset", Value::Integer(3));
+        assert_eq!(settings.parameter("preset").as_deref(), Some("paper"));
+    }
+
+    #[test]
+    fn numbers_that_stand_for_nothing_are_refused() {
+        let settings = Settings::default();
+        assert_eq!(settings.check(), Ok(()));
+        for (name, value, part) in [
+            ("output", Value::Integer(3), "1 (new-layer)"),
+            ("preset", Value::Integer(-1), "3 (paper)"),
+            ("amount", Value::Integer(101), "0 to 100"),
+            ("strength", Value::Number(f64::NAN), "-1 to 1"),
+        ] {
+            let mut settings = settings.clone();
+            settings.set(name, value);
+            let message = settings.check().unwrap_err().to_string();
+            assert!(message.contains(name) && message.contains(part), "{message}");
+        }
     }
 }

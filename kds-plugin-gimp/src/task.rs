@@ -1,4 +1,6 @@
-//! The three things that the plug-in does, each a procedure of GIMP.
+//! The three things that the plug-in does, each a procedure of GIMP. Texts are in English, to be translated where they are shown.
+
+use crate::translation::later;
 
 /// Tasks of the procedures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,59 +54,70 @@ impl Task {
     /// The entry in the menu.
     pub fn menu_label(self) -> &'static str {
         match self {
-            Self::Restore => "Rest_ore (KDS)…",
-            Self::Upscale => "_Upscale 4× (KDS)…",
-            Self::Inpaint => "_Inpaint Selection (KDS)…",
+            Self::Restore => later("Rest_ore (KDS)…"),
+            Self::Upscale => later("_Upscale (KDS)…"),
+            Self::Inpaint => later("_Inpaint Selection (KDS)…"),
         }
     }
 
     /// The title of the dialog, and the beginning of progress.
     pub fn title(self) -> &'static str {
         match self {
-            Self::Restore => "Restore",
-            Self::Upscale => "Upscale",
-            Self::Inpaint => "Inpaint",
+            Self::Restore => later("Restore"),
+            Self::Upscale => later("Upscale"),
+            Self::Inpaint => later("Inpaint"),
         }
     }
 
     /// Suffix to the name of the layer that it was called for.
     pub fn result(self) -> &'static str {
         match self {
-            Self::Restore => "restored",
-            Self::Upscale => "upscaled",
-            Self::Inpaint => "inpainted",
+            Self::Restore => later("restored"),
+            Self::Upscale => later("upscaled"),
+            Self::Inpaint => later("inpainted"),
         }
     }
 
     /// One sentence for the procedure browser and the menu's tooltip.
     pub fn blurb(self) -> &'static str {
         match self {
-            Self::Restore => "Remove noise, blur and compression artefacts from a photograph",
-            Self::Upscale => "Enlarge a photograph and make up for the missing detail",
-            Self::Inpaint => "Fill the selection with what could be there",
+            Self::Restore => later("Remove noise, blur and compression artefacts from a photograph"),
+            Self::Upscale => later("Enlarge a photograph and make up for the missing detail"),
+            Self::Inpaint => later("Fill the selection with what could be there"),
         }
     }
 
     /// The rest of the documentation.
     pub fn help(self) -> &'static str {
         match self {
-            Self::Restore => {
-                "Samples several restorations of the layer side by side with a diffusion model and steers them to where \
-                 they agree (Kernel Density Steering). With a selection only that changes, and its feathered edges \
-                 blend. Size, alpha channel and colour profile stay. Returns the image and the layer that hold the \
-                 result."
-            }
-            Self::Upscale => {
-                "Samples several enlargements of the layer side by side with a diffusion model and steers them to where \
-                 they agree (Kernel Density Steering). The image grows with all its layers, or the result becomes a new \
-                 image. With a selection only that gets new detail; what is outside is enlarged by interpolation. \
-                 Returns the image and the layer that hold the result."
-            }
-            Self::Inpaint => {
-                "Samples several fillings of the selection side by side with a diffusion model and steers them to where \
-                 they agree (Kernel Density Steering). Pixels outside of the selection stay as they are; feathered \
-                 edges blend. Returns the image and the layer that hold the result."
-            }
+            Self::Restore => later(
+                "Samples several restorations of the layer side by side with a diffusion model and steers them to where they agree (Kernel Density Steering). With a selection only that changes, and its feathered edges blend. Size, alpha channel and colour profile stay. Returns the image and the layer that hold the result.",
+            ),
+            Self::Upscale => later(
+                "Samples several enlargements of the layer side by side with a diffusion model and steers them to where they agree (Kernel Density Steering). The image grows with all its layers, or the result becomes a new image. With a selection only that gets new detail; what is outside is enlarged by interpolation. Returns the image and the layer that hold the result.",
+            ),
+            Self::Inpaint => later(
+                "Samples several fillings of the selection side by side with a diffusion model and steers them to where they agree (Kernel Density Steering). Pixels outside of the selection stay as they are; feathered edges blend. Returns the image and the layer that hold the result.",
+            ),
+        }
+    }
+
+    /// The dialog's button; the underscore is before the letter of its keyboard shortcut.
+    pub fn button(self) -> &'static str {
+        match self {
+            Self::Restore => later("_Restore"),
+            Self::Upscale => later("_Upscale"),
+            Self::Inpaint => later("I_npaint"),
+        }
+    }
+
+    /// False for arguments that mean nothing to this task; the dialog leaves them out.
+    pub fn uses(self, argument: &str) -> bool {
+        match argument {
+            "scale" => self == Self::Upscale,
+            // Outside of a hole nothing changes, and within there is no original.
+            "amount" => self != Self::Inpaint,
+            _ => true,
         }
     }
 }

@@ -38,8 +38,11 @@ fn install_once() -> Result<PathBuf> {
 fn is_current(built: &Path, prefix: &Path) -> std::io::Result<bool> {
     let installed = fs::metadata(prefix.join("share/kds/installed.txt"))?.modified()?;
     let programs = install::gimp::PROGRAMS.map(|(_, program)| program);
-    for file in programs.iter().chain(&["kds", "libkds.so", install::nodes::GEGL, install::openfx::LIBRARY]) {
-        if fs::metadata(built.join(file))?.modified()? >= installed {
+    let programs = programs.iter().chain(&["kds", "libkds.so", install::nodes::GEGL, install::openfx::LIBRARY]);
+    let catalogues = ["de", "fr"]
+        .map(|language| Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../kds-plugin-gimp/po/{language}.po")));
+    for file in programs.map(|file| built.join(file)).chain(catalogues) {
+        if fs::metadata(file)?.modified()? >= installed {
             return Ok(false);
         }
     }

@@ -41,6 +41,16 @@ fn values_beyond_the_range_stay() {
 }
 
 #[test]
+fn settings_are_those_of_the_command() {
+    places::settings_are_those_of_the_command(Two).unwrap();
+}
+
+#[test]
+fn gimp_speaks_german() {
+    refusals::messages_are_translated().unwrap();
+}
+
+#[test]
 fn a_palette_gives_way_to_all_colours() {
     places::a_palette_gives_way_to_all_colours(Two).unwrap();
 }

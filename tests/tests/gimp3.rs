@@ -41,6 +41,11 @@ fn values_beyond_the_range_stay() {
 }
 
 #[test]
+fn settings_are_those_of_the_command() {
+    places::settings_are_those_of_the_command(Three).unwrap();
+}
+
+#[test]
 fn a_palette_gives_way_to_all_colours() {
     places::a_palette_gives_way_to_all_colours(Three).unwrap();
 }

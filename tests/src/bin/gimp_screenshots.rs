@@ -36,15 +36,15 @@ fn shoot(version: Version, file: &dyn Fn(&str) -> PathBuf) -> Result<()> {
     window.shoot(None, &file("menu"))?;
     window.press(&["o"])?;
     let dialog = window.wait_for("Restore .KDS")?;
-    window.place(&dialog, 250, 100)?;
+    window.place(&dialog, 250, 20)?;
     window.focus(&dialog)?;
-    // What the machine takes is measured meanwhile.
-    std::thread::sleep(std::time::Duration::from_secs(8));
+    // What the machine takes is measured, and the preview restored, meanwhile.
+    std::thread::sleep(std::time::Duration::from_secs(25));
     window.shoot(Some(&dialog), &file("dialog"))?;
     window.press(&["alt+a"])?;
     window.shoot(Some(&dialog), &file("advanced"))?;
     // Enough steps for a picture of them.
-    window.press(&["alt+t", "ctrl+a", "2", "0", "0", "Tab", "alt+r"])?;
+    window.press(&["alt+p", "ctrl+a", "2", "0", "0", "Tab", "alt+r"])?;
     window.wait_until("the restoration to begin", |window| window.plug_in_runs())?;
     std::thread::sleep(std::time::Duration::from_millis(3500));
     window.shoot(None, &file("progress"))?;

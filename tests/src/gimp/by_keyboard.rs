@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use super::pixels::{difference, same};
+use super::preview;
 use super::window::Window;
 use super::{Session, Version};
 use crate::command::kds;
@@ -23,20 +24,22 @@ fn open(version: Version, name: &str) -> Result<Window> {
 }
 
 /// Opens the dialog of Filters ▸ Enhance ▸ Restore (KDS)…
-fn open_dialog(window: &Window) -> Result<()> {
+fn open_dialog(window: &Window) -> Result<String> {
     window.focus(window.main())?;
     window.press(&["alt+r", "h", "o"])?;
     let dialog = window.wait_for("Restore .KDS")?;
-    window.focus(&dialog)
+    window.focus(&dialog)?;
+    Ok(dialog)
 }
 
 /// The menu opens the dialog, that restores as the command would, one Ctrl+Z undoes all of it, and "Repeat" does the same
 /// again.
 pub fn restoring_undoing_and_repeating(version: Version) -> Result<()> {
     let window = open(version, "by-keyboard")?;
-    open_dialog(&window)?;
+    let dialog = open_dialog(&window)?;
+    preview::compares_before_and_after(&window, &dialog, (120, 40))?;
     // The quality "Fast": two particles, half of eight steps.
-    window.press(&["alt+q", "Home", "alt+r"])?;
+    window.press(&["alt+r"])?;
     window.wait_until("the restoration", Window::is_changed)?;
     window.eval("(save-layer (top-layer (opened-image)) \"after.png\")")?;
 
@@ -68,7 +71,7 @@ const CANCEL: (u32, u32) = (SCREEN.0 - 250, SCREEN.1 - 18);
 pub fn cancelling(version: Version) -> Result<()> {
     let window = open(version, "cancelling")?;
     open_dialog(&window)?;
-    window.press(&["alt+a", "alt+t", "ctrl+a", "1", "0", "0", "0", "Tab", "alt+r"])?;
+    window.press(&["alt+a", "alt+p", "ctrl+a", "1", "0", "0", "0", "Tab", "alt+r"])?;
     // Longer than loading takes, so that it is sampling.
     sleep(Duration::from_secs(4));
     ensure!(window.plug_in_runs()?, "a thousand steps are done already");

@@ -8,6 +8,7 @@ pub mod cancelled;
 pub mod meanwhile;
 pub mod pixels;
 pub mod places;
+pub mod preview;
 pub mod refusals;
 pub mod window;
 
@@ -131,7 +132,7 @@ impl Session {
         command.args(["LANG=C.UTF-8", "NO_AT_BRIDGE=1"]);
         command.arg(format!("GIMP2_DIRECTORY={}", profile.display()));
         command.arg(format!("GIMP3_DIRECTORY={}", profile.display()));
-        for variable in ["KDS_REGISTRY", "KDS_LIBRARY", "KDS_WORKER", "DISPLAY", "XDG_DATA_HOME"] {
+        for variable in ["KDS_REGISTRY", "KDS_LIBRARY", "KDS_WORKER", "DISPLAY", "XDG_DATA_HOME", "LANGUAGE"] {
             if let Some(value) = self.variable(variable) {
                 command.arg(format!("{variable}={value}"));
             }

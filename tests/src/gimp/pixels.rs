@@ -50,9 +50,14 @@ pub fn write_pictures(session: &Session) -> Result<()> {
 /// What the command makes of a file of the session's folder, with the settings of `words.scm` and these. Of three
 /// particles one is nearest to their mean; two would always be equally near, and the last bit of a sample would decide.
 pub fn expected(session: &Session, file: &str, further: &[&str]) -> Result<DynamicImage> {
+    expected_of(session, file, &[&["--particles", "3", "--steps", "2"], further].concat())
+}
+
+/// The same with the model's own numbers of particles and steps.
+pub fn expected_of(session: &Session, file: &str, further: &[&str]) -> Result<DynamicImage> {
     let mut command: Command = kds()?;
-    command.args(["restore", file, "-o", "expected.png", "--particles", "3", "--steps", "2", "--seed", "5"]);
-    command.args(["--device", "cpu"]).args(further).current_dir(session.folder());
+    command.args(["restore", file, "-o", "expected.png", "--seed", "5", "--device", "cpu"]);
+    command.args(further).current_dir(session.folder());
     let output = command.output().context("cannot start kds")?;
     ensure!(output.status.success(), "kds restore {file}: {}", String::from_utf8_lossy(&output.stderr));
     session.read("expected.png")

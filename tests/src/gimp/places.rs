@@ -6,7 +6,7 @@ use std::process::Command;
 use anyhow::{Result, ensure};
 use image::{DynamicImage, GrayImage, Rgb32FImage, RgbaImage};
 
-use super::pixels::{difference, expected, same, write_pictures};
+use super::pixels::{difference, expected, expected_of, same, write_pictures};
 use super::{Session, Version};
 
 const RESTORE: &[&str] = &["--model", "kds-photo-x1"];
@@ -301,6 +301,49 @@ pub fn a_palette_gives_way_to_all_colours(version: Version) -> Result<()> {
     ensure!(difference(&restored, &session.read("before.png")?)? > 2.0, "nothing has changed");
     same("new image", &session.read("new.png")?, &restored)?;
     same("layer", &session.read("after.png")?, &restored)
+}
+
+/// Quality, side, amount and enlargement are those of the command; a part of the amount lies between the original and the result.
+pub fn settings_are_those_of_the_command(version: Version) -> Result<()> {
+    let session = session(version, "settings")?;
+    session.run(
+        "(define (made file procedure . changes)
+           (let* ((image (load-image (in-folder \"rgb.png\"))) (layer (top-layer image)))
+             (apply kds (append (list procedure image layer) changes))
+             (save-layer layer file)
+             (gimp-image-delete image)))
+         (made \"fast.png\" plug-in-kds-restore '(preset \"fast\") '(particles 0) '(steps 0))
+         (made \"paper.png\" plug-in-kds-restore '(preset \"paper\") '(steps 3) '(particles 0))
+         (made \"faithful.png\" plug-in-kds-restore '(favour \"faithfulness\"))
+         (made \"detail.png\" plug-in-kds-restore '(favour \"detail\"))
+         (made \"half.png\" plug-in-kds-restore '(amount 50))
+         (made \"none.png\" plug-in-kds-restore '(amount 0))
+         (made \"twice.png\" plug-in-kds-upscale '(scale 2))
+         (made \"plain.png\" plug-in-kds-upscale '(scale 2) '(amount 0))",
+    )?;
+    let plain = |arguments: &[&str]| expected_of(&session, "rgb.png", &[RESTORE, arguments].concat());
+    same("fast", &session.read("fast.png")?, &plain(&["--preset", "fast"])?)?;
+    same("paper", &session.read("paper.png")?, &plain(&["--preset", "paper", "--steps", "3"])?)?;
+    let own = |arguments: &[&str]| expected(&session, "rgb.png", &[RESTORE, arguments].concat());
+    same("faithfulness", &session.read("faithful.png")?, &own(&["--selection", "mean"])?)?;
+    same("detail", &session.read("detail.png")?, &own(&["--fusion", "0", "--selection", "index:0"])?)?;
+    let (before, restored) = (session.read("rgb.png")?.to_rgb8(), own(&[])?.to_rgb8());
+    let mean = |x: u32, y: u32| {
+        let (a, b) = (before.get_pixel(x, y).0, restored.get_pixel(x, y).0);
+        image::Rgb([0, 1, 2].map(|channel| ((u16::from(a[channel]) + u16::from(b[channel])) / 2) as u8))
+    };
+    let mean = image::RgbImage::from_fn(before.width(), before.height(), mean);
+    same("half", &session.read("half.png")?, &mean.into())?;
+    ensure!(session.read("none.png")? == session.read("rgb.png")?, "an amount of 0 changes the layer");
+    let twice = session.read("twice.png")?;
+    same("twice", &twice, &expected(&session, "rgb.png", &[UPSCALE, &["--scale", "2"]].concat())?)?;
+    let (twice, plain) = (twice.to_rgb8(), session.read("plain.png")?.to_rgb8());
+    ensure!(plain.dimensions() == (40, 28) && plain != twice, "an amount of 0 enlarges with the model");
+    // The same kernel by another program, which does other things at the edges.
+    let resized = image::imageops::resize(&before, 40, 28, image::imageops::FilterType::CatmullRom);
+    let inner = |picture: &image::RgbImage| image::imageops::crop_imm(picture, 4, 4, 32, 20).to_image();
+    same("enlarged", &inner(&plain).into(), &inner(&resized).into())?;
+    Ok(())
 }
 
 /// Several layers that are selected are restored each, as one step to undo; enlarging enlarges the image once.

@@ -98,6 +98,22 @@ pub fn refusals_say_what_to_do(version: Version) -> Result<()> {
     Ok(())
 }
 
+/// In a German GIMP the plug-in speaks German too. (The Debian of GIMP 3 has no locale but C, which gettext takes for English.)
+pub fn messages_are_translated() -> Result<()> {
+    let session = Session::new(Version::Two, "german")?;
+    write_pictures(&session)?;
+    session.set("LANGUAGE", "de")?;
+    let facts = session.run(
+        "(define image (load-image (in-folder \"rgb.png\")))
+         (tell-failure \"message\" (kds plug-in-kds-inpaint image (top-layer image)))
+         (define new (kds plug-in-kds-restore image (top-layer image) '(output \"new-layer\")))
+         (tell \"name\" (car (gimp-item-get-name (cadr new))))",
+    )?;
+    ensure!(facts["message"].contains("Es ist nichts ausgewählt: Wählen Sie aus"), "{facts:?}");
+    ensure!(facts["name"].ends_with("(wiederhergestellt)"), "{facts:?}");
+    Ok(())
+}
+
 /// The files of the built-in model, as those of a model of the user's.
 fn copy_model(to: &Path) -> Result<()> {
     let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../models/kds-photo-x1");

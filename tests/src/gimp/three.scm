@@ -18,8 +18,10 @@
 (define U16 PRECISION-U16-NON-LINEAR)
 (define FLOAT-LINEAR PRECISION-FLOAT-LINEAR)
 (define FLOAT PRECISION-FLOAT-NON-LINEAR)
-(define (call-kds procedure mode image layer model particles steps strength bandwidth seed device output confidence)
-  (procedure mode image (vector layer) model particles steps strength bandwidth seed device output confidence))
+(define (call-kds procedure mode image layer model particles steps strength bandwidth seed device output confidence preset
+                  favour amount scale)
+  (procedure mode image (vector layer) model particles steps strength bandwidth seed device output confidence preset favour
+             amount scale))
 ; The selection as a grey picture.
 (define (gimp-selection-layer image file)
   (let* ((channel (car (gimp-selection-save image)))

@@ -19,8 +19,12 @@
 (define FLOAT-LINEAR PRECISION-FLOAT-LINEAR)
 (define FLOAT PRECISION-FLOAT-GAMMA)
 (define (outputs name) (cdr (assoc name '(("replace" . 0) ("new-layer" . 1) ("new-image" . 2)))))
-(define (call-kds procedure mode image layer model particles steps strength bandwidth seed device output confidence)
-  (procedure mode image layer model particles steps strength bandwidth seed device (outputs output) confidence))
+(define (qualities name) (cdr (assoc name '(("balanced" . 0) ("fast" . 1) ("best" . 2) ("paper" . 3)))))
+(define (favours name) (cdr (assoc name '(("balanced" . 0) ("detail" . 1) ("faithfulness" . 2)))))
+(define (call-kds procedure mode image layer model particles steps strength bandwidth seed device output confidence preset
+                  favour amount scale)
+  (procedure mode image layer model particles steps strength bandwidth seed device (outputs output) confidence
+             (qualities preset) (favours favour) amount scale))
 (define (remember name text) (gimp-attach-parasite (list name 0 text)))
 ; The selection as a grey picture.
 (define (gimp-selection-layer image file)

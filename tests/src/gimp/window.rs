@@ -141,6 +141,19 @@ impl Window {
         Ok(())
     }
 
+    /// Drags the mouse with its button down.
+    pub fn drag(&self, from: (u32, u32), to: (u32, u32)) -> Result<()> {
+        let [from_x, from_y, to_x, to_y] = [from.0, from.1, to.0, to.1].map(|place| place.to_string());
+        self.xdotool(&["mousemove", &from_x, &from_y, "mousedown", "1"])?;
+        sleep(Duration::from_millis(200));
+        // Two moves: some programs take the first for the beginning only.
+        self.xdotool(&["mousemove", &to_x, &from_y, "mousemove", &to_x, &to_y])?;
+        sleep(Duration::from_millis(200));
+        self.xdotool(&["mouseup", "1"])?;
+        sleep(Duration::from_millis(300));
+        Ok(())
+    }
+
     /// Moves a window.
     pub fn place(&self, window: &str, x: u32, y: u32) -> Result<()> {
         self.xdotool(&["windowmove", window, &x.to_string(), &y.to_string()])?;

@@ -4,7 +4,7 @@
 (define (settings . changes)
   (map (lambda (setting) (let ((changed (assoc (car setting) changes))) (cadr (or changed setting))))
        '((model "") (particles 3) (steps 2) (strength -1) (bandwidth "") (seed 5) (device "cpu") (output "replace")
-         (confidence FALSE))))
+         (confidence FALSE) (preset "balanced") (favour "balanced") (amount 100) (scale 0))))
 (define (value setting) (if (eq? setting 'FALSE) FALSE (if (eq? setting 'TRUE) TRUE setting)))
 ; Restores a layer; changes are lists such as '(output "new-layer"). Returns image and layer of the result.
 (define (kds procedure image layer . changes)

@@ -8,6 +8,7 @@ mod link;
 pub mod nodes;
 pub mod openfx;
 mod prefix;
+mod translations;
 mod tree;
 
 pub use prefix::{install, uninstall};
@@ -47,6 +48,7 @@ impl Source<'_> {
             tree.add(Path::new(folder).join(node), Entry::File(self.stripped(node)?));
         }
         openfx::add(&mut tree, self.stripped(openfx::LIBRARY)?);
+        translations::add(&mut tree, self.root)?;
         for header in ["kds.h", "kds.hpp"] {
             tree.add(Path::new("include").join(header), Entry::Copy(self.root.join("include").join(header)));
         }
