@@ -28,6 +28,7 @@ pub const GPS_DIRECTORY: u16 = 0x8825;
 pub const INTEROPERABILITY: u16 = 0xa005;
 /// Rule that a file follows, in the directory of [`INTEROPERABILITY`].
 pub const INTEROPERABILITY_INDEX: u16 = 1;
+/// Colour space of the pixels, in the directory of the exposure.
 pub const COLOUR_SPACE: u16 = 0xa001;
 const PIXEL_X_DIMENSION: u16 = 0xa002;
 const PIXEL_Y_DIMENSION: u16 = 0xa003;

@@ -19,6 +19,9 @@ use crate::steering::{Distances, Selection, difference, fuse, spread};
 use crate::tiling::Tile;
 use crate::{Error, Result, calibration, device, memory};
 
+/// Share of the doubt that a change leaves which is not shown; chosen on the held-out photographs.
+const UNSHOWN: f64 = 0.3;
+
 /// Restores what is known of a picture as planned.
 pub(super) fn restore(
     backbone: &dyn Backbone,
@@ -180,7 +183,8 @@ impl<'a> Run<'a> {
                 let doubt = if from_first { difference(&ensemble, &session.estimate()?)? } else { spread(&ensemble)? };
                 let doubt = doubt.f_div_scalar(spec.latent_std)?.f_unsqueeze(0)?.f_unsqueeze(0)?;
                 let doubt = match kept {
-                    Some(share) => doubt.f_mul(&share)?,
+                    // A change that is not shown would have been a repair now and then.
+                    Some(share) => doubt.f_mul(&share.f_mul_scalar(1.0 - UNSHOWN)?.f_add_scalar(UNSHOWN)?)?,
                     None => doubt,
                 };
                 Some(self.enlarge_map(&doubt, tile)?)
