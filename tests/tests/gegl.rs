@@ -10,7 +10,7 @@ use std::time::Duration;
 use image::{DynamicImage, Rgba, RgbaImage};
 use kds_tests::command::{built, kds};
 use kds_tests::gimp::{self, Version};
-use kds_tests::pairs::Pair;
+use kds_tests::pairs::small_picture;
 use kds_tests::worker;
 use tempfile::TempDir;
 use xtask::install::gimp::Home;
@@ -45,10 +45,9 @@ impl Session {
         self.0.path().join(name)
     }
 
-    /// A small photograph of odd sides.
+    /// A small photograph of odd sides, with noise.
     fn photograph(&self) -> DynamicImage {
-        let kitten = Pair::examples().unwrap().into_iter().find(|pair| pair.name == "kitten").unwrap();
-        image::imageops::crop_imm(&kitten.low, 40, 40, 25, 19).to_image().into()
+        image::imageops::crop_imm(&small_picture().unwrap(), 0, 0, 25, 19).to_image().into()
     }
 
     /// The same with another alpha.

@@ -12,7 +12,7 @@ use kds_tests::c::{Language, Program, printed};
 use kds_tests::command::{built, kds};
 use kds_tests::debian_root::DebianRoot;
 use kds_tests::home::home;
-use kds_tests::pairs::Pair;
+use kds_tests::pairs::small_picture;
 use kds_tests::worker;
 use tempfile::TempDir;
 use xtask::install::{Tree, openfx};
@@ -148,8 +148,7 @@ impl Session {
 
     /// A small photograph of odd sides.
     fn photograph(&self) -> DynamicImage {
-        let kitten = Pair::examples().unwrap().into_iter().find(|pair| pair.name == "kitten").unwrap();
-        image::imageops::crop_imm(&kitten.low, 40, 40, SIZE.0, SIZE.1).to_image().into()
+        image::imageops::crop_imm(&small_picture().unwrap(), 0, 0, SIZE.0, SIZE.1).to_image().into()
     }
 
     /// Result of `kds` for one of the pictures.

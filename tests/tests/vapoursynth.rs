@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use image::{DynamicImage, RgbImage};
 use kds_tests::command::{build_folder, built, kds};
-use kds_tests::pairs::Pair;
+use kds_tests::pairs::small_picture;
 use kds_tests::vapoursynth;
 use tempfile::TempDir;
 use xtask::install::nodes;
@@ -33,8 +33,7 @@ impl Session {
 
     /// A small photograph, also grey, and a mask.
     fn photograph(self) -> Self {
-        let kitten = Pair::examples().unwrap().into_iter().find(|pair| pair.name == "kitten").unwrap();
-        let small = DynamicImage::from(image::imageops::crop_imm(&kitten.low, 40, 40, 24, 18).to_image());
+        let small = DynamicImage::from(image::imageops::crop_imm(&small_picture().unwrap(), 0, 0, 24, 18).to_image());
         self.save("gray", &small.to_luma8().into());
         self.save("in", &small);
         let mask = RgbImage::from_fn(24, 18, |x, y| image::Rgb([if x > 8 && y < 10 { 255 } else { 0 }; 3]));

@@ -37,7 +37,8 @@ pub fn write_pictures(session: &Session) -> Result<()> {
         let [r, g, b] = rgb.get_pixel(x, y).0;
         image::Rgba([r, g, b, alpha(x, y)])
     });
-    let gray: GrayImage = DynamicImage::from(rgb.clone()).into_luma8();
+    // One channel, because the mean of three would have less noise, and models leave small changes out.
+    let gray = GrayImage::from_fn(rgb.width(), rgb.height(), |x, y| image::Luma([rgb.get_pixel(x, y).0[1]]));
     let graya = image::GrayAlphaImage::from_fn(rgb.width(), rgb.height(), |x, y| {
         LumaA([gray.get_pixel(x, y).0[0], alpha(x, y)])
     });
