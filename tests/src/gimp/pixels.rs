@@ -37,8 +37,12 @@ pub fn write_pictures(session: &Session) -> Result<()> {
         let [r, g, b] = rgb.get_pixel(x, y).0;
         image::Rgba([r, g, b, alpha(x, y)])
     });
-    // One channel, because the mean of three would have less noise, and models leave small changes out.
-    let gray = GrayImage::from_fn(rgb.width(), rgb.height(), |x, y| image::Luma([rgb.get_pixel(x, y).0[1]]));
+    // With more noise than the mean of three channels has, because models leave small changes out.
+    let luma = DynamicImage::from(rgb.clone()).into_luma8();
+    let gray = GrayImage::from_fn(rgb.width(), rgb.height(), |x, y| {
+        let (green, luma) = (rgb.get_pixel(x, y).0[1], luma.get_pixel(x, y).0[0]);
+        image::Luma([(3 * i32::from(green) - 2 * i32::from(luma)).clamp(0, 255) as u8])
+    });
     let graya = image::GrayAlphaImage::from_fn(rgb.width(), rgb.height(), |x, y| {
         LumaA([gray.get_pixel(x, y).0[0], alpha(x, y)])
     });
