@@ -104,7 +104,7 @@ impl Index {
             );
         }
         if self.least_change.is_some_and(|least| !deviation(least) || self.scale != 1)
-            || self.change_window % 2 == 0
+            || self.change_window.is_multiple_of(2)
             || self.change_window >= 64
         {
             return Err(
