@@ -16,7 +16,7 @@ fn catalogue(language: &str) -> BTreeMap<String, String> {
     let catalogue = polib::po_file::parse(&file).unwrap();
     let message =
         |message: &dyn polib::message::MessageView| (message.msgid().to_owned(), message.msgstr().unwrap().to_owned());
-    catalogue.messages().map(|found| message(found)).collect()
+    catalogue.messages().map(message).collect()
 }
 
 /// Texts in the sources, between `tr(`, `later(` or `fill(` and the next quotation mark; and those of tables elsewhere.
