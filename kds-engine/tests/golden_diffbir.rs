@@ -99,7 +99,7 @@ fn restoration_guidance_agrees_with_the_authors() {
             let next = levels.get(index + 1).unwrap_or(&Level::CLEAN);
             let expected = steps.get(index as i64);
             match session.guide(&x0, level, next).unwrap() {
-                // What guidance moves is compared, not what it leaves.
+                // The movement is compared: x0 itself would hide its error.
                 Some(found) => {
                     let error = relative(&(&found - &x0), &(&expected - &x0));
                     assert!(error < TOLERANCE, "{}, step {index}: off by {error:e}", guided.name);

@@ -37,6 +37,7 @@
 pub mod configuration;
 mod context;
 mod context_options;
+mod enlargement;
 mod error;
 mod excess;
 mod image;
@@ -54,6 +55,7 @@ mod worker;
 
 pub use context::Context;
 pub use context_options::ContextOptions;
+pub use enlargement::Enlargement;
 pub use error::{Error, Status};
 pub use image::{Alpha, Channels, Depth, Format, Image, ImageMut, ImageRef, Light, Rows, Sample, Samples};
 pub use info::{Calibration, DeviceInfo, Estimate, ModelInfo, ParameterInfo, RecognisedModel};

@@ -7,7 +7,7 @@ use crate::gtk::{Gtk, Widget};
 use crate::task::Task;
 use crate::translation::{later, tr};
 
-/// Arguments of which a model has an own idea, which is shown where nothing else was chosen.
+/// Arguments with a default of the model, which is shown where nothing else was chosen.
 pub const OF_THE_MODEL: [&str; 4] = ["particles", "steps", "strength", "bandwidth"];
 /// Qualities from fast to slow, by their numbers.
 const QUALITIES: [i32; 4] = [1, 0, 2, 3];
@@ -16,7 +16,7 @@ const QUALITIES: [i32; 4] = [1, 0, 2, 3];
 pub fn offered(task: Task, argument: &Argument) -> Vec<i32> {
     match (argument.name, argument.kind) {
         ("preset", _) => QUALITIES.to_vec(),
-        // What is filled is a part of its image.
+        // A filled hole belongs to its image, so that no image of its own is offered.
         ("output", _) if task == Task::Inpaint => vec![0, 1],
         (_, Kind::Choice(choices)) => (0..choices.len() as i32).collect(),
         _ => Vec::new(),
@@ -49,7 +49,7 @@ pub fn control(gtk: &Gtk, task: Task, argument: &Argument, models: &[ModelInfo],
         ("device", _) => combo(devices.to_vec()),
         ("amount", _) => gtk.slider(true),
         ("scale", _) => combo((2..=largest_scale(models)).map(|scale| format!("{scale}×")).collect()),
-        // What a model has an own idea of is shown as a number, never as the value that stands for it.
+        // A default of the model is shown as its number, never as the value that stands for it.
         (name, Kind::Integer { min, max, .. }) => {
             let least = if OF_THE_MODEL.contains(&name) { min.max(1) } else { min };
             gtk.spin(f64::from(least), f64::from(max), 1.0, 0)

@@ -325,7 +325,7 @@ impl<'a> Dialog<'a> {
             };
             settings.set(argument.name, value);
         }
-        // What is as the quality says is left to it.
+        // Values that equal those of the quality are left to it.
         let loaded = self.chosen.borrow();
         let own = loaded.restorer().and_then(|restorer| self.own_values(restorer, &settings));
         for (name, own) in OF_THE_MODEL.into_iter().zip(own.into_iter().flatten()) {

@@ -1,4 +1,4 @@
-//! What mouse and keyboard do to a widget. The layouts are the same in GTK 2 and GTK 3.
+//! Mouse and keyboard events of a widget. The layouts are the same in GTK 2 and GTK 3.
 
 use std::ffi::{c_double, c_int, c_uint, c_void};
 
@@ -36,7 +36,7 @@ pub enum Input {
 }
 
 impl Event {
-    /// What it is.
+    /// The input that it tells of.
     ///
     /// # Safety
     /// The event is one that GTK gave to an [`EventHandler`].

@@ -208,7 +208,7 @@ pub fn store(depth: Depth, value: f32, bytes: &mut [u8]) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
     #[test]
@@ -238,13 +238,13 @@ mod tests {
         assert_eq!(samples, [7, 65535, 8, 13107]);
     }
 
-    fn floats(channels: Channels, width: i32, height: i32, values: &[f32]) -> Pixels {
+    pub fn floats(channels: Channels, width: i32, height: i32, values: &[f32]) -> Pixels {
         let mut pixels = Pixels::new(Format { channels, depth: Depth::F32 }, width, height).unwrap();
         pixels.bytes = values.iter().flat_map(|value| value.to_ne_bytes()).collect();
         pixels
     }
 
-    fn values(pixels: &Pixels) -> Vec<f32> {
+    pub fn values(pixels: &Pixels) -> Vec<f32> {
         pixels.bytes.chunks(4).map(|sample| load(Depth::F32, sample)).collect()
     }
 

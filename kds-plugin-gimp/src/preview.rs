@@ -28,8 +28,8 @@ pub fn part(bounds: Rectangle, (x, y): (i32, i32), zoom: i32, scale: i32) -> Rec
     }
 }
 
-/// Where to begin: the middle of what is restored. What is filled needs known pixels beside it, so of a hole that is larger than
-/// the preview an edge is shown.
+/// First centre of the preview: the middle of the area to restore. Filling needs known pixels beside a hole, so of one that is
+/// larger than the preview an edge is shown.
 pub fn centre(area: Rectangle, shown: Rectangle, fills: bool) -> (i32, i32) {
     let along = |start: i32, length: i32, shown: i32| {
         if fills && length >= shown { start + shown / 4 } else { start + length / 2 }
@@ -52,7 +52,7 @@ pub struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    /// What the screen shows: `SIDE` rows of `SIDE` pixels of three bytes. `split`, 0 to 1, is the place of the line.
+    /// Picture for the screen: `SIDE` rows of `SIDE` pixels of three bytes. `split`, 0 to 1, is the place of the line.
     pub fn draw(&self, zoom: i32, split: f64) -> Vec<u8> {
         let (side, zoom) = (SIDE as usize, usize::try_from(zoom).unwrap_or(1).max(1));
         let (left, top) = (margin(self.width * zoom), margin(self.height * zoom));

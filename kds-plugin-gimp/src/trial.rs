@@ -11,7 +11,7 @@ use crate::photograph::Sample;
 use crate::restorer::{Restored, Restorer};
 use crate::settings::Settings;
 
-/// What a trial ends with: the part, and its restoration.
+/// Outcome of a trial: the part, and its restoration.
 pub type Outcome = (Sample, Result<Restored, Failure>);
 
 /// A running trial. It is over when this is dropped.

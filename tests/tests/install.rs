@@ -10,7 +10,7 @@ use kds_tests::command::{build_folder, kds};
 use kds_tests::debian_root::DebianRoot;
 use kds_tests::pairs::Pair;
 use tempfile::TempDir;
-use xtask::{dist, install};
+use xtask::{deb, dist, install};
 
 const SETTINGS: [&str; 6] = ["--particles", "2", "--steps", "2", "--seed", "5"];
 /// What points to the build tree, or to a KDS that happens to be installed.
@@ -188,6 +188,65 @@ fn build_with_cmake(prefix: &Path, folder: &Path) -> PathBuf {
     build.join("restore")
 }
 
+/// By `install.sh`, with a home folder in which GIMPs have left their settings; afterwards nothing is left of it.
+fn its_script_installs_for_a_user(debian: &DebianRoot, folder: &Path, expected: &RgbImage) {
+    let home = folder.join("it's home");
+    for version in ["2.10", "3.0"] {
+        fs::create_dir_all(home.join(".config/GIMP").join(version)).unwrap();
+    }
+    let at_home = |arguments: &[&str]| {
+        let mut command = debian.command(folder, "env");
+        command.arg("HOME=/mnt/it's home").args(arguments);
+        command
+    };
+    let script = format!("{}/install.sh", dist::name());
+    // Twice, as when a newer version is installed.
+    output(&mut at_home(&["sh", &script]));
+    let said = output(&mut at_home(&["sh", &script]));
+    assert!(said.contains("GIMP/2.10/plug-ins/kds/kds") && said.contains("GIMP/3.0/plug-ins/kds/kds"), "{said}");
+    let moved = folder.join("moved");
+    fs::rename(folder.join(dist::name()), &moved).unwrap();
+    let mut restore = at_home(&["/mnt/it's home/.local/bin/kds", "restore", "in.png", "-o", "out.png"]);
+    output(restore.args(SETTINGS));
+    assert!(pixels(&folder.join("out.png")) == *expected, "other pixels after install.sh");
+    for version in ["2.10", "3.0"] {
+        let plug_in = format!("/mnt/it's home/.config/GIMP/{version}/plug-ins/kds/kds");
+        let said = at_home(&[&plug_in]).output().unwrap().stderr;
+        let said = String::from_utf8_lossy(&said);
+        assert!(said.contains("this plug-in only works inside the GIMP it is made for"), "{said}");
+    }
+    fs::rename(&moved, folder.join(dist::name())).unwrap();
+    output(&mut at_home(&["sh", &script, "--uninstall"]));
+    let left = output(&mut at_home(&["find", "it's home", "!", "-type", "d"]));
+    assert_eq!(left, "", "left behind");
+    assert!(!home.join(".local/share/kds").exists());
+}
+
+/// As a package in a Debian that has GIMP 3: the command and the plug-in work, and nothing is left when it is removed.
+#[test]
+fn the_package_serves_the_command_and_gimp() {
+    const SCRIPT: &str = r##"dpkg -i kds.deb && kds restore in.png -o out.png "$@" &&
+        gimp-console-3.0 -i -d -f --quit --batch-interpreter=plug-in-script-fu-eval -b '
+            (let* ((image (car (gimp-file-load RUN-NONINTERACTIVE "/mnt/in.png"))))
+              (plug-in-kds-upscale #:run-mode RUN-NONINTERACTIVE #:image image #:drawables (car (gimp-image-get-layers image))
+                                   #:particles 2 #:steps 2 #:seed 5)
+              (gimp-file-save RUN-NONINTERACTIVE image "/mnt/by-gimp.png"))' &&
+        dpkg -r kds && find / -xdev -name '*kds*' ! -path '/mnt*' ! -path '/tmp/*' ! -path '/var/lib/dpkg/*' >left"##;
+    let folder = folder();
+    let folder = folder.path();
+    let expected = photograph(folder);
+    deb::write(tree(), &folder.join("kds.deb")).unwrap();
+    let debian = DebianRoot::with("trixie", "gimp").unwrap();
+    let mut command = debian.command_in_copy(folder, "env");
+    command.args(["HOME=/tmp/home", "LANG=C.UTF-8", "KDS_WORKER_IDLE=1", "sh", "-c", SCRIPT, "sh"]);
+    output(command.args(SETTINGS));
+    assert!(pixels(&folder.join("out.png")) == expected, "other pixels by the package");
+    let by_gimp = pixels(&folder.join("by-gimp.png"));
+    assert_eq!(by_gimp.dimensions(), expected.dimensions());
+    assert!(by_gimp.iter().zip(expected.iter()).all(|(a, b)| a.abs_diff(*b) <= 1), "other pixels by GIMP");
+    assert_eq!(fs::read_to_string(folder.join("left")).unwrap(), "", "left behind");
+}
+
 #[test]
 fn the_archive_runs_on_a_debian_without_rust_or_python() {
     let folder = folder();
@@ -199,6 +258,9 @@ fn the_archive_runs_on_a_debian_without_rust_or_python() {
         assert!(!debian.path().join("usr/bin/python3").exists());
         let unpacked = folder.join(dist::name());
         output(debian.command(folder, "tar").args(["-xzf", "kds.tar.gz"]));
+        if release == "bookworm" {
+            its_script_installs_for_a_user(&debian, folder, &expected);
+        }
         let mut restore = debian.command(folder, unpacked.strip_prefix(folder).unwrap().join("bin/kds"));
         output(restore.args(["restore", "in.png", "-o", "out.png"]).args(SETTINGS));
         assert!(pixels(&folder.join("out.png")) == expected, "other pixels on Debian {release}");

@@ -135,7 +135,7 @@ impl Session {
         let bundle = prefix.join(openfx::FOLDER).join("kds.ofx.bundle/Contents");
         assert!(bundle.join("Info.plist").exists());
         // The headers of the standard lie beside it; nothing of KDS is linked.
-        let host = Program::new(Language::C, "tests/openfx/host.c").headers("tests/openfx/include");
+        let host = Program::new(Language::C, "tests/openfx/host.c").headers("tests/openfx/third_party");
         let host = host.flags(&["-Wl,--as-needed"]).compile(folder.path()).unwrap();
         let session = Self { folder, host, bundle: bundle.join("Linux-x86-64/kds.ofx") };
         session.photograph().save(session.path("in.png")).unwrap();

@@ -1,4 +1,4 @@
-"""What both true-size comparisons with authors' code share."""
+"""Inputs, times and output of the true-size comparisons with authors' code."""
 
 import json
 import resource

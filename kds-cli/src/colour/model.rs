@@ -6,7 +6,7 @@
 
 use anyhow::anyhow;
 use image::{DynamicImage, ImageBuffer};
-use kds_host::{Depth, Format, Image, ImageRef};
+use kds_host::{Depth, Enlargement, Format, Image, ImageRef};
 
 use super::{
     Sample,
@@ -148,6 +148,9 @@ fn compose(
     depth: Depth,
 ) -> anyhow::Result<DynamicImage> {
     let (width, height) = (restored.width() as usize, restored.height() as usize);
+    // All of them have the size of the picture.
+    let size = [rest, hidden, filled].into_iter().flatten().next().map(|rows| (rows.width, rows.height));
+    let enlargement = Enlargement::new(size.unwrap_or((width, height)), (width, height));
     let row = |y: usize| -> anyhow::Result<Vec<f32>> {
         let (mut colours, alpha) = row(restored, y);
         if let Some(converter) = converter {
@@ -155,9 +158,9 @@ fn compose(
         }
         let channels = colours.len() / width;
         if let Some(rest) = rest {
-            let mut rest = rest.enlarged(y, width, height);
+            let mut rest = rest.enlarged(&enlargement, y);
             if let Some(filled) = filled {
-                let share = filled.enlarged(y, width, height);
+                let share = filled.enlarged(&enlargement, y);
                 rest.chunks_mut(channels).zip(share).for_each(|(rest, share)| {
                     rest.iter_mut().for_each(|value| *value *= 1.0 - share.clamp(0.0, 1.0));
                 });
@@ -165,7 +168,7 @@ fn compose(
             colours.iter_mut().zip(rest).for_each(|(colour, rest)| *colour += rest);
         }
         if let (Some(hidden), Some(alpha)) = (hidden, &alpha) {
-            let hidden = hidden.enlarged(y, width, height);
+            let hidden = hidden.enlarged(&enlargement, y);
             for ((colour, hidden), _) in
                 colours.chunks_mut(channels).zip(hidden.chunks(channels)).zip(alpha).filter(|(_, alpha)| **alpha == 0.0)
             {

@@ -220,7 +220,7 @@ mod tests {
             "#include <stddef.h>\n#include <stdio.h>\n#include <ofxImageEffect.h>\nint main (void)\n{{\n{statements}  return 0;\n}}\n"
         );
         std::fs::write(&source, text).unwrap();
-        let headers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/openfx/include");
+        let headers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/openfx/third_party");
         let mut compile = Command::new("cc");
         let output = compile.arg("-I").arg(headers).arg(&source).arg("-o").arg(&program).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

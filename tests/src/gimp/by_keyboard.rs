@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use super::pixels::{difference, same};
+use super::preview;
 use super::window::Window;
 use super::{Session, Version};
 use crate::command::kds;
@@ -35,9 +36,10 @@ fn open_dialog(window: &Window) -> Result<String> {
 /// again.
 pub fn restoring_undoing_and_repeating(version: Version) -> Result<()> {
     let window = open(version, "by-keyboard")?;
-    open_dialog(&window)?;
+    let dialog = open_dialog(&window)?;
+    preview::compares_before_and_after(&window, &dialog, (120, 40))?;
     // The quality "Fast": two particles, half of eight steps.
-    window.press(&["alt+q", "Home", "alt+r"])?;
+    window.press(&["alt+r"])?;
     window.wait_until("the restoration", Window::is_changed)?;
     window.eval("(save-layer (top-layer (opened-image)) \"after.png\")")?;
 

@@ -8,6 +8,7 @@ pub mod cancelled;
 pub mod meanwhile;
 pub mod pixels;
 pub mod places;
+pub mod preview;
 pub mod refusals;
 pub mod window;
 

@@ -81,7 +81,7 @@ impl RestorationGuidance {
         Ok(())
     }
 
-    /// What a tile is guided by; `picture` is that of the first network, `1 x 3 x H x W` in -1..1, and `latents` are its own.
+    /// Target of a tile: `picture` is that of the first network, `1 x 3 x H x W` in -1..1, and `latents` are its own.
     pub(super) fn target(&self, picture: &Tensor, latents: &Tensor) -> Result<Target> {
         Ok(match (self.space, self.distance) {
             (Space::Latent, _) => Target { wanted: latents.shallow_clone(), weights: None },
