@@ -11,14 +11,11 @@ use crate::photograph::Sample;
 use crate::restorer::{Restored, Restorer};
 use crate::settings::Settings;
 
-/// Outcome of a trial: the part, and its restoration.
-pub type Outcome = (Sample, Result<Restored, Failure>);
-
 /// A running trial. It is over when this is dropped.
 pub struct Trial {
     stop: Arc<AtomicBool>,
     percent: Arc<AtomicU32>,
-    outcome: Receiver<Outcome>,
+    outcome: Receiver<Result<Restored, Failure>>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -27,7 +24,7 @@ impl Trial {
     ///
     /// # Errors
     /// When the system has no thread to give.
-    pub fn start(restorer: Arc<Restorer>, settings: Settings, sample: Sample) -> Result<Self, Failure> {
+    pub fn start(restorer: Arc<Restorer>, settings: Settings, sample: Arc<Sample>) -> Result<Self, Failure> {
         let (stop, percent) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
         let (send, outcome) = channel();
         let (asked_to_stop, told) = (stop.clone(), percent.clone());
@@ -38,7 +35,7 @@ impl Trial {
             };
             let restored = restorer.run(&settings, &sample.pixels, sample.mask.as_ref(), true, &mut progress);
             // Nobody listens any more when the dialog is gone.
-            let _ = send.send((sample, restored));
+            let _ = send.send(restored);
         };
         let thread = thread::Builder::new().name("kds-preview".into()).spawn(restore);
         let thread =
@@ -47,9 +44,9 @@ impl Trial {
     }
 
     /// The outcome, once there is one.
-    pub fn outcome(&self) -> Option<Result<Outcome, Failure>> {
+    pub fn outcome(&self) -> Option<Result<Restored, Failure>> {
         match self.outcome.try_recv() {
-            Ok(outcome) => Some(Ok(outcome)),
+            Ok(outcome) => Some(outcome),
             Err(TryRecvError::Empty) => None,
             Err(TryRecvError::Disconnected) => {
                 Some(Err(Failure::new("the preview has a defect and stopped; please report it")))

@@ -1,4 +1,4 @@
-//! The preview in the dialog: its controls, and what mouse and keyboard do to it.
+//! The preview in the dialog: its controls, and its mouse and keyboard.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
@@ -38,7 +38,7 @@ pub struct Viewer<'a> {
     enabled: Widget,
     doubts: Widget,
     words: Widget,
-    /// What is shown, in pixels of the layer; nothing before the first.
+    /// Centre of the part that is shown, in pixels of the layer; none before the first.
     centre: Cell<Option<(i32, i32)>>,
     scale: Cell<i32>,
     amount: Cell<f32>,
@@ -53,7 +53,7 @@ pub struct Viewer<'a> {
 /// Pictures of a part.
 struct Compared {
     part: Rectangle,
-    sample: Sample,
+    sample: Arc<Sample>,
     original: Pixels,
     before: Vec<u8>,
     restored: Option<Restored>,
@@ -197,17 +197,16 @@ impl<'a> Viewer<'a> {
 
     fn begin(&self, restorer: Arc<Restorer>, settings: Settings) -> Result<(), Failure> {
         self.amount.set(settings.amount());
-        let (_, sample) = self.look()?;
+        let sample = self.look()?;
         *self.trial.borrow_mut() = Some(Trial::start(restorer, settings, sample)?);
         Ok(())
     }
 
-    fn take(&self, outcome: Result<crate::trial::Outcome, Failure>) {
-        let result = outcome.and_then(|(sample, restored)| Ok((sample, restored?)));
-        match result {
+    fn take(&self, outcome: Result<Restored, Failure>) {
+        match outcome {
             Err(Failure::Cancelled) => {}
             Err(failure) => self.gtk.say(self.words, &failure.to_string()),
-            Ok((_, restored)) => {
+            Ok(restored) => {
                 self.gtk.say(self.words, "");
                 if let Some(compared) = &mut *self.shown.borrow_mut() {
                     compared.restored = Some(restored);
@@ -225,7 +224,7 @@ impl<'a> Viewer<'a> {
     }
 
     /// Reads the part that is to be shown, and shows it as it is.
-    fn look(&self) -> Result<(Rectangle, Sample), Failure> {
+    fn look(&self) -> Result<Arc<Sample>, Failure> {
         let (bounds, zoom, scale) = (self.photograph.bounds(), self.zoom(), self.scale.get());
         let centre = self.centre.get().unwrap_or_else(|| {
             let size = preview::part(bounds, (0, 0), zoom, scale);
@@ -233,15 +232,13 @@ impl<'a> Viewer<'a> {
         });
         self.centre.set(Some(centre));
         let part = preview::part(bounds, centre, zoom, scale);
-        let sample = self.photograph.sample(part)?;
+        let sample = Arc::new(self.photograph.sample(part)?);
         let original = sample.enlarged(scale)?;
         let before = self.photograph.on_screen(&original)?;
-        // What a trial takes goes to its thread, and what is blended with its result stays.
-        let again = self.photograph.sample(part)?;
         *self.shown.borrow_mut() =
-            Some(Compared { part, sample: again, original, before, restored: None, after: None });
+            Some(Compared { part, sample: sample.clone(), original, before, restored: None, after: None });
         self.draw();
-        Ok((part, sample))
+        Ok(sample)
     }
 
     fn mix(&self, compared: &mut Compared) {

@@ -1,4 +1,4 @@
-//! Masks: what is filled, and how much of a restoration is taken.
+//! Masks: holes to fill, and shares of a restoration.
 
 use kds_host::{Channels, Depth, Error, Format};
 

@@ -79,7 +79,7 @@ pub unsafe fn render(effect: Handle, arguments: Handle, task: Task, suites: &Sui
     }
 }
 
-/// What the person asks for.
+/// Task and parameters of a frame.
 struct Request {
     task: Task,
     settings: Vec<(String, String)>,
