@@ -67,6 +67,16 @@ public:
         image_.alpha = alpha;
     }
 
+    // An image in separate planes: the first sample of each channel of `format`, in its order. The array is the caller's too, and
+    // has to be there as long as the image. `bytes_per_sample` is that of `format`; `stride` is that of each plane, 0 without gaps.
+    static Image planar(std::int32_t format, std::size_t bytes_per_sample, std::uint32_t width, std::uint32_t height,
+                        void *const *planes, std::size_t stride = 0, std::int32_t alpha = KDS_ALPHA_STRAIGHT)
+    {
+        Image image(format, bytes_per_sample, width, height, nullptr, stride, alpha);
+        image.image_.planes = planes;
+        return image;
+    }
+
     static Image rgb8(std::uint32_t width, std::uint32_t height, std::uint8_t *data)
     {
         return Image(KDS_RGB_U8, 3, width, height, data);
@@ -74,6 +84,20 @@ public:
     static Image gray8(std::uint32_t width, std::uint32_t height, std::uint8_t *data)
     {
         return Image(KDS_GRAY_U8, 1, width, height, data);
+    }
+
+    // One of KDS_ROWS_*: whether the first row in memory is the highest of the picture or the lowest.
+    Image &rows(std::int32_t rows) noexcept
+    {
+        image_.rows = rows;
+        return *this;
+    }
+
+    // One of KDS_LIGHT_*: whether values are encoded as in sRGB or grow as the light does.
+    Image &light(std::int32_t light) noexcept
+    {
+        image_.light = light;
+        return *this;
     }
 
     const kds_image *get() const noexcept { return &image_; }

@@ -47,6 +47,11 @@ fn every_pixel_format_says_the_same() {
 }
 
 #[test]
+fn images_of_the_cpp_header_say_the_same() {
+    succeeds(&Program::new(Language::Cpp, "tests/c/images.cpp").sanitized(), &[], "images: all as expected");
+}
+
+#[test]
 fn eight_threads_run_cancel_and_free() {
     succeeds(&sanitized("stress"), &[], "stress: all as expected");
 }

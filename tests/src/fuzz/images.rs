@@ -1,5 +1,7 @@
 //! Images of any format, size and stride over small buffers.
 
+use std::ffi::c_void;
+
 use arbitrary::Arbitrary;
 use kds::{KDS_ALPHA_PREMULTIPLIED, KDS_ALPHA_STRAIGHT, kds_image};
 
@@ -30,18 +32,30 @@ enum Flaw {
     Short(u16),
     Alpha(i32),
     Reserved(i32),
+    Rows(i32),
+    Light(i32),
+    /// One of the planes is NULL.
+    NoPlane(u8),
+    /// Both planes and `data`.
+    Both,
 }
 
-/// An image in memory: the struct, and a buffer that really is as long as the struct says.
+/// An image in memory: the struct, and a buffer that really is as long as the struct says; planes lie one behind the other.
 pub struct Held {
     pub record: Record,
     pub buffer: Box<[u8]>,
+    /// Where the struct leads to them, the first samples of planes.
+    planes: Option<Box<[*mut c_void; MOST_PLANES]>>,
     before: Box<[u8]>,
     image: kds_image,
     row: usize,
+    /// Planes that the format has; the whole buffer without them.
+    written: usize,
 }
 
-/// Buffers are not longer than this, whatever size was asked for.
+/// Channels of the format that has most: a broken format may be that one.
+const MOST_PLANES: usize = 4;
+/// Buffers, or planes, are not longer than this, whatever size was asked for.
 const LONGEST: usize = 1 << 18;
 
 impl Image {
@@ -53,7 +67,8 @@ impl Image {
         let (width, height) = size.unwrap_or((u32::from(self.width % 12) + 1, u32::from(self.height % 12) + 1));
         let bytes = usize::from([1u8, 2, 4][(format >> 4) as usize]);
         let channels = [1, 3, 4, 2][(format & 15) as usize - 1];
-        let row = (width as usize).saturating_mul(channels * bytes);
+        let planar = self.format >> 6 & 1 == 1;
+        let row = (width as usize).saturating_mul(bytes * if planar { 1 } else { channels });
         let stride = row.saturating_add(usize::from(self.padding % 9));
         let needed = stride.saturating_mul(height as usize - 1).saturating_add(row);
         let mut image = kds_image {
@@ -70,7 +85,7 @@ impl Image {
             rows: i32::from(self.format >> 4 & 1),
             light: i32::from(self.format >> 5 & 1),
         };
-        let (mut damage, mut data) = (None, true);
+        let (mut damage, mut data, mut missing, mut both) = (None, true, None, false);
         match self.flaw {
             None => {}
             Some(Flaw::Struct(size)) => damage = Some(size),
@@ -82,20 +97,40 @@ impl Image {
             Some(Flaw::Short(length)) => image.len = image.len.min(usize::from(length)),
             Some(Flaw::Alpha(alpha)) => image.alpha = alpha,
             Some(Flaw::Reserved(reserved)) => image.reserved = reserved,
+            Some(Flaw::Rows(rows)) => image.rows = rows,
+            Some(Flaw::Light(light)) => image.light = light,
+            Some(Flaw::NoPlane(plane)) => missing = Some(usize::from(plane) % MOST_PLANES),
+            Some(Flaw::Both) => both = true,
         }
-        // Every row begins with a whole number, wherever it lies.
-        let mut buffer: Vec<u8> = Vec::with_capacity(image.len);
-        while buffer.len() < image.len {
-            let length = stride.min(image.len - buffer.len());
-            buffer.extend(self.content(bytes, length, buffer.len() as u32));
+        let buffers = if planar { MOST_PLANES } else { 1 };
+        let mut buffer: Vec<u8> = Vec::with_capacity(image.len * buffers);
+        for end in (1..=buffers).map(|count| count * image.len) {
+            // Every row begins with a whole number, wherever it lies.
+            while buffer.len() < end {
+                let length = stride.min(end - buffer.len());
+                buffer.extend(self.content(bytes, length, buffer.len() as u32));
+            }
         }
         let mut buffer = buffer.into_boxed_slice();
-        if data {
-            image.data = buffer.as_mut_ptr().cast();
+        let first = buffer.as_mut_ptr();
+        let planes = planar.then(|| {
+            // The pointers of empty planes lead to the end of the buffer.
+            let plane = |index| {
+                if missing == Some(index) { std::ptr::null_mut() } else { first.wrapping_add(index * image.len) }
+            };
+            Box::new(std::array::from_fn(|index| plane(index).cast()))
+        });
+        match &planes {
+            Some(planes) if data => image.planes = planes.as_ptr(),
+            _ => {}
+        }
+        if data && (!planar || both) {
+            image.data = first.cast();
         }
         // SAFETY: the fields of the struct leave no gap.
         let record = unsafe { Record::of(&image, damage) };
-        Held { record, before: buffer.clone(), buffer, image, row }
+        let written = if planar { channels } else { 1 };
+        Held { record, before: buffer.clone(), buffer, planes, image, row, written }
     }
 
     /// Pixels: any bytes where numbers are whole; where they are floats, any bits, or within 0..1 with a few that are not,
@@ -130,10 +165,13 @@ impl Held {
 
     /// Puts this image where another one lies; false where it does not fit there.
     pub fn lay_over(&mut self, other: &Held) -> bool {
-        if other.buffer.len() < self.buffer.len() || other.image.data.is_null() {
+        if self.planes.is_some() != other.planes.is_some() || other.image.len < self.image.len {
             return false;
         }
-        self.image.data = other.image.data;
+        if other.image.data.is_null() && other.image.planes.is_null() {
+            return false;
+        }
+        (self.image.data, self.image.planes) = (other.image.data, other.image.planes);
         // SAFETY: as in `hold`.
         self.record = unsafe { Record::of(&self.image, None) };
         true
@@ -148,8 +186,11 @@ impl Held {
     /// Asserts that the library wrote pixels only, and numbers within 0..1.
     pub fn assert_written(&self) {
         self.record.assert_untouched();
-        let stride = self.image.stride;
-        for (now, before) in self.buffer.chunks(stride).zip(self.before.chunks(stride)) {
+        let (stride, length) = (self.image.stride, self.image.len);
+        let pixels = self.written * length;
+        assert_eq!(self.buffer[pixels..], self.before[pixels..], "a plane that the format has not was written");
+        let buffers = self.buffer[..pixels].chunks(length).zip(self.before[..pixels].chunks(length));
+        for (now, before) in buffers.flat_map(|(now, before)| now.chunks(stride).zip(before.chunks(stride))) {
             let row = self.row.min(now.len());
             assert_eq!(now[row..], before[row..], "the gap between two rows was written");
             if self.image.format >> 4 == 2 {
