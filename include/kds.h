@@ -647,7 +647,8 @@ int32_t kds_model_info_get(const struct kds_model *model,
                            struct kds_model_info *out,
                            struct kds_error **error);
 
-/// Device and number format of the model: the choice of "auto". The strings live as long as the model.
+/// Device and number format of the model: the choice of "auto", and after an overflow in f16 the format that runs take since.
+/// The strings live as long as the model.
 ///
 /// Ownership: the strings stay the model's.
 /// Threads: any number at once.

@@ -332,7 +332,8 @@ impl kds_job {
 
     fn estimate(&self, width: usize, height: usize) -> Result<kds_estimate, Failure> {
         let settings = lock(&self.settings).resolve()?;
-        let backbone = &*self.loaded.backbone;
+        let wider = self.loaded.in_use();
+        let backbone = wider.as_deref().unwrap_or(&*self.loaded.backbone);
         let request = Request::of_size(width, height, self.loaded.entry.task == Task::Inpainting);
         threads::use_threads(self.loaded.threads)?;
         let free = memory::free(backbone.spec().device);

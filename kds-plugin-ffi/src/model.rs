@@ -1,6 +1,6 @@
 //! Opened models.
 
-use std::ffi::{CString, c_char};
+use std::ffi::{CStr, CString, c_char};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -31,7 +31,6 @@ pub(crate) struct Loaded {
     wider: Mutex<Option<Arc<dyn Backbone>>>,
     text: ModelText,
     device: CString,
-    dtype: CString,
 }
 
 impl Loaded {
@@ -52,7 +51,6 @@ impl Loaded {
             wider: Mutex::default(),
             text: ModelText::new(entry),
             device: CString::new(device).unwrap_or_default(),
-            dtype: CString::new(dtype).unwrap_or_default(),
         })
     }
 }
@@ -76,9 +74,19 @@ impl Loaded {
         Ok(wider.clone())
     }
 
-    /// Backbone of the next run.
+    /// Backbone of the next run, where that is in the wider format.
     pub fn in_use(&self) -> Option<Arc<dyn Backbone>> {
         self.wider.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Number format of the next run.
+    fn dtype(&self) -> &'static CStr {
+        let wider = self.in_use();
+        match device::kind_name(wider.as_deref().unwrap_or(&*self.backbone).spec().kind) {
+            "bf16" => c"bf16",
+            "f16" => c"f16",
+            _ => c"f32",
+        }
     }
 }
 
@@ -171,7 +179,8 @@ pub unsafe extern "C" fn kds_model_info_get(
     unsafe { guard(error, || structs::write(out, &object(model, "model")?.loaded.text.info())) }
 }
 
-/// Device and number format of the model: the choice of "auto". The strings live as long as the model.
+/// Device and number format of the model: the choice of "auto", and after an overflow in f16 the format that runs take since.
+/// The strings live as long as the model.
 ///
 /// Ownership: the strings stay the model's.
 /// Threads: any number at once.
@@ -191,7 +200,7 @@ pub unsafe extern "C" fn kds_model_device(
             let loaded = &object(model, "model")?.loaded;
             let (device, dtype) = (writable(device, "device")?, writable(dtype, "dtype")?);
             device.write(loaded.device.as_ptr());
-            dtype.write(loaded.dtype.as_ptr());
+            dtype.write(loaded.dtype().as_ptr());
             Ok(())
         })
     }

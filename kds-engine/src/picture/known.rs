@@ -6,7 +6,7 @@ use crate::computing::values::Values;
 use crate::picture::grey;
 use crate::picture::{Picture, Source};
 use crate::tiling::Tile;
-use crate::{Error, Result, alpha, holes, memory};
+use crate::{Error, Result, alpha, device, holes, memory};
 
 /// The picture with its transparent parts and its holes filled from what is around them, so that nothing hidden there
 /// can show in the result.
@@ -96,15 +96,16 @@ impl Known {
     /// All pixels, `1 x 3 x h x w` in -1..1.
     pub fn whole(&self, device: Device) -> Result<Tensor> {
         let image = Tensor::f_from_slice(&self.values)?.f_reshape([1, 3, self.height as i64, self.width as i64])?;
-        Ok(image.f_to_device(device)?.f_mul_scalar(2.0)?.f_sub_scalar(1.0)?)
+        Ok(device::upload(&image, device)?.f_mul_scalar(2.0)?.f_sub_scalar(1.0)?)
     }
 
     /// The pixels under a tile, `1 x 3 x h x w` in -1..1, and its hole, `1 x 1 x h x w`; beyond the picture its edge is
     /// repeated.
     pub fn tile(&self, tile: &Tile, device: Device) -> Result<(Tensor, Option<Tensor>)> {
-        let image = self.cut(&self.values, tile)?.f_mul_scalar(2.0)?.f_sub_scalar(1.0)?.f_to_device(device)?;
+        let image = self.cut(&self.values, tile)?.f_mul_scalar(2.0)?.f_sub_scalar(1.0)?;
+        let image = device::upload(&image, device)?;
         let Some(hole) = &self.hole else { return Ok((image, None)) };
-        Ok((image, Some(self.cut(hole, tile)?.f_to_device(device)?)))
+        Ok((image, Some(device::upload(&self.cut(hole, tile)?, device)?)))
     }
 
     fn cut(&self, values: &[f32], tile: &Tile) -> Result<Tensor> {

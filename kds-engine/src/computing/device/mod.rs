@@ -14,7 +14,7 @@ pub use fault::{Fault, caught, with_emptied_cache};
 pub use formats::{kind_name, parse_kind, wider_than_f16};
 pub use libtorch::DeviceMemory;
 
-use tch::{Device, Kind};
+use tch::{Device, Kind, Tensor};
 
 use crate::{Error, Result, memory as host};
 
@@ -53,6 +53,13 @@ pub fn devices() -> Vec<DeviceInfo> {
         });
     }
     devices
+}
+
+/// A tensor of the host, on a device, without waiting for what the device is at: the driver has read memory that is not pinned when
+/// the call returns (CUDA Runtime API, *API synchronization behavior*). Pictures and waiting tiles are not pinned, since that takes
+/// memory from all other programs, and one copy for a tile is nothing beside its steps.
+pub fn upload(tensor: &Tensor, device: Device) -> Result<Tensor> {
+    Ok(tensor.f_to_device_(device, tensor.kind(), true, false)?)
 }
 
 /// Number of GPUs that libtorch could use, or why there are none. Loads no kernels.
