@@ -21,16 +21,15 @@ impl DebianRoot {
         Self::make_once(release, "minbase", &["--variant=minbase"])
     }
 
-    /// The same with a package, such as `gimp`, and all that it needs.
-    pub fn with(release: &str, package: &str) -> Result<Self> {
-        Self::make_once(release, package, &["--variant=minbase", &format!("--include={package}")])
+    /// The same with packages, such as `gimp`, and all that they need.
+    pub fn with(release: &str, packages: &[&str]) -> Result<Self> {
+        let included = format!("--include={}", packages.join(","));
+        Self::make_once(release, &packages.join("+"), &["--variant=minbase", &included])
     }
 
-    /// A package and all that it needs, unpacked and not set up, which takes half the time: for a program that needs no more
-    /// than its libraries. No shell is there.
-    pub fn unpacked(release: &str, package: &str) -> Result<Self> {
-        let included = format!("--include={package},coreutils,base-files");
-        Self::make_once(release, &format!("{package}-unpacked"), &["--variant=extract", &included])
+    /// Debian testing with the newest GIMP and a melt that knows OpenFX (7.38 and newer); in one, since both need much of the same.
+    pub fn testing() -> Result<Self> {
+        Self::with("testing", &["gimp", "melt"])
     }
 
     fn make_once(release: &str, name: &str, arguments: &[&str]) -> Result<Self> {

@@ -9,6 +9,7 @@ pub mod fuzz;
 pub mod gimp;
 pub mod home;
 pub mod icc;
+pub mod melt;
 pub mod pairs;
 pub mod png_file;
 pub mod restorer;

@@ -10,8 +10,7 @@ use image::DynamicImage;
 use kds_parameters::{Group, Kind, table};
 use kds_tests::c::{Language, Program, printed};
 use kds_tests::command::{built, kds};
-use kds_tests::debian_root::DebianRoot;
-use kds_tests::home::home;
+use kds_tests::melt::Melt;
 use kds_tests::pairs::small_picture;
 use kds_tests::worker;
 use tempfile::TempDir;
@@ -454,50 +453,9 @@ fn a_killed_worker_costs_one_frame() {
     agree(&result, &Samples::of(&session.expected("in.png", "kds-photo-x1", &[]), 3));
 }
 
-/// melt in a Debian of its own, with the installation of the home folder.
-struct Melt {
-    debian: DebianRoot,
-    folder: TempDir,
-}
-
-impl Melt {
-    fn new() -> Self {
-        // The first that knows OpenFX is 7.38.
-        let debian = DebianRoot::unpacked("testing", "melt").unwrap();
-        let folder = tempfile::tempdir_in(home().unwrap()).unwrap();
-        let melt = Self { debian, folder };
-        melt.set_size(SIZE);
-        melt
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// Sets the size of its pictures.
-    fn set_size(&self, (width, height): (u32, u32)) {
-        let profile = format!(
-            "description=test\nframe_rate_num=25\nframe_rate_den=1\nwidth={width}\nheight={height}\nprogressive=1\n\
-             sample_aspect_num=1\nsample_aspect_den=1\ndisplay_aspect_num={width}\ndisplay_aspect_den={height}\n\
-             colorspace=709\n"
-        );
-        fs::write(self.path("profile"), profile).unwrap();
-    }
-
-    fn command(&self) -> Command {
-        let mut command = self.debian.command(home().unwrap(), "env");
-        let folder = Path::new("/mnt").join(self.folder.path().file_name().unwrap());
-        command.arg("-C").arg(&folder).arg(format!("XDG_RUNTIME_DIR={}", folder.display()));
-        command.args(["HOME=/mnt", "KDS_WORKER_IDLE=10", "LANG=C.UTF-8"]);
-        command.arg(format!("OFX_PLUGIN_PATH=/mnt/.local/share/kds/{}", openfx::FOLDER));
-        command.args(["melt", "-profile", "profile"]);
-        command
-    }
-}
-
 #[test]
 fn melt_restores_a_clip() {
-    let (session, melt) = (Session::new(), Melt::new());
+    let (session, melt) = (Session::new(), Melt::new(SIZE).unwrap());
     // Two pictures, of which the first is shown three times.
     let other = session.photograph().fliph();
     other.save(session.path("other.png")).unwrap();
@@ -508,7 +466,7 @@ fn melt_restores_a_clip() {
     let filter = ["-filter", &format!("openfx.{RESTORE}"), "particles=2", "steps=2", "seed=5"].map(str::to_owned);
     let consumer = ["-consumer", "avformat:out-%d.png", "vcodec=png", "pix_fmt=rgb24", "mlt_image_format=rgba", "an=1"];
     let run = |more: &[&str]| {
-        let output = melt.command().args(clip).args(&filter).args(more).args(consumer).output().unwrap();
+        let output = melt.command().unwrap().args(clip).args(&filter).args(more).args(consumer).output().unwrap();
         assert!(output.status.success(), "{}", printed(&output));
         let told = printed(&output);
         assert_eq!(told.contains("OfxMessageError"), !more.is_empty(), "{told}");
@@ -532,6 +490,7 @@ fn the_example_restores_a_clip(session: &Session, melt: &Melt) {
     fs::create_dir(&programs).unwrap();
     let quoted: String = melt
         .command()
+        .unwrap()
         .get_args()
         .map(|argument| format!(" '{}'", argument.to_str().unwrap().replace('\'', r"'\''")))
         .collect();
@@ -543,16 +502,16 @@ fn the_example_restores_a_clip(session: &Session, melt: &Melt) {
         let found = std::env::var_os("PATH").unwrap_or_default();
         let path =
             std::env::join_paths(std::iter::once(programs.clone()).chain(std::env::split_paths(&found))).unwrap();
-        command.arg(&example).args(arguments).env("PATH", path).current_dir(melt.folder.path()).output().unwrap()
+        command.arg(&example).args(arguments).env("PATH", path).current_dir(melt.folder()).output().unwrap()
     };
     // Films have even sides.
     let even = (24, 18);
-    melt.set_size(even);
+    melt.set_size(even).unwrap();
     session.photograph().crop_imm(0, 0, even.0, even.1).save(session.path("even.png")).unwrap();
     fs::copy(session.path("even.png"), melt.path("even.png")).unwrap();
     let made = |input: &str, output: &[&str]| {
         let input = ["-silent", input, "in=0", "out=0", "-consumer"];
-        assert!(melt.command().args(input).args(output).arg("an=1").status().unwrap().success());
+        assert!(melt.command().unwrap().args(input).args(output).arg("an=1").status().unwrap().success());
     };
     made("avformat:even.png", &["avformat:clip.mkv", "vcodec=ffv1"]);
     let done = run(&["clip.mkv", "restored.mkv", "particles=2", "steps=2", "seed=5"]);

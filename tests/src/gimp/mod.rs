@@ -1,6 +1,6 @@
-//! GIMP without a window, driven by Script-Fu: version 2.10 of this machine, and version 3 in a Debian of its own.
+//! GIMP without a window, driven by Script-Fu: version 2.10 of this machine, and versions 3.0 and 3.2 each in a Debian of its own.
 //!
-//! Both versions have procedures of other names and arguments, so `two.scm` and `three.scm` define the words that tests
+//! Versions 2 and 3 have procedures of other names and arguments, so `two.scm` and `three.scm` define the words that tests
 //! use, and `words.scm` builds on them. A script tells what it finds by `(tell "name" value)`.
 
 pub mod by_keyboard;
@@ -29,8 +29,26 @@ use crate::home::home;
 pub enum Version {
     /// 2.10
     Two,
-    /// 3
+    /// 3.0
     Three,
+    /// 3.2
+    ThreeTwo,
+}
+
+impl Version {
+    /// As its programs and its folder of settings have it.
+    pub fn number(self) -> &'static str {
+        match self {
+            Self::Two => "2.10",
+            Self::Three => "3.0",
+            Self::ThreeTwo => "3.2",
+        }
+    }
+
+    /// Whether it has the procedures of version 3.
+    pub fn is_three(self) -> bool {
+        self != Self::Two
+    }
 }
 
 /// The file of a profile in which GIMP keeps what its plug-ins can do.
@@ -50,7 +68,8 @@ impl Session {
         let home = home()?;
         let debian = match version {
             Version::Two => None,
-            Version::Three => Some(DebianRoot::with("trixie", "gimp")?),
+            Version::Three => Some(DebianRoot::with("trixie", &["gimp"])?),
+            Version::ThreeTwo => Some(DebianRoot::testing()?),
         };
         let name = format!("{name}-{version:?}");
         let session = Self { version, debian, name, home };
@@ -94,11 +113,7 @@ impl Session {
     pub fn gimp(&self) -> Gimp {
         let profile = Some(self.folder().join("profile"));
         let (configuration, data) = (self.home.join(".config"), self.home.join(".local/share"));
-        let version = match self.version {
-            Version::Two => "2.10",
-            Version::Three => "3.0",
-        };
-        Home { configuration, data, elsewhere: [profile.clone(), profile] }.gimp(version)
+        Home { configuration, data, elsewhere: [profile.clone(), profile] }.gimp(self.version.number())
     }
 
     /// The session's folder.
@@ -108,10 +123,12 @@ impl Session {
 
     /// The same as GIMP sees it.
     pub fn folder_inside(&self) -> PathBuf {
-        match self.version {
-            Version::Two => self.folder(),
-            Version::Three => Path::new("/mnt").join(&self.name),
-        }
+        self.home_inside().join(&self.name)
+    }
+
+    /// The home folder as GIMP sees it.
+    fn home_inside(&self) -> &Path {
+        if self.debian.is_some() { Path::new("/mnt") } else { self.home }
     }
 
     /// A command of this GIMP's system.
@@ -152,18 +169,15 @@ impl Session {
 
     /// A GIMP without a window that evaluates these scripts, one after the other.
     pub fn console(&self, scripts: &[&str]) -> Command {
-        let mut command = match self.version {
-            Version::Two => self.command("gimp-console-2.10"),
-            Version::Three => self.command("gimp-console-3.0"),
-        };
+        let mut command = self.command(&format!("gimp-console-{}", self.version.number()));
         command.args(["-i", "-d", "-f"]);
-        if self.version == Version::Three {
+        if self.version.is_three() {
             command.args(["--quit", "--batch-interpreter=plug-in-script-fu-eval"]);
         }
         for script in scripts {
             command.arg("-b").arg(script);
         }
-        if self.version == Version::Two {
+        if !self.version.is_three() {
             command.args(["-b", "(gimp-quit 1)"]);
         }
         command
@@ -185,10 +199,7 @@ impl Session {
     }
 
     fn vocabulary(&self) -> &'static str {
-        match self.version {
-            Version::Two => include_str!("two.scm"),
-            Version::Three => include_str!("three.scm"),
-        }
+        if self.version.is_three() { include_str!("three.scm") } else { include_str!("two.scm") }
     }
 
     /// Evaluates a script of the words above, and returns what it tells.
@@ -219,11 +230,7 @@ impl Session {
 
     /// The worker of this home folder, if there is one.
     pub fn worker(&self) -> Result<Option<u32>> {
-        let home = match self.version {
-            Version::Two => self.home,
-            Version::Three => Path::new("/mnt"),
-        };
-        process(|name| name == "kds", &format!("HOME={}", home.display()))
+        process(|name| name == "kds", &format!("HOME={}", self.home_inside().display()))
     }
 
     /// Writes a picture into the folder.

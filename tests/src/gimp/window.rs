@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 
-use super::{Session, Version};
+use super::Session;
 
 /// Builds on a busy machine are slow; what is waited for longer than this does not come.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -57,12 +57,9 @@ impl Window {
         session.set("DISPLAY", &display)?;
         // Nobody else takes the port in the moment between.
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let mut command = match session.version() {
-            Version::Two => session.command("gimp-2.10"),
-            Version::Three => session.command("gimp-3.0"),
-        };
+        let mut command = session.command(&format!("gimp-{}", session.version().number()));
         command.args(["-s", "-n"]);
-        if session.version() == Version::Three {
+        if session.version().is_three() {
             command.arg("--batch-interpreter=plug-in-script-fu-eval");
         }
         let server = format!("(plug-in-script-fu-server RUN-NONINTERACTIVE \"127.0.0.1\" {port} \"\")");
