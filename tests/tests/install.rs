@@ -10,7 +10,7 @@ use kds_tests::command::{build_folder, kds};
 use kds_tests::debian_root::DebianRoot;
 use kds_tests::pairs::Pair;
 use tempfile::TempDir;
-use xtask::{deb, dist, install};
+use xtask::{deb, dist, flatpak, install};
 
 const SETTINGS: [&str; 6] = ["--particles", "2", "--steps", "2", "--seed", "5"];
 /// What points to the build tree, or to a KDS that happens to be installed.
@@ -225,26 +225,62 @@ fn its_script_installs_for_a_user(debian: &DebianRoot, folder: &Path, expected: 
 /// As a package in a Debian that has GIMP 3: the command and the plug-in work, and nothing is left when it is removed.
 #[test]
 fn the_package_serves_the_command_and_gimp() {
-    const SCRIPT: &str = r##"dpkg -i kds.deb && kds restore in.png -o out.png "$@" &&
-        gimp-console-3.0 -i -d -f --quit --batch-interpreter=plug-in-script-fu-eval -b '
-            (let* ((image (car (gimp-file-load RUN-NONINTERACTIVE "/mnt/in.png"))))
-              (plug-in-kds-upscale #:run-mode RUN-NONINTERACTIVE #:image image #:drawables (car (gimp-image-get-layers image))
-                                   #:particles 2 #:steps 2 #:seed 5)
-              (gimp-file-save RUN-NONINTERACTIVE image "/mnt/by-gimp.png"))' &&
+    const SCRIPT: &str = r##"dpkg -i kds.deb && kds restore in.png -o out.png "$@" && sh by-gimp.sh &&
         dpkg -r kds && find / -xdev -name '*kds*' ! -path '/mnt*' ! -path '/tmp/*' ! -path '/var/lib/dpkg/*' >left"##;
     let folder = folder();
     let folder = folder.path();
     let expected = photograph(folder);
     deb::write(tree(), &folder.join("kds.deb")).unwrap();
-    let debian = DebianRoot::with("trixie", "gimp").unwrap();
-    let mut command = debian.command_in_copy(folder, "env");
-    command.args(["HOME=/tmp/home", "LANG=C.UTF-8", "KDS_WORKER_IDLE=1", "sh", "-c", SCRIPT, "sh"]);
-    output(command.args(SETTINGS));
+    enlarged_by_gimp(folder, &expected, SCRIPT);
     assert!(pixels(&folder.join("out.png")) == expected, "other pixels by the package");
+    assert_eq!(fs::read_to_string(folder.join("left")).unwrap(), "", "left behind");
+}
+
+/// As an extension for the GIMP 3 of Flatpak: what its manifest does, in the folders that it finds there. (flatpak-builder takes
+/// GIMP itself from Flathub.)
+#[test]
+fn the_extension_for_flatpak_serves_gimp() {
+    const SCRIPT: &str = r##"export FLATPAK_DEST=/app/extensions/kds && mkdir -p /tmp/source "$FLATPAK_DEST" /app/extensions/plug-ins &&
+        tar -xzf flatpak/*.tar.gz --strip-components=1 -C /tmp/source && cp flatpak/*.xml /tmp/source && cd /tmp/source &&
+        sh -e /mnt/commands.sh && cd /mnt && rm -r /tmp/source &&
+        ln -s ../kds/plug-ins/kds /app/extensions/plug-ins/kds &&
+        mkdir -p /tmp/home/.config/GIMP/3.0 && echo '(plug-in-path "/app/extensions/plug-ins:${gimp_plug_in_dir}/plug-ins")' \
+            >/tmp/home/.config/GIMP/3.0/gimprc &&
+        sh by-gimp.sh && test -f "$FLATPAK_DEST/share/metainfo/org.gimp.GIMP.Plugin.kds.metainfo.xml" && "$FLATPAK_DEST/kds" 2>alone;
+        grep -q 'only works inside the GIMP' alone"##;
+    let folder = folder();
+    let folder = folder.path();
+    let expected = photograph(folder);
+    flatpak::write(&tree(), &folder.join("flatpak")).unwrap();
+    let manifest = fs::read(folder.join(format!("flatpak/{}.json", flatpak::ID))).unwrap();
+    let manifest: serde_json::Value = serde_json::from_slice(&manifest).unwrap();
+    let module = &manifest["modules"][0];
+    let commands: Vec<_> =
+        module["build-commands"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+    assert_eq!(commands, flatpak::commands());
+    fs::write(folder.join("commands.sh"), commands.join("\n")).unwrap();
+    let sum =
+        output(command("sha256sum").arg(folder.join("flatpak").join(module["sources"][0]["path"].as_str().unwrap())));
+    assert!(sum.starts_with(module["sources"][0]["sha256"].as_str().unwrap()), "{sum}");
+    assert_eq!(manifest["build-options"]["prefix"], "/app/extensions/kds");
+    enlarged_by_gimp(folder, &expected, SCRIPT);
+}
+
+/// Runs a script in a Debian that has GIMP 3, which calls `by-gimp.sh`, and compares what the plug-in makes there.
+fn enlarged_by_gimp(folder: &Path, expected: &RgbImage, script: &str) {
+    const BY_GIMP: &str = r##"gimp-console-3.0 -i -d -f --quit --batch-interpreter=plug-in-script-fu-eval -b '
+            (let* ((image (car (gimp-file-load RUN-NONINTERACTIVE "/mnt/in.png"))))
+              (plug-in-kds-upscale #:run-mode RUN-NONINTERACTIVE #:image image #:drawables (car (gimp-image-get-layers image))
+                                   #:particles 2 #:steps 2 #:seed 5)
+              (gimp-file-save RUN-NONINTERACTIVE image "/mnt/by-gimp.png"))'"##;
+    fs::write(folder.join("by-gimp.sh"), BY_GIMP).unwrap();
+    let debian = DebianRoot::with("trixie", &["gimp"]).unwrap();
+    let mut command = debian.command_in_copy(folder, "env");
+    command.args(["HOME=/tmp/home", "LANG=C.UTF-8", "KDS_WORKER_IDLE=1", "sh", "-c", script, "sh"]);
+    output(command.args(SETTINGS));
     let by_gimp = pixels(&folder.join("by-gimp.png"));
     assert_eq!(by_gimp.dimensions(), expected.dimensions());
     assert!(by_gimp.iter().zip(expected.iter()).all(|(a, b)| a.abs_diff(*b) <= 1), "other pixels by GIMP");
-    assert_eq!(fs::read_to_string(folder.join("left")).unwrap(), "", "left behind");
 }
 
 #[test]

@@ -5,6 +5,7 @@ pub mod cargo;
 pub mod checks;
 pub mod deb;
 pub mod dist;
+pub mod flatpak;
 pub mod fuzz;
 pub mod gpu;
 pub mod header;

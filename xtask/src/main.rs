@@ -10,7 +10,7 @@ use xtask::install::gimp::Home;
 use xtask::install::nodes::Host;
 use xtask::install::{Tree, openfx};
 use xtask::setup::{Setup, Variant};
-use xtask::{abi, cargo, checks, deb, dist, fuzz, gpu, header, install, packages, wheel};
+use xtask::{abi, cargo, checks, deb, dist, flatpak, fuzz, gpu, header, install, packages, wheel};
 
 /// Set up, run, test and install KDS. Every command that needs libtorch fetches it first, once.
 #[derive(Parser)]
@@ -59,8 +59,12 @@ enum Command {
         /// Make a Debian package instead, which serves all users
         #[arg(long)]
         deb: bool,
-        /// File to write [default: kds-VERSION-linux-MACHINE.tar.gz, or kds_VERSION_MACHINE.deb, in the target folder]
-        #[arg(short, long, value_name = "FILE")]
+        /// Make a folder instead, of which flatpak-builder makes an extension for the GIMP 3 of Flatpak
+        #[arg(long, conflicts_with = "deb")]
+        flatpak: bool,
+        /// File to write [default: kds-VERSION-linux-MACHINE.tar.gz, or kds_VERSION_MACHINE.deb, in the target folder], or the folder
+        /// for Flatpak [default: flatpak in the target folder]
+        #[arg(short, long, value_name = "PATH")]
         output: Option<PathBuf>,
     },
     /// Build the plug-in for VapourSynth as a wheel that pip installs, with the command and the library in it
@@ -101,6 +105,8 @@ enum Command {
     Screenshots(PassedOn),
     /// Measure what the plug-in adds to GIMP's start, and a call to a restoration
     GimpTimes,
+    /// Measure what a call takes in VapourSynth, GEGL and melt, first and second, beside the command
+    NodeTimes,
     /// Build and run the measurements behind the numbers in the README
     #[command(disable_help_flag = true)]
     Evaluate(PassedOn),
@@ -122,6 +128,17 @@ enum GpuCommand {
 
 /// Packages that drive GIMP: an installation, and the programs of the measurement.
 const GIMP_MEASUREMENTS: &[&str] = &["kds-plugin-ffi", "kds-cli", "kds-plugin-gimp", "kds-tests"];
+
+/// The same with the nodes.
+const NODE_MEASUREMENTS: &[&str] = &[
+    "kds-plugin-ffi",
+    "kds-cli",
+    "kds-plugin-gimp",
+    "kds-plugin-vapoursynth",
+    "kds-plugin-gegl",
+    "kds-plugin-openfx",
+    "kds-tests",
+];
 
 #[derive(Args)]
 struct SetupArguments {
@@ -214,6 +231,11 @@ fn run(command: Command) -> Result<()> {
             packages::ensure(checks::NEEDED)?;
             cargo::run_release(&setup.root, GIMP_MEASUREMENTS, "gimp_times", &[])
         }
+        Command::NodeTimes => {
+            setup.run(None)?;
+            packages::ensure(checks::NEEDED)?;
+            cargo::run_release(&setup.root, NODE_MEASUREMENTS, "node_times", &[])
+        }
         Command::Fuzz { target, minutes, sanitizer } => {
             setup.run(None)?;
             fuzz::run(&setup.root, &target, minutes, sanitizer)
@@ -271,7 +293,19 @@ fn run(command: Command) -> Result<()> {
             println!("{} is written ({}).", wheel.display(), megabytes(size));
             Ok(())
         }
-        Command::Dist { build, deb: package, output } => {
+        Command::Dist { build, flatpak: true, output, .. } => {
+            let tree = build.tree(&setup)?;
+            let folder = match output {
+                Some(folder) => folder,
+                None => cargo::target_folder()?.join("flatpak"),
+            };
+            flatpak::write(&tree, &folder)?;
+            let (id, folder) = (flatpak::ID, folder.display());
+            println!("{folder} is written. Where flatpak-builder and the GIMP of Flathub are installed:");
+            println!("    flatpak-builder --user --install --force-clean {folder}/build {folder}/{id}.json");
+            Ok(())
+        }
+        Command::Dist { build, deb: package, output, .. } => {
             let tree = build.tree(&setup)?;
             let size = tree.size()?;
             let output = match output {
