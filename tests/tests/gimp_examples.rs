@@ -91,9 +91,9 @@ fn check(session: &Session, further: &[&str]) {
     // The command converts wide gamuts to the model's colours, GIMP's plug-in does not.
     for name in names(&expected).iter().filter(|name| *name != "wide.png") {
         let read = |folder| session.read(&format!("{folder}/{name}")).unwrap();
-        // Decoders of JPEG round in their own ways, by one level, which a restoration may double; so may all the steps of the
-        // model's own settings what the last bits of other batches differ by.
-        let exact = !further.is_empty() && !["same.jpg.png", "dots...png"].contains(&name.as_str());
+        // Decoders of JPEG round in their own ways, and so does GIMP 3 where it converts a palette: by one level, which a restoration
+        // may double; so may all the steps of the model's own settings what the last bits of other batches differ by.
+        let exact = !further.is_empty() && !["same.jpg.png", "dots...png", "palette.png"].contains(&name.as_str());
         let allowed = if exact { 1.001 } else { 2.001 };
         let difference = pixels::difference(&read("restored"), &read("expected")).unwrap();
         assert!(difference <= allowed, "{name}: a sample differs by {difference} / 255");
