@@ -157,6 +157,10 @@ mod tests {
         fs::write(&file, renamed).unwrap();
         let expected = before
             .replace("soname: [old.so]", "soname: [new.so.1]")
+            .replace(
+                " 0x000000000000001d (RUNPATH)            Library runpath:",
+                " 0x000000000000000f (RPATH)              Library rpath:",
+            )
             .replace("/a/long/path/with/room/for/all/that/is/written", "$ORIGIN/elsewhere");
         assert_ne!(before, expected);
         // strip may move sections, so what is compared is what the loader looks up by name.
