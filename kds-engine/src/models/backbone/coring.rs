@@ -26,7 +26,7 @@ impl Coring {
     }
 
     /// Share of a change, `1 x C x h x w`, that is kept: `1 x 1 x h x w` in 0..1.
-    fn share(&self, change: &Tensor) -> Result<Tensor> {
+    pub fn share(&self, change: &Tensor) -> Result<Tensor> {
         let energy = self.mean(&change.f_square()?.f_mean_dim([1i64].as_slice(), true, None)?)?;
         // Where nothing changes, the share does not matter.
         let left_out = energy.f_clamp_min(1e-12)?.f_reciprocal()?.f_mul_scalar(self.threshold.powi(2))?;

@@ -87,8 +87,9 @@ pub trait Session {
         Err(Error::Conflict("this model has no first network".to_owned()))
     }
 
-    /// Latents (`1 x C x h' x w'`) of the picture that is shown of these, where some of their changes are left out; `None`: these.
-    fn shown(&self, _latents: &Tensor) -> Result<Option<Tensor>> {
+    /// Share of the changes by these latents (`1 x C x h' x w'`) that the decoded picture shows, `1 x 1 x h' x w'` in 0..1; `None`:
+    /// all of them. What is not shown leaves no doubt.
+    fn kept(&self, _latents: &Tensor) -> Result<Option<Tensor>> {
         Ok(None)
     }
 

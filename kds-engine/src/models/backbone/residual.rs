@@ -362,11 +362,11 @@ impl Session for ResidualSession<'_> {
         }
     }
 
-    fn shown(&self, latents: &Tensor) -> Result<Option<Tensor>> {
+    fn kept(&self, latents: &Tensor) -> Result<Option<Tensor>> {
         let (Some(coring), Some(image)) = (self.model.index.coring(), &self.image) else { return Ok(None) };
-        let restored = self.restored(latents)?;
-        let left_out = restored.f_sub(&coring.apply(image, &restored)?)?.f_div_scalar(self.model.index.residual_std)?;
-        Ok(Some(latents.f_sub(&left_out.f_pixel_unshuffle(self.model.index.cell() as i64)?)?))
+        let share = coring.share(&self.restored(latents)?.f_sub(image)?)?;
+        let side = self.model.spec.downscale as i64;
+        Ok(Some(share.f_avg_pool2d([side, side], [side, side], [0, 0], false, false, None)?))
     }
 
     fn decode(&self, latents: &Tensor) -> Result<Tensor> {

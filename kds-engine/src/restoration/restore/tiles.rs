@@ -19,6 +19,9 @@ use crate::steering::{Distances, Selection, difference, fuse, spread};
 use crate::tiling::Tile;
 use crate::{Error, Result, calibration, device, memory};
 
+/// Share of the doubt that a change leaves which is not shown; chosen on the held-out photographs.
+const UNSHOWN: f64 = 0.3;
+
 /// Restores what is known of a picture as planned.
 pub(super) fn restore(
     backbone: &dyn Backbone,
@@ -174,17 +177,16 @@ impl<'a> Run<'a> {
         let spread = match self.doubt {
             Some(_) => {
                 // Of any particle: their mean changes less than the one that is shown.
-                let particle = ensemble.f_narrow(0, 0, 1)?;
-                let shown = session.shown(&particle)?;
+                let kept = session.kept(&ensemble.f_narrow(0, 0, 1)?)?;
                 // Where small changes are left out, the distance from the first network tells more than the spread.
-                let from_first = spec.estimates && (self.settings.particles == 1 || shown.is_some());
+                let from_first = spec.estimates && (self.settings.particles == 1 || kept.is_some());
                 let doubt = if from_first { difference(&ensemble, &session.estimate()?)? } else { spread(&ensemble)? };
-                let doubt = match shown {
-                    // A change that is left out may have been a repair.
-                    Some(shown) => doubt.f_add(&difference(&particle, &shown)?)?,
+                let doubt = doubt.f_div_scalar(spec.latent_std)?.f_unsqueeze(0)?.f_unsqueeze(0)?;
+                let doubt = match kept {
+                    // A change that is not shown would have been a repair now and then.
+                    Some(share) => doubt.f_mul(&share.f_mul_scalar(1.0 - UNSHOWN)?.f_add_scalar(UNSHOWN)?)?,
                     None => doubt,
                 };
-                let doubt = doubt.f_div_scalar(spec.latent_std)?.f_unsqueeze(0)?.f_unsqueeze(0)?;
                 Some(self.enlarge_map(&doubt, tile)?)
             }
             None => None,
@@ -275,7 +277,7 @@ impl<'a> Run<'a> {
                 self.backbone.open(&image, mask.as_ref(), &self.settings.prompt)?
             }
         };
-        let ensemble = device::upload(&waiting.ensemble, device)?.f_to_kind(Kind::Float)?;
+        let ensemble = waiting.ensemble.f_to_device(device)?.f_to_kind(Kind::Float)?;
         let chosen = self.settings.selection.pick(&ensemble, &self.distances)?;
         self.decode(&chosen, &ensemble, &*session)
     }
