@@ -2,8 +2,7 @@
 //! programs of the machine.
 //!
 //! GIMP's extension point mounts an extension at `/app/extensions/NAME` and merges the folders `plug-ins` of all of them
-//! (`merge-dirs` in flathub/org.gimp.GIMP, org.gimp.GIMP.json); an earlier one mounted it among the plug-ins themselves, where
-//! the program has the name of its folder (flathub/org.gimp.GIMP.Plugin.GMic, cb64a34). Both find the plug-in.
+//! (`merge-dirs` in flathub/org.gimp.GIMP, org.gimp.GIMP.json).
 
 use crate::dist;
 use crate::install::{Tree, VERSION, gimp};
@@ -16,13 +15,12 @@ use std::path::Path;
 pub const ID: &str = "org.gimp.GIMP.Plugin.kds";
 
 /// What flatpak-builder runs in the unpacked archive; `FLATPAK_DEST` is the folder of the extension.
-pub fn commands() -> [String; 5] {
+pub fn commands() -> [String; 4] {
     let (name, [_, (_, program)]) = (gimp::NAME, gimp::PROGRAMS);
     [
         "cp -r bin lib libexec share ${FLATPAK_DEST}/".to_owned(),
         format!("install -d ${{FLATPAK_DEST}}/plug-ins/{name}"),
         format!("ln -s ../../libexec/{program} ${{FLATPAK_DEST}}/plug-ins/{name}/{name}"),
-        format!("ln -s libexec/{program} ${{FLATPAK_DEST}}/{name}"),
         format!("install -Dm644 {ID}.metainfo.xml -t ${{FLATPAK_DEST}}/share/metainfo"),
     ]
 }
