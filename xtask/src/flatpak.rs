@@ -14,7 +14,7 @@ use std::path::Path;
 /// Name of the extension, and of its manifest less the ending.
 pub const ID: &str = "org.gimp.GIMP.Plugin.kds";
 
-/// What flatpak-builder runs in the unpacked archive; `FLATPAK_DEST` is the folder of the extension.
+/// Build commands of the manifest, run in the unpacked archive; `FLATPAK_DEST` is the folder of the extension.
 pub fn commands() -> [String; 4] {
     let (name, [_, (_, program)]) = (gimp::NAME, gimp::PROGRAMS);
     [

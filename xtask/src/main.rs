@@ -293,26 +293,22 @@ fn run(command: Command) -> Result<()> {
             println!("{} is written ({}).", wheel.display(), megabytes(size));
             Ok(())
         }
-        Command::Dist { build, flatpak: true, output, .. } => {
-            let tree = build.tree(&setup)?;
-            let folder = match output {
-                Some(folder) => folder,
-                None => cargo::target_folder()?.join("flatpak"),
-            };
-            flatpak::write(&tree, &folder)?;
-            let (id, folder) = (flatpak::ID, folder.display());
-            println!("{folder} is written. Where flatpak-builder and the GIMP of Flathub are installed:");
-            println!("    flatpak-builder --user --install --force-clean {folder}/build {folder}/{id}.json");
-            Ok(())
-        }
-        Command::Dist { build, deb: package, output, .. } => {
+        Command::Dist { build, deb: package, flatpak: extension, output } => {
             let tree = build.tree(&setup)?;
             let size = tree.size()?;
             let output = match output {
                 Some(output) => output,
                 None if package => cargo::target_folder()?.join(deb::name()?),
+                None if extension => cargo::target_folder()?.join("flatpak"),
                 None => cargo::target_folder()?.join(dist::name() + ".tar.gz"),
             };
+            if extension {
+                flatpak::write(&tree, &output)?;
+                let (id, folder) = (flatpak::ID, output.display());
+                println!("{folder} is written. Where flatpak-builder and the GIMP of Flathub are installed:");
+                println!("    flatpak-builder --user --install --force-clean {folder}/build {folder}/{id}.json");
+                return Ok(());
+            }
             if package {
                 deb::write(tree, &output)?;
             } else {

@@ -44,12 +44,12 @@ enum Flaw {
 pub struct Held {
     pub record: Record,
     pub buffer: Box<[u8]>,
-    /// Where the struct leads to them, the first samples of planes.
+    /// First samples of the planes, of an image in planes.
     planes: Option<Box<[*mut c_void; MOST_PLANES]>>,
     before: Box<[u8]>,
     image: kds_image,
     row: usize,
-    /// Planes that the format has; the whole buffer without them.
+    /// Number of planes of the format; 1 without planes.
     written: usize,
 }
 

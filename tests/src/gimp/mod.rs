@@ -45,7 +45,7 @@ impl Version {
         }
     }
 
-    /// Whether it has the procedures of version 3.
+    /// Whether this is 3.0 or newer, whose procedures have other names and arguments than those of 2.10.
     pub fn is_three(self) -> bool {
         self != Self::Two
     }

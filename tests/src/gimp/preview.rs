@@ -59,7 +59,7 @@ pub fn compares_before_and_after(window: &Window, dialog: &str, dialog_at: (u32,
 }
 
 impl Preview<'_> {
-    /// What the command makes of the whole layer.
+    /// Result of the command for the whole layer.
     fn made(&self, further: &[&str]) -> Result<RgbImage> {
         let session = self.window.session();
         let mut command = kds()?;
@@ -97,7 +97,7 @@ impl Preview<'_> {
         waited.with_context(|| format!("the last picture was {last:?} of 255 away"))
     }
 
-    /// What the preview shows, and where it is in the dialog.
+    /// Pixels of the preview on the screen, and its position in the dialog.
     fn place(&self) -> Result<(RgbImage, (u32, u32))> {
         let file = self.window.session().folder().join("dialog.png");
         self.window.shoot(Some(self.dialog), &file)?;
