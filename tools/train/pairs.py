@@ -23,6 +23,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--side", type=int, default=192, help="side of a crop, in pixels of the truth")
+    parser.add_argument("--longest", type=int, default=1400, help="longer photographs are shrunk to this, in pixels")
     parser.add_argument("--each", type=int, default=4, help="crops of each photograph")
     parser.add_argument("--all", action="store_true", help="every photograph of the folder, not only those held out")
     parser.add_argument("--seed", type=int, default=1)
@@ -49,7 +50,7 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
     count = 0
     for path in sorted(training + held_out) if options.all else held_out:
-        image = photos.read(path, 1400)
+        image = photos.read(path, options.longest)
         for index in range(options.each):
             crop = detailed_crop(image, options.side, rng)
             side = options.side // scale
