@@ -322,7 +322,7 @@ pub unsafe extern "C" fn kds_job_cancel(job: *const kds_job) {
 impl kds_job {
     fn scale(&self) -> Result<u32, Failure> {
         let scale = lock(&self.settings).resolve()?.scale;
-        let most = self.loaded.backbone.spec().scale;
+        let most = self.loaded.backbone().spec().scale;
         match scale {
             0 => Ok(most as u32),
             scale if scale <= most => Ok(scale as u32),
@@ -332,12 +332,11 @@ impl kds_job {
 
     fn estimate(&self, width: usize, height: usize) -> Result<kds_estimate, Failure> {
         let settings = lock(&self.settings).resolve()?;
-        let wider = self.loaded.in_use();
-        let backbone = wider.as_deref().unwrap_or(&*self.loaded.backbone);
+        let backbone = self.loaded.backbone();
         let request = Request::of_size(width, height, self.loaded.entry.task == Task::Inpainting);
         threads::use_threads(self.loaded.threads)?;
         let free = memory::free(backbone.spec().device);
-        let plan = self.loaded.log.within(|| Plan::new(backbone, &settings, request, (width, height), free))?;
+        let plan = self.loaded.log.within(|| Plan::new(&*backbone, &settings, request, (width, height), free))?;
         let tile = plan.tiles.first();
         Ok(kds_estimate {
             struct_size: size_of::<kds_estimate>() as u32,
@@ -411,18 +410,17 @@ impl kds_job {
             output_bytes: output.pixel_bytes(),
         };
         // Nothing large is allocated before the plan is made and its memory is promised.
-        let wider = self.loaded.in_use();
-        let backbone = wider.as_deref().unwrap_or(&*self.loaded.backbone);
-        let prepared = Prepared::new(backbone, &settings, request, &mut tell)?;
+        let backbone = self.loaded.backbone();
+        let prepared = Prepared::new(&*backbone, &settings, request, &mut tell)?;
         let Pixels { picture, alpha } = input.read()?;
         let mask = mask.map(|mask| mask.read()).transpose()?;
         let source = Source { picture: &picture, alpha: alpha.as_deref(), mask: mask.as_deref() };
-        let restored = match (prepared.run(source, &mut tell), wider) {
-            (Err(error @ Error::NotFinite { .. }), None) => match self.loaded.wider()? {
+        let restored = match prepared.run(source, &mut tell) {
+            Err(error @ Error::NotFinite { .. }) => match self.loaded.wider_than(&*backbone)? {
                 Some(wider) => Prepared::new(&*wider, &settings, request, &mut tell)?.run(source, &mut tell)?,
                 None => return Err(error.into()),
             },
-            (restored, _) => restored?,
+            restored => restored?,
         };
         let alpha = alpha.as_ref().filter(|_| output.has_alpha());
         let alpha = alpha.map(|alpha| Enlarged::new(alpha, input_width, scale)).transpose()?;

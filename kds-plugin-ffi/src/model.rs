@@ -23,7 +23,8 @@ pub struct kds_model {
 
 /// State shared by a model and its jobs.
 pub(crate) struct Loaded {
-    pub backbone: Box<dyn Backbone>,
+    /// As opened.
+    first: Arc<dyn Backbone>,
     pub threads: usize,
     pub log: Log,
     pub entry: ModelEntry,
@@ -44,7 +45,7 @@ impl Loaded {
         let (device, dtype) = (device::name(spec.device), device::kind_name(spec.kind));
         tracing::info!("model {} on {device} in {dtype}, loaded in {:.1} s", entry.id, start.elapsed().as_secs_f64());
         Ok(Self {
-            backbone,
+            first: Arc::from(backbone),
             threads: shared.threads,
             log: shared.log.clone(),
             entry: entry.clone(),
@@ -56,9 +57,16 @@ impl Loaded {
 }
 
 impl Loaded {
-    /// The model in a wider format, where it computes in f16 and that has overflowed; loaded when it is first needed.
-    pub fn wider(&self) -> Result<Option<Arc<dyn Backbone>>, Failure> {
-        let spec = self.backbone.spec();
+    /// Backbone of the next run: in the wider format once f16 has overflowed.
+    pub fn backbone(&self) -> Arc<dyn Backbone> {
+        let wider = self.wider.lock().unwrap_or_else(PoisonError::into_inner);
+        wider.as_ref().unwrap_or(&self.first).clone()
+    }
+
+    /// The model in a wider format than that of a backbone that has overflowed, loaded when it is first needed; none where
+    /// that format was not f16.
+    pub fn wider_than(&self, overflowed: &dyn Backbone) -> Result<Option<Arc<dyn Backbone>>, Failure> {
+        let spec = overflowed.spec();
         if device::kind_name(spec.kind) != "f16" {
             return Ok(None);
         }
@@ -74,15 +82,9 @@ impl Loaded {
         Ok(wider.clone())
     }
 
-    /// Backbone of the next run, where that is in the wider format.
-    pub fn in_use(&self) -> Option<Arc<dyn Backbone>> {
-        self.wider.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// Number format of the next run.
     fn dtype(&self) -> &'static CStr {
-        let wider = self.in_use();
-        match device::kind_name(wider.as_deref().unwrap_or(&*self.backbone).spec().kind) {
+        match device::kind_name(self.backbone().spec().kind) {
             "bf16" => c"bf16",
             "f16" => c"f16",
             _ => c"f32",
@@ -210,14 +212,14 @@ pub unsafe extern "C" fn kds_model_device(
 #[doc(hidden)]
 impl kds_model {
     /// Backbone that computes.
-    pub fn backbone(&self) -> &dyn Backbone {
-        &*self.loaded.backbone
+    pub fn backbone(&self) -> Arc<dyn Backbone> {
+        self.loaded.backbone()
     }
 
     /// Lets another compute; without effect once the model has jobs.
     pub fn set_backbone(&mut self, backbone: Box<dyn Backbone>) {
         if let Some(loaded) = Arc::get_mut(&mut self.loaded) {
-            loaded.backbone = backbone;
+            loaded.first = Arc::from(backbone);
         }
     }
 }
