@@ -280,7 +280,7 @@ typedef struct kds_estimate {
     uint64_t tiles;
     /// Bytes that the process is expected to hold at the peak.
     uint64_t memory;
-    /// Sampler steps in all, as progress counts them.
+    /// Evaluations of the network in all, one for each particle, level and tile, as progress counts them.
     uint64_t evaluations;
     /// Of `memory`, bytes that the run takes beyond what the process holds now: what the parameter `memory` bounds.
     uint64_t host_memory;
@@ -324,9 +324,9 @@ typedef struct kds_progress_info {
     uint32_t struct_size;
     /// One of `KDS_STAGE_*`.
     int32_t stage;
-    /// Sampler steps done, over all tiles.
+    /// Evaluations of the network done, over all tiles.
     uint64_t done;
-    /// Sampler steps in all.
+    /// Evaluations of the network in all, one for each particle, level and tile.
     uint64_t total;
 } kds_progress_info;
 

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct Progress {
     /// Current stage.
     pub stage: Stage,
-    /// Sampler steps done, over all tiles.
+    /// Evaluations of the network done, over all tiles.
     pub done: u64,
-    /// Sampler steps in all, over all tiles.
+    /// Evaluations of the network in all, one for each particle, level and tile.
     pub total: u64,
 }
 

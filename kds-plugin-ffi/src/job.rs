@@ -49,9 +49,9 @@ pub struct kds_progress_info {
     pub struct_size: u32,
     /// One of `KDS_STAGE_*`.
     pub stage: i32,
-    /// Sampler steps done, over all tiles.
+    /// Evaluations of the network done, over all tiles.
     pub done: u64,
-    /// Sampler steps in all.
+    /// Evaluations of the network in all, one for each particle, level and tile.
     pub total: u64,
 }
 
@@ -75,7 +75,7 @@ pub struct kds_estimate {
     pub tiles: u64,
     /// Bytes that the process is expected to hold at the peak.
     pub memory: u64,
-    /// Sampler steps in all, as progress counts them.
+    /// Evaluations of the network in all, one for each particle, level and tile, as progress counts them.
     pub evaluations: u64,
     /// Of `memory`, bytes that the run takes beyond what the process holds now: what the parameter `memory` bounds.
     pub host_memory: u64,

@@ -55,7 +55,7 @@ pub struct Plan {
     pub choose_once: bool,
     /// Particles that go through the network at once.
     pub batch: usize,
-    /// Evaluations of the network for each tile, with all particles.
+    /// Evaluations of the network for each tile, one for each particle and level.
     pub evaluations: u64,
     /// Bytes that the run takes at the peak, beyond what the process holds before it.
     pub need: Bytes,
@@ -112,12 +112,12 @@ impl Plan {
                 [padded_width, padded_height].map(|length| span_count(length, side, spec.overlap, align));
             across.saturating_mul(down)
         };
-        let evaluations = settings.trajectory(spec)?.evaluations().len() as u64;
+        let evaluations = (settings.particles * settings.trajectory(spec)?.evaluations().len()) as u64;
         let cost = Cost::new(backbone, settings, request, scale)?;
+        let span = |length: usize, side: usize| span_length(length, side, spec.overlap, align);
         let need = |side: usize, batch: usize, choose_once: bool| {
-            let [across, down] =
-                [padded_width, padded_height].map(|length| span_length(length, side, spec.overlap, align));
-            cost.of(across * down, batch, if choose_once { count(side) } else { 0 })
+            let area = span(padded_width, side) * span(padded_height, side);
+            cost.of(area, batch, if choose_once { count(side) } else { 0 })
         };
         let host = Allowance::of_host(settings.memory, free.host);
         let device = Allowance::of_device(settings.device_memory, free.device);
@@ -146,7 +146,8 @@ impl Plan {
             )));
         }
         let choose_once = count > 1 && side_for_one_choice.is_some();
-        let batch = (1..=settings.particles).rev().find(|batch| fits(need(side, *batch, choose_once))).unwrap_or(1);
+        let most = most_at_once(spec, span(padded_width, side) * span(padded_height, side)).min(settings.particles);
+        let batch = (1..=most).rev().find(|batch| fits(need(side, *batch, choose_once))).unwrap_or(1);
         let need = need(side, batch, choose_once);
         Ok(Self {
             output_width: width * scale,
@@ -169,6 +170,20 @@ impl Plan {
 /// of the picture. Where patches keep tiles so far apart that it would be larger than any that the model gains from, those.
 fn least_side(spec: &Spec, align: usize) -> usize {
     (spec.overlap + align).min(spec.largest_side).next_multiple_of(align)
+}
+
+/// Latent pixels that keep a thread of the processor busy: kds-photo-x1 takes as long for one particle after the other as for
+/// four together at 32 x 64 on each of two threads (docs/performance.md).
+const BUSY_CELLS: usize = 2048;
+
+/// Particles that are worth a batch, for tiles of `area` input pixels. On a processor that is busy with one, more take as much
+/// longer: they would only make progress, and the end after a cancellation, come in longer steps, and take memory.
+fn most_at_once(spec: &Spec, area: usize) -> usize {
+    let threads = usize::try_from(tch::get_num_threads()).unwrap_or(1);
+    match spec.device {
+        Device::Cpu => (BUSY_CELLS * threads * spec.downscale.pow(2) / area.max(1)).max(1),
+        _ => usize::MAX,
+    }
 }
 
 fn check_allowed(need: Bytes, host: Allowance, device: Allowance) -> Result<()> {

@@ -104,7 +104,7 @@ pub struct Estimate {
     pub batch: u32,
     /// Bytes that the process is expected to hold at the peak.
     pub memory: u64,
-    /// Sampler steps in all, as [`Progress`] counts them.
+    /// Evaluations of the network in all, one for each particle, level and tile, as [`Progress`] counts them.
     pub evaluations: u64,
 }
 
@@ -114,9 +114,9 @@ pub struct Estimate {
 pub struct Progress {
     /// Stage.
     pub stage: Stage,
-    /// Sampler steps done, over all tiles.
+    /// Evaluations of the network done, over all tiles.
     pub done: u64,
-    /// Sampler steps in all.
+    /// Evaluations of the network in all, one for each particle, level and tile.
     pub total: u64,
 }
 

@@ -26,7 +26,7 @@ pub struct Restored {
 pub struct Progress {
     /// Its stage.
     pub stage: Stage,
-    /// Evaluations of the network done, over all tiles.
+    /// Evaluations of the network done, one for each particle, level and tile.
     pub done: u64,
     /// Evaluations of the network in all.
     pub total: u64,

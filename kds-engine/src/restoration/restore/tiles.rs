@@ -225,7 +225,10 @@ impl<'a> Run<'a> {
         let levels = trajectory.evaluations().to_vec();
         let (done, total) = (self.done, self.total);
         let progress = std::cell::RefCell::new(&mut *self.progress);
-        let tell = |step: u64| (progress.borrow_mut())(Progress { stage: Stage::Sample, done: done + step, total });
+        let tell = |step: usize, particles: usize| {
+            let done = done + (step * settings.particles + particles) as u64;
+            (progress.borrow_mut())(Progress { stage: Stage::Sample, done, total })
+        };
         let step = std::cell::Cell::new(0);
         let sampling = Sampling {
             schedule: &spec.schedule,
@@ -248,19 +251,19 @@ impl<'a> Run<'a> {
             |x, level| {
                 let mut outputs = Vec::new();
                 for first in (0..settings.particles).step_by(batch) {
-                    tell(step.get())?;
+                    tell(step.get(), first)?;
                     let count = batch.min(settings.particles - first);
                     let part = x.f_narrow(0, first as i64, count as i64)?;
                     outputs.push(spec.prediction.x0(&session.predict(&part, level)?, &part, level)?);
                 }
                 let x0 = if outputs.len() == 1 { outputs.swap_remove(0) } else { Tensor::f_cat(&outputs, 0)? };
                 drop(outputs);
-                let next = levels.get(step.get() as usize + 1).unwrap_or(&Level::CLEAN);
+                let next = levels.get(step.get() + 1).unwrap_or(&Level::CLEAN);
                 Ok(session.guide(&x0, level, next)?.unwrap_or(x0))
             },
             |evaluations| {
-                step.set(evaluations as u64);
-                tell(evaluations as u64)
+                step.set(evaluations);
+                tell(evaluations, 0)
             },
         )
     }
