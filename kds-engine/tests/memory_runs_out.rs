@@ -117,6 +117,8 @@ fn settings(values: &[(&str, &str)]) -> Resolved {
 }
 
 fn run(model: &Pixels, settings: &Resolved) -> Result<Restored> {
+    // So many that all particles of a tile are worth one batch.
+    tch::set_num_threads(32);
     restore(model, settings, (&picture()).into(), true, &mut |_| Ok(()))
 }
 
