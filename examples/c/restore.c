@@ -19,7 +19,7 @@ static int32_t say(int32_t status, kds_error *error)
 static int32_t progress(void *user_data, const kds_progress_info *info)
 {
     (void)user_data;
-    fprintf(stderr, "\r%llu of %llu steps", (unsigned long long)info->done, (unsigned long long)info->total);
+    fprintf(stderr, "\r%llu of %llu evaluations", (unsigned long long)info->done, (unsigned long long)info->total);
     return 0;
 }
 

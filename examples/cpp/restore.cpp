@@ -25,7 +25,7 @@ int main()
         const auto output = kds::Image::rgb8(size.width, size.height, restored.data());
 
         job.run(input, output, [](const kds_progress_info &info) {
-            std::cout << info.done << " of " << info.total << " steps\n";
+            std::cout << info.done << " of " << info.total << " evaluations\n";
             return true;
         });
         std::cout << size.width << " x " << size.height << " pixels, the middle one has red "

@@ -41,8 +41,8 @@ fn the_cpp_example_restores_refuses_and_cancels() {
     for expected in [
         "libkds: model kds-photo-x4 on ",
         "libkds: restored ",
-        "0 of 2 steps\n",
-        "2 of 2 steps\n",
+        "0 of 4 evaluations\n",
+        "4 of 4 evaluations\n",
         "128 x 96 pixels",
         "KDS_INVALID_ARGUMENT: ",
         "\nKDS_CANCELLED\n",

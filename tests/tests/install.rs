@@ -122,7 +122,7 @@ fn an_installation_works_wherever_it_is_moved() {
     let written = fs::read(folder.join("out.ppm")).unwrap();
     assert!(written.ends_with(expected.as_raw()), "the program in C restores other pixels");
     let in_cpp = output(command(program_cpp).env("LD_LIBRARY_PATH", third.join("lib")).current_dir(folder));
-    assert!(in_cpp.contains("2 of 2 steps\n"), "{in_cpp}");
+    assert!(in_cpp.contains("4 of 4 evaluations\n"), "{in_cpp}");
 
     // Another libtorch that somebody has put before all others is not taken.
     let foreign = place("foreign");

@@ -29,7 +29,7 @@ fn example(folder: &Folder, arguments: &[&str]) -> Output {
 fn refused(output: &Output, reason: &str) {
     let errors = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{errors}");
-    let lines: Vec<_> = errors.lines().filter(|line| !line.is_empty() && !line.contains(" steps")).collect();
+    let lines: Vec<_> = errors.lines().filter(|line| !line.is_empty() && !line.contains(" evaluations")).collect();
     assert!(lines.len() == 1 && lines[0].starts_with("rust-host-example: "), "{errors}");
     assert!(lines[0].contains(reason), "no '{reason}' in {errors}");
 }
@@ -44,7 +44,7 @@ fn the_example_gives_what_kds_gives() {
     let output = example(&folder, &[&["restore", "in.png", "out.png"], settings.as_slice()].concat());
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
-    for line in ["\r0 of 2 steps", "\r2 of 2 steps"] {
+    for line in ["\r0 of 4 evaluations", "\r4 of 4 evaluations"] {
         assert!(errors.contains(line), "{errors}");
     }
     let open = |file: &str| image::open(folder.path(file)).unwrap();

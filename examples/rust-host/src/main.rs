@@ -98,7 +98,7 @@ fn restore(file: &str, input: &str, output: &str, options: &[&str]) -> Result<()
         images = images.with_confidence(ImageMut::gray(size.width, size.height, &mut confidence));
     }
     let result = job.restore(images, |progress| {
-        eprint!("\r{} of {} steps", progress.done, progress.total);
+        eprint!("\r{} of {} evaluations", progress.done, progress.total);
         let _ = std::io::stderr().flush();
         if progress.done < options.cancel_after { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });
