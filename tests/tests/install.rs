@@ -245,6 +245,23 @@ fn the_package_serves_the_command_and_gimp() {
     }
 }
 
+/// GIMP 3.2 takes over the settings of 3.0, and copies its plug-ins: the copy works, installs again and leaves nothing.
+#[test]
+fn the_plug_in_outlives_an_upgrade_of_gimp() {
+    const SCRIPT: &str = r##"cd /mnt && tar -xzf kds.tar.gz -C /tmp && mkdir -p "$HOME/.config/GIMP/3.0" &&
+        echo '(undo-levels 7)' >"$HOME/.config/GIMP/3.0/gimprc" &&
+        sh /tmp/kds-*/install.sh && sh by-gimp.sh &&
+        grep -q 'undo-levels 7' "$HOME/.config/GIMP/3.2/gimprc" && test -f "$HOME/.config/GIMP/3.2/plug-ins/kds/kds" &&
+        sh /tmp/kds-*/install.sh && sh /tmp/kds-*/install.sh --uninstall &&
+        find "$HOME" -path '*plug-ins/kds*' >left"##;
+    let folder = folder();
+    let folder = folder.path();
+    let expected = photograph(folder);
+    dist::write(&tree(), &folder.join("kds.tar.gz")).unwrap();
+    enlarged_by_gimp(&DebianRoot::testing().unwrap(), folder, &expected, SCRIPT);
+    assert_eq!(fs::read_to_string(folder.join("left")).unwrap(), "", "left behind");
+}
+
 /// As an extension for the GIMP 3 of Flatpak: what its manifest does, in the folders that it finds there. (flatpak-builder takes
 /// GIMP itself from Flathub.)
 #[test]
