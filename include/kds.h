@@ -280,7 +280,7 @@ typedef struct kds_estimate {
     uint64_t tiles;
     /// Bytes that the process is expected to hold at the peak.
     uint64_t memory;
-    /// Evaluations of the network in all, one for each particle, level and tile, as progress counts them.
+    /// Sampler steps in all, over all tiles; each is an evaluation of the network for every particle.
     uint64_t evaluations;
     /// Of `memory`, bytes that the run takes beyond what the process holds now: what the parameter `memory` bounds.
     uint64_t host_memory;

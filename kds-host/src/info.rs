@@ -95,8 +95,7 @@ pub struct Estimate {
     pub tiles: u64,
     /// Bytes that the process will hold at the highest point.
     pub memory: u64,
-    /// Evaluations of the network in all, one for each particle, level and tile, as [`crate::Progress`]
-    /// counts them.
+    /// Sampler steps in all, over all tiles; each is an evaluation of the network for every particle.
     pub evaluations: u64,
     /// Of `memory`, bytes that the run takes; 0 from a library that does not tell.
     pub host_memory: u64,

@@ -75,7 +75,7 @@ pub struct kds_estimate {
     pub tiles: u64,
     /// Bytes that the process is expected to hold at the peak.
     pub memory: u64,
-    /// Evaluations of the network in all, one for each particle, level and tile, as progress counts them.
+    /// Sampler steps in all, over all tiles; each is an evaluation of the network for every particle.
     pub evaluations: u64,
     /// Of `memory`, bytes that the run takes beyond what the process holds now: what the parameter `memory` bounds.
     pub host_memory: u64,

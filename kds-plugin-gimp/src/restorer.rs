@@ -119,18 +119,23 @@ pub struct Restorer {
 pub struct Speed {
     /// Seconds for each pixel of the picture, however many particles and steps: the first network, decoding.
     pub once: f64,
-    /// Seconds for each pixel and evaluation of the network, one for each particle and level.
+    /// Seconds for each pixel, particle and step.
     pub step: f64,
 }
 
 impl Speed {
-    /// Seconds for a restoration that is estimated to need this.
-    pub fn estimated(self, estimate: &Estimate) -> f64 {
+    /// Seconds for a restoration.
+    pub fn seconds(self, pixels: f64, particles: f64, steps: f64) -> f64 {
+        pixels * (self.once + self.step * particles * steps)
+    }
+
+    /// Seconds for a restoration of so many particles that is estimated to need this.
+    pub fn estimated(self, estimate: &Estimate, particles: f64) -> f64 {
         let tiles = f64::from(u32::try_from(estimate.tiles).unwrap_or(u32::MAX));
-        let evaluations = estimate.evaluations as f64 / tiles.max(1.0);
+        let steps = estimate.evaluations as f64 / tiles.max(1.0);
         // Tiles overlap, so they hold more pixels than the picture.
         let pixels = tiles * f64::from(estimate.tile_width) * f64::from(estimate.tile_height);
-        pixels * (self.once + self.step * evaluations)
+        self.seconds(pixels, particles, steps)
     }
 }
 
@@ -292,13 +297,13 @@ mod tests {
             batch: 2,
             tiles: 6,
             memory: 0,
-            evaluations: 6 * 4 * 8,
+            evaluations: 6 * 8,
             host_memory: 0,
             device_memory: 0,
         };
         let speed = Speed { once: 3e-4, step: 1e-6 };
         let pixels = 6.0 * 128.0 * 64.0;
         let expected = pixels * 3e-4 + pixels * 4.0 * 8.0 * 1e-6;
-        assert!((speed.estimated(&estimate) - expected).abs() < 1e-9);
+        assert!((speed.estimated(&estimate, 4.0) - expected).abs() < 1e-9);
     }
 }

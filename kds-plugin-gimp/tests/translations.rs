@@ -22,8 +22,13 @@ fn catalogue(language: &str) -> BTreeMap<String, String> {
 /// Texts in the sources, between `tr(`, `later(` or `fill(` and the next quotation mark; and those of tables elsewhere.
 fn texts() -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for file in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap() {
-        let source = fs::read_to_string(file.unwrap().path()).unwrap();
+    let mut open = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src")];
+    while let Some(path) = open.pop() {
+        if path.is_dir() {
+            open.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+            continue;
+        }
+        let source = fs::read_to_string(path).unwrap();
         let source = source.split("#[cfg(test)]").next().unwrap();
         for call in ["tr(", "later(", "fill("] {
             for part in source.split(call).skip(1) {

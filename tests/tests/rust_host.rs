@@ -162,7 +162,7 @@ fn every_kind_of_sample_and_the_confidence_arrive() {
     let size = job.output_size(33, 21).unwrap();
     assert_eq!(size, Size { width: 132, height: 84 });
     let estimate = job.estimate(33, 21).unwrap();
-    assert_eq!((estimate.tiles, estimate.evaluations), (1, 4), "one for each particle and step");
+    assert_eq!((estimate.tiles, estimate.evaluations), (1, 2));
     assert!(estimate.memory > 3 * 132 * 84 * 4, "{estimate:?}");
 
     let expected = restore(&mut job, &picture).unwrap();

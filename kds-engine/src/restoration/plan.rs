@@ -55,7 +55,7 @@ pub struct Plan {
     pub choose_once: bool,
     /// Particles that go through the network at once.
     pub batch: usize,
-    /// Evaluations of the network for each tile, one for each particle and level.
+    /// Evaluations of the network for each tile, with all particles.
     pub evaluations: u64,
     /// Bytes that the run takes at the peak, beyond what the process holds before it.
     pub need: Bytes,
@@ -112,7 +112,7 @@ impl Plan {
                 [padded_width, padded_height].map(|length| span_count(length, side, spec.overlap, align));
             across.saturating_mul(down)
         };
-        let evaluations = (settings.particles * settings.trajectory(spec)?.evaluations().len()) as u64;
+        let evaluations = settings.trajectory(spec)?.evaluations().len() as u64;
         let cost = Cost::new(backbone, settings, request, scale)?;
         let span = |length: usize, side: usize| span_length(length, side, spec.overlap, align);
         let need = |side: usize, batch: usize, choose_once: bool| {

@@ -104,7 +104,7 @@ pub struct Estimate {
     pub batch: u32,
     /// Bytes that the process is expected to hold at the peak.
     pub memory: u64,
-    /// Evaluations of the network in all, one for each particle, level and tile, as [`Progress`] counts them.
+    /// Sampler steps in all, over all tiles; each is an evaluation of the network for every particle.
     pub evaluations: u64,
 }
 

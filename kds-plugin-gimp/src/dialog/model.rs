@@ -106,11 +106,12 @@ impl Dialog<'_> {
 
     fn cost(&self, restorer: &Restorer, speed: Option<&Result<Speed, Failure>>) -> Result<String, Failure> {
         let settings = self.settings();
+        let particles = self.control("particles").map_or(1.0, |widget| self.gtk.number(widget));
         let speed = speed.cloned().transpose()?;
         let mut seconds = 0.0;
         for (width, height) in &self.subject.sizes {
             let estimate = restorer.estimate(&settings, *width, *height)?;
-            seconds += speed.map_or(0.0, |speed| speed.estimated(&estimate));
+            seconds += speed.map_or(0.0, |speed| speed.estimated(&estimate, particles));
         }
         let (width, height) = self.subject.largest();
         let device = restorer.device();

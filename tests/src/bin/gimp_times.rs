@@ -87,8 +87,10 @@ fn foretold_over_measured(task: Task, side: i32) -> Result<f64> {
     let settings = Settings::default();
     let restorer = Models::open(task)?.load(&settings)?;
     let speed = restorer.speed(&AtomicBool::new(false))?;
+    let [particles] = restorer.own_values(["particles"], 0)?;
+    let particles: f64 = particles.parse()?;
     let estimate = restorer.estimate(&settings, side.unsigned_abs(), side.unsigned_abs())?;
-    let foretold = speed.estimated(&estimate);
+    let foretold = speed.estimated(&estimate, particles);
     let picture = Pixels::new(Format { channels: Channels::Rgb, depth: Depth::U8 }, side, side)?;
     let mut mask = Pixels::new(Format { channels: Channels::Gray, depth: Depth::U8 }, side, side)?;
     // All but a frame.

@@ -31,7 +31,7 @@ pub(super) fn restore(
     with_confidence: bool,
     progress: &mut dyn FnMut(Progress) -> Result<()>,
 ) -> Result<Restored> {
-    progress(Progress { stage: Stage::Prepare, done: 0, total: plan.evaluations * plan.tiles.len() as u64 })?;
+    progress(Progress { stage: Stage::Prepare, done: 0, total: per_tile(plan, settings) * plan.tiles.len() as u64 })?;
     let pixels = plan.output_width * plan.output_height;
     let run = Run {
         backbone,
@@ -48,6 +48,11 @@ pub(super) fn restore(
         waiting: VecDeque::new(),
     };
     run.run()
+}
+
+/// What progress counts for a tile: evaluations of the network, one for each particle.
+fn per_tile(plan: &Plan, settings: &Resolved) -> u64 {
+    plan.evaluations * settings.particles as u64
 }
 
 struct Run<'a> {
@@ -89,9 +94,9 @@ impl<'a> Run<'a> {
     fn run(mut self) -> Result<Restored> {
         let mut pending = VecDeque::from(self.plan.tiles.clone());
         while let Some(tile) = pending.pop_front() {
-            self.total = self.done + self.plan.evaluations * (pending.len() as u64 + 1);
+            self.total = self.done + self.per_tile() * (pending.len() as u64 + 1);
             match device::caught(|| self.sample(&tile)) {
-                Ok(()) => self.done += self.plan.evaluations,
+                Ok(()) => self.done += self.per_tile(),
                 Err(error) if error.ran_out_of_memory() => {
                     pending.push_front(tile);
                     self.take_less(&mut pending, &error)?;
@@ -126,6 +131,10 @@ impl<'a> Run<'a> {
         doubt.iter_mut().flatten().for_each(|value| *value = calibration::confidence(*value, curve));
         let Plan { output_width: width, output_height: height, .. } = *self.plan;
         Ok(Restored { picture: Picture { width, height, values: planes }, confidence: doubt })
+    }
+
+    fn per_tile(&self) -> u64 {
+        per_tile(self.plan, self.settings)
     }
 
     fn tell(&mut self, stage: Stage, done: u64) -> Result<()> {
@@ -199,7 +208,7 @@ impl<'a> Run<'a> {
             move_to(&mut *session, Device::Cpu)?;
             Sampled::Waits(distances, Waiting { tile: tile.clone(), session: Some(session), ensemble })
         } else {
-            self.tell(Stage::Decode, self.done + self.plan.evaluations)?;
+            self.tell(Stage::Decode, self.done + self.per_tile())?;
             let chosen = self.settings.selection.choose(&ensemble)?;
             Sampled::Decoded(self.decode(&chosen, &ensemble, &*session)?)
         };
