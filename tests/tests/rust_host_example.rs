@@ -76,7 +76,7 @@ fn an_interrupt_cancels_the_example() {
     let before = folder.files();
     let mut child = start_example(&folder, &["restore", "in.png", "out.png", "steps=1000", "particles=64"]);
     let (mut stderr, mut seen) = (child.stderr.take().unwrap(), Vec::new());
-    while !seen.ends_with(b"of 1000 steps") {
+    while !seen.ends_with(b"of 64000 evaluations") {
         let mut byte = [0];
         assert_eq!(stderr.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&seen));
         seen.push(byte[0]);
