@@ -235,8 +235,8 @@ fn runs_are_cancelled_by_answer_by_handle_and_beforehand() {
     let (begun, begins) = std::sync::mpsc::channel();
     let canceller = std::thread::spawn(move || begins.recv().map(|()| handle.cancel()));
     let by_handle = restore_until(&mut long, |done| {
-        if done == 3 {
-            // The same step may be reported twice; nobody listens the second time.
+        if done >= 3 {
+            // Nobody listens the second time.
             let _ = begun.send(());
         }
         ControlFlow::Continue(())
@@ -258,8 +258,9 @@ fn a_killed_worker_is_an_error_for_that_picture_alone() {
     let before = restore(&mut job(&model, &QUICK)).unwrap();
     let first = session.worker();
     let mut long = job(&model, &LONG);
+    let mut alive = true;
     let killed = restore_until(&mut long, |done| {
-        if done == 2 {
+        if done >= 2 && std::mem::take(&mut alive) {
             kill(first, libc::SIGKILL);
         }
         ControlFlow::Continue(())
