@@ -43,7 +43,7 @@ static void cancel(struct worker *other)
 static int32_t meddle(void *user_data, const kds_progress_info *info)
 {
     struct worker *self = user_data;
-    if (info->stage == KDS_STAGE_SAMPLE && info->done == 1)
+    if (info->stage == KDS_STAGE_SAMPLE && info->done >= 1)
         cancel(&workers[(self->index + 1) % THREADS]);
     return 0;
 }

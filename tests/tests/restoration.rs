@@ -223,7 +223,8 @@ fn the_size_of_tiles_does_not_matter() {
 
 #[test]
 fn the_memory_budget_does_not_matter() {
-    let (restorer, _turn) = restorer(&F32);
+    // So many threads that several particles are worth a batch.
+    let (restorer, _turn) = restorer(&Options { threads: 8, ..F32 });
     let picture = small_picture();
     // One tile, so that a little less memory can only mean fewer particles at once.
     let parameters = [("tile", "64"), ("particles", "6")];
