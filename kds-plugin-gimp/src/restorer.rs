@@ -275,12 +275,12 @@ impl Restorer {
 
 /// Stage of a restoration, in words.
 pub fn stage(progress: Progress) -> String {
-    let steps = [progress.done.to_string(), progress.total.to_string()];
-    let [done, total] = &steps;
+    // Counts of particles would be mistaken for the steps of the dialog.
+    let percent = (100 * progress.done / progress.total.max(1)).to_string();
     match progress.stage {
         kds_host::Stage::Prepare => tr("preparing"),
-        kds_host::Stage::Sample => fill("step {} of {}", &[done, total]),
-        kds_host::Stage::Decode => fill("decoding, step {} of {}", &[done, total]),
+        kds_host::Stage::Sample => fill("restoring, {} %", &[&percent]),
+        kds_host::Stage::Decode => fill("decoding, {} %", &[&percent]),
         kds_host::Stage::Finish => tr("finishing"),
     }
 }

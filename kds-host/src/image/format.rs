@@ -1,4 +1,4 @@
-//! What the samples of a picture are and how they lie in memory.
+//! Pixel formats: channels, sample depth, alpha, row order, transfer curve.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! What the dialog is about.
+//! Inputs of the dialog: sizes of the regions to restore, and the preview's photograph.
 
 use crate::gimp::Handle;
 use crate::photograph::Photograph;

@@ -50,7 +50,7 @@ pub(super) fn restore(
     run.run()
 }
 
-/// What progress counts for a tile: evaluations of the network, one for each particle.
+/// Network evaluations per tile, counted for each particle: the unit of [`Progress`].
 fn per_tile(plan: &Plan, settings: &Resolved) -> u64 {
     plan.evaluations * settings.particles as u64
 }
