@@ -1,8 +1,6 @@
 //! Bicubic enlargement, a row at a time, of what travels beside the model: cubic convolution (Keys, *Cubic convolution
 //! interpolation for digital image processing*, IEEE ASSP 1981, a = -1/2; also known as Catmull-Rom).
 
-use std::borrow::Cow;
-
 /// Four positions along a side of the original, and their weights.
 type Taps = [(usize, f32); 4];
 
@@ -19,15 +17,16 @@ impl Enlargement {
         Self { from, to, columns: (0..to.0).map(|x| taps(x, to.0, from.0)).collect() }
     }
 
-    /// Row `y` of the result. `row` gives rows of the original, with `channels` samples side by side for each pixel.
-    pub fn row<'a>(&self, y: usize, channels: usize, row: impl Fn(usize) -> Cow<'a, [f32]>) -> Vec<f32> {
+    /// Row `y` of the result. `row` gives rows of the original, with `channels` samples side by side for each pixel: at
+    /// most four, and the same for many rows of the result.
+    pub fn row<R: AsRef<[f32]>>(&self, y: usize, channels: usize, mut row: impl FnMut(usize) -> R) -> Vec<f32> {
         if self.from == self.to {
-            return row(y).into_owned();
+            return row(y).as_ref().to_vec();
         }
         // Between the rows first, so that one row is left.
         let mut between = vec![0f32; self.from.0 * channels];
         for (tap, weight) in taps(y, self.to.1, self.from.1) {
-            between.iter_mut().zip(row(tap).iter()).for_each(|(sum, sample)| *sum += weight * sample);
+            between.iter_mut().zip(row(tap).as_ref()).for_each(|(sum, sample)| *sum += weight * sample);
         }
         let mut enlarged = vec![0f32; self.to.0 * channels];
         for (taps, pixel) in self.columns.iter().zip(enlarged.chunks_exact_mut(channels)) {
@@ -65,7 +64,7 @@ mod tests {
 
     fn enlarged(samples: &[f32], channels: usize, from: (usize, usize), to: (usize, usize)) -> Vec<f32> {
         let line = from.0 * channels;
-        let row = |y: usize| Cow::from(&samples[y * line..(y + 1) * line]);
+        let row = |y: usize| &samples[y * line..(y + 1) * line];
         let enlargement = Enlargement::new(from, to);
         (0..to.1).flat_map(|y| enlargement.row(y, channels, row)).collect()
     }

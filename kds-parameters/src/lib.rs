@@ -158,7 +158,7 @@ static TABLE: &[Parameter] = &[
     job("selection", "Selection", Advanced, Kind::Selection, "nearest",
         "Which particle becomes the picture: 'nearest' to the mean of all, their 'mean', the 'medoid', or 'index:K'."),
     job("fusion", "Fusion", Advanced, Kind::Number { min: 0.0, max: 64.0 }, "0",
-        "Coarse structure from the mean of all particles, fine detail from the selected one: the boundary between the two, as a standard deviation in pixels. 0 takes all from the selected one."),
+        "Coarse structure from the mean of all particles and of the first network's estimate, if the model has one; fine detail from the selected particle: the boundary between the two, as a standard deviation in pixels. 0 takes all from the selected one."),
     job("map", "Confidence map", Advanced, Kind::Choice(MAPS), "error",
         "What a confidence map holds: of calibrated models the expected 'error', 51 grey levels where it is black and none where it is white; else, or always, the 'spread' of the particles."),
     job("prompt", "Prompt", Advanced, Kind::Line { longest: 2000 }, "",

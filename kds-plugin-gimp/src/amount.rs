@@ -1,6 +1,7 @@
 //! Blending a result with its original, which is enlarged for that where the result is larger.
 
-use std::borrow::Cow;
+use std::collections::VecDeque;
+use std::rc::Rc;
 
 use kds_host::{Depth, Enlargement};
 
@@ -44,9 +45,19 @@ pub fn enlarge(picture: &Pixels, scale: i32) -> Result<Pixels, Failure> {
     let size = |pixels: &Pixels| (pixels.width as usize, pixels.height as usize);
     let enlargement = Enlargement::new(size(picture), size(&enlarged));
     let line = picture.width as usize * pixel;
-    let seen = |y: usize| Cow::from(seen_samples(&picture.bytes[y * line..(y + 1) * line], depth, channels, has_alpha));
+    // A row is needed for as many as sixteen rows of the result.
+    let mut last_rows = VecDeque::<(usize, Rc<[f32]>)>::with_capacity(4);
+    let mut seen = |y: usize| {
+        if let Some((_, row)) = last_rows.iter().find(|(at, _)| *at == y) {
+            return row.clone();
+        }
+        let row: Rc<[f32]> = seen_samples(&picture.bytes[y * line..][..line], depth, channels, has_alpha).into();
+        last_rows.truncate(3);
+        last_rows.push_front((y, row.clone()));
+        row
+    };
     for (y, bytes) in enlarged.bytes.chunks_exact_mut(line * scale.unsigned_abs() as usize).enumerate() {
-        let mut samples = enlargement.row(y, channels, seen);
+        let mut samples = enlargement.row(y, channels, &mut seen);
         for (samples, bytes) in samples.chunks_exact_mut(channels).zip(bytes.chunks_exact_mut(pixel)) {
             if has_alpha {
                 // Beyond 0 and 1 it goes as far as the colours do.

@@ -1,7 +1,5 @@
 //! Floating-point pixels that travel beside the model, and are enlarged with it.
 
-use std::borrow::Cow;
-
 use kds_host::Enlargement;
 
 /// Rows of floating-point pixels that can be enlarged.
@@ -20,6 +18,6 @@ impl Rows {
     /// Row `y` of an enlargement from this size.
     pub fn enlarged(&self, enlargement: &Enlargement, y: usize) -> Vec<f32> {
         let line = self.width * self.channels;
-        enlargement.row(y, self.channels, |y| Cow::from(&self.samples[y * line..][..line]))
+        enlargement.row(y, self.channels, |y| &self.samples[y * line..][..line])
     }
 }

@@ -179,6 +179,8 @@ impl Work<'_> {
             let changed = [
                 ("particles", "1".to_owned()),
                 ("selection", "nearest".to_owned()),
+                // What the sampler drew, and nothing of other estimates.
+                ("fusion", "0".to_owned()),
                 ("seed", seed.wrapping_add(index).to_string()),
             ];
             restored(&format!("single-{index}"), &changed)

@@ -222,7 +222,7 @@ struct Cost {
     cell: f64,
     /// Output pixels of the model per input pixel.
     enlargement: usize,
-    /// The picture of the mean is decoded too.
+    /// The picture of the consensus is decoded too.
     fuses: bool,
     on_host: bool,
 }
@@ -239,7 +239,7 @@ impl Cost {
             latents: (settings.particles * spec.latent_channels * FLOAT) as f64 / cell,
             cell,
             enlargement: spec.scale.pow(2),
-            fuses: settings.fusion > 0.0 && settings.particles > 1,
+            fuses: settings.fuses(spec),
             on_host: spec.device == Device::Cpu,
         })
     }
@@ -260,7 +260,7 @@ impl Cost {
         // The decoded tile, and once more in another size or format.
         let picture = (area * self.enlargement * 3 * FLOAT) as u64;
         let decoded = 2 * picture;
-        // The picture of the particle stays while that of the mean is decoded; then come their difference, padded, and both
+        // The picture of the particle stays while that of the consensus is decoded; then come their difference, padded, and both
         // passes of the filter.
         let (beside, fused) = if self.fuses { (picture, 6 * picture) } else { (0, 0) };
         let decoding = latents + (beside + decode.bytes(area, 1)).max(decoded).max(fused);

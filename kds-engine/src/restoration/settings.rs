@@ -142,8 +142,8 @@ pub struct Resolved {
     pub steering: Steering,
     /// Which particle becomes the picture.
     pub selection: Selection,
-    /// Standard deviation, in output pixels of the model, of the low frequencies that come from the mean of the particles;
-    /// 0 for none ([`crate::steering::fuse`]).
+    /// Standard deviation, in output pixels of the model, of the low frequencies that come from the consensus of the
+    /// particles and the model's first network; 0 for none ([`crate::steering::fuse`]).
     pub fusion: f64,
     /// Text conditioning.
     pub prompt: Prompt,
@@ -164,6 +164,11 @@ impl Resolved {
     /// [`Error::Conflict`] for more steps than the model's schedule can tell apart.
     pub fn trajectory(&self, spec: &Spec) -> Result<Trajectory> {
         self.sampler.trajectory(&spec.schedule, self.spacing.with_offset(spec.steps_offset), self.steps)
+    }
+
+    /// True where a consensus gives the picture its low frequencies: the selected particle is not the only estimate of it.
+    pub(crate) fn fuses(&self, spec: &Spec) -> bool {
+        self.fusion > 0.0 && (spec.estimates || (self.particles > 1 && self.selection != Selection::Mean))
     }
 }
 

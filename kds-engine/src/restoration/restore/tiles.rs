@@ -22,6 +22,10 @@ use crate::{Error, Result, calibration, device, memory};
 /// Share of the doubt that a change leaves which is not shown; chosen on the held-out photographs.
 const UNSHOWN: f64 = 0.3;
 
+/// Share of the first network's estimate in the consensus, beside the mean of the particles; chosen on the held-out
+/// photographs (docs/quality).
+const ESTIMATE_SHARE: f64 = 0.5;
+
 /// Restores what is known of a picture as planned.
 pub(super) fn restore(
     backbone: &dyn Backbone,
@@ -310,14 +314,15 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The picture of a chosen latent, its low frequencies fused with the mean of the ensemble, at the scale that was asked
-    /// for.
+    /// The picture of a chosen latent, its low frequencies those of the consensus, at the scale that was asked for.
     fn decode(&self, chosen: &Tensor, ensemble: &Tensor, session: &dyn Session) -> Result<Values> {
-        let Resolved { fusion, selection, .. } = *self.settings;
         let mut decoded = session.decode(chosen)?;
-        if fusion > 0.0 && selection != Selection::Mean && ensemble.size()[0] > 1 {
-            let mean = session.decode(&Selection::Mean.choose(ensemble)?)?;
-            decoded = fuse(&decoded, &mean, fusion)?;
+        if self.settings.fuses(self.backbone.spec()) {
+            let mut consensus = Selection::Mean.choose(ensemble)?;
+            if self.backbone.spec().estimates {
+                consensus = consensus.f_lerp(&session.estimate()?, ESTIMATE_SHARE)?;
+            }
+            decoded = fuse(&decoded, &session.decode(&consensus)?, self.settings.fusion)?;
         }
         let (model, scale) = (self.backbone.spec().scale as i64, self.plan.scale as i64);
         if model == scale {

@@ -1,10 +1,11 @@
-//! Frequency-aware fusion: coarse structure from the consensus of all particles, fine detail from one of them.
+//! Frequency-aware fusion: coarse structure from a consensus, fine detail from one particle.
 //!
-//! The mean of the particles has the smallest expected error and no texture; a single particle has texture and errors of its
-//! own at every scale. Texture lives in the high frequencies, so exchanging only the low ones keeps it:
+//! The mean of the particles has the smallest expected error and no texture, and so has the estimate of a network that was
+//! trained on the absolute error; a single particle has texture and errors of its own at every scale. Texture lives in the
+//! high frequencies, so exchanging only the low ones keeps it:
 //!
 //! ```text
-//! picture = particle + g_σ * (mean − particle)
+//! picture = particle + g_σ * (consensus − particle)
 //! ```
 //!
 //! with g_σ a Gaussian of standard deviation σ, in pixels of the decoded pictures.
