@@ -15,6 +15,9 @@ use crate::nn::{
 use crate::schedule::{NoiseSchedule, Prediction};
 use crate::{Error, Result};
 
+/// Pixels along a side of the pictures that Stable Diffusion 2 base was trained with.
+const TRAINED_SIDE: usize = 512;
+
 /// Configurations of Stable Diffusion 2.x, for folders without any: original files hold none.
 const UNET: &str = r#"{"in_channels": 4, "out_channels": 4, "block_out_channels": [320, 640, 1280, 1280],
     "layers_per_block": 2, "cross_attention_dim": 1024, "attention_head_dim": [5, 10, 20, 20], "use_linear_projection": true,
@@ -127,8 +130,9 @@ impl StableDiffusion {
             downscale,
             multiple: downscale * self.unet_config.encoder.multiple(),
             // 512 pixels of the result, as in training, and an eighth of them.
-            largest_side: 512 / scale,
-            overlap: 64 / scale,
+            largest_side: TRAINED_SIDE / scale,
+            overlap: TRAINED_SIDE / 8 / scale,
+            least_result: TRAINED_SIDE,
             context: 0,
             latent_std: 1.0,
             prediction,
