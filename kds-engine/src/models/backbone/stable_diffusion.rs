@@ -129,10 +129,10 @@ impl StableDiffusion {
             latent_channels: self.vae.channels.unsigned_abs() as usize,
             downscale,
             multiple: downscale * self.unet_config.encoder.multiple(),
-            // 512 pixels of the result, as in training, and an eighth of them.
+            // 512 pixels of the result, as in training, and an eighth of them; at least as many latent pixels, 64.
             largest_side: TRAINED_SIDE / scale,
             overlap: TRAINED_SIDE / 8 / scale,
-            least_result: TRAINED_SIDE,
+            least_result: TRAINED_SIDE / 8 * cell,
             context: 0,
             latent_std: 1.0,
             prediction,
