@@ -30,7 +30,6 @@ impl Pixels {
             multiple: 4,
             largest_side: 256,
             overlap: 16,
-            least_result: 0,
             context: 0,
             latent_std: 1.0,
             prediction: Prediction::X0,

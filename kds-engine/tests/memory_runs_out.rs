@@ -37,7 +37,6 @@ impl Pixels {
             multiple,
             largest_side: 256,
             overlap: 16,
-            least_result: 0,
             context: 0,
             latent_std: 1.0,
             prediction: Prediction::X0,

@@ -65,7 +65,6 @@ fn spec_of(spec: api::Spec) -> std::result::Result<Spec, String> {
         multiple: spec.multiple,
         largest_side: spec.largest_side,
         overlap: spec.overlap,
-        least_result: 0,
         context: spec.overlap,
         latent_std: spec.latent_std,
         prediction,

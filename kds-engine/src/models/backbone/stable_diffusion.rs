@@ -15,9 +15,6 @@ use crate::nn::{
 use crate::schedule::{NoiseSchedule, Prediction};
 use crate::{Error, Result};
 
-/// Pixels along a side of the pictures that Stable Diffusion 2 base was trained with.
-const TRAINED_SIDE: usize = 512;
-
 /// Configurations of Stable Diffusion 2.x, for folders without any: original files hold none.
 const UNET: &str = r#"{"in_channels": 4, "out_channels": 4, "block_out_channels": [320, 640, 1280, 1280],
     "layers_per_block": 2, "cross_attention_dim": 1024, "attention_head_dim": [5, 10, 20, 20], "use_linear_projection": true,
@@ -129,10 +126,9 @@ impl StableDiffusion {
             latent_channels: self.vae.channels.unsigned_abs() as usize,
             downscale,
             multiple: downscale * self.unet_config.encoder.multiple(),
-            // 512 pixels of the result, as in training, and an eighth of them; at least as many latent pixels, 64.
-            largest_side: TRAINED_SIDE / scale,
-            overlap: TRAINED_SIDE / 8 / scale,
-            least_result: TRAINED_SIDE / 8 * cell,
+            // 512 pixels of the result, as in training, and an eighth of them.
+            largest_side: 512 / scale,
+            overlap: 64 / scale,
             context: 0,
             latent_std: 1.0,
             prediction,
