@@ -1,14 +1,16 @@
-//! Whose low frequencies a picture has: those of the mean of its particles, and of the first network where there is one.
+//! Fusion: low frequencies from the mean of the particles, and from the estimate of a first network.
+
+#[path = "reference/pixels.rs"]
+mod pixels;
 
 use kds_engine::Result;
 use kds_engine::backbone::{Backbone, Prompt, Session, Spec};
-use kds_engine::footprint::Footprints;
 use kds_engine::picture::Picture;
 use kds_engine::restore::restore;
-use kds_engine::schedule::{Level, NoiseSchedule, Prediction};
+use kds_engine::schedule::Level;
 use kds_engine::settings::Settings;
 use kds_engine::steering::fuse;
-use tch::{Device, Kind, Tensor};
+use tch::Tensor;
 
 const WIDTH: usize = 40;
 const HEIGHT: usize = 28;
@@ -19,27 +21,7 @@ struct Pixels(Spec);
 
 impl Pixels {
     fn new(estimates: bool) -> Self {
-        let schedule = NoiseSchedule::from_alphas_cumprod((0..100).map(|t| 1.0 - f64::from(t) / 101.0).collect());
-        Self(Spec {
-            scale: 1,
-            fills_holes: false,
-            takes_prompt: false,
-            estimates,
-            latent_channels: 3,
-            downscale: 1,
-            multiple: 4,
-            largest_side: 256,
-            overlap: 16,
-            context: 0,
-            latent_std: 1.0,
-            prediction: Prediction::X0,
-            schedule: schedule.unwrap(),
-            steps_offset: 0,
-            activation_bytes: 0,
-            footprints: Footprints::default(),
-            device: Device::Cpu,
-            kind: Kind::Float,
-        })
+        Self(Spec { estimates, ..pixels::spec(4) })
     }
 
     /// The result, `1 x 3 x h x w` in -1..1.

@@ -1,15 +1,17 @@
 //! Where memory runs out all the same: fewer particles at once, then smaller tiles, and nothing is done twice.
 
+#[path = "reference/pixels.rs"]
+mod pixels;
+
 use std::sync::{Arc, Mutex};
 
 use kds_engine::backbone::{Backbone, Prompt, Session, Spec};
-use kds_engine::footprint::Footprints;
 use kds_engine::picture::Picture;
 use kds_engine::restore::{Restored, restore};
-use kds_engine::schedule::{Level, NoiseSchedule, Prediction};
+use kds_engine::schedule::Level;
 use kds_engine::settings::{Resolved, Settings};
 use kds_engine::{Error, Result};
-use tch::{Device, Kind, TchError, Tensor};
+use tch::{TchError, Tensor};
 
 const STAGES: [&str; 3] = ["open", "predict", "decode"];
 
@@ -26,28 +28,7 @@ struct Pixels {
 impl Pixels {
     /// `refuses` is told how many calls there were, and the call.
     fn new(multiple: usize, refuses: impl Fn(usize, Call) -> bool + Send + Sync + 'static) -> Self {
-        let schedule = NoiseSchedule::from_alphas_cumprod((0..100).map(|t| 1.0 - f64::from(t) / 101.0).collect());
-        let spec = Spec {
-            scale: 1,
-            fills_holes: false,
-            takes_prompt: false,
-            estimates: false,
-            latent_channels: 3,
-            downscale: 1,
-            multiple,
-            largest_side: 256,
-            overlap: 16,
-            context: 0,
-            latent_std: 1.0,
-            prediction: Prediction::X0,
-            schedule: schedule.unwrap(),
-            steps_offset: 0,
-            activation_bytes: 0,
-            footprints: Footprints::default(),
-            device: Device::Cpu,
-            kind: Kind::Float,
-        };
-        Self { spec, calls: Arc::default(), refuses: Box::new(refuses) }
+        Self { spec: pixels::spec(multiple), calls: Arc::default(), refuses: Box::new(refuses) }
     }
 
     fn call(&self, stage: &'static str, tensor: &Tensor) -> Result<()> {

@@ -179,7 +179,7 @@ impl Work<'_> {
             let changed = [
                 ("particles", "1".to_owned()),
                 ("selection", "nearest".to_owned()),
-                // What the sampler drew, and nothing of other estimates.
+                // Single-particle baseline: no fusion with the estimate of a first network.
                 ("fusion", "0".to_owned()),
                 ("seed", seed.wrapping_add(index).to_string()),
             ];

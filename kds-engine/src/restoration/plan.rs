@@ -260,8 +260,8 @@ impl Cost {
         // The decoded tile, and once more in another size or format.
         let picture = (area * self.enlargement * 3 * FLOAT) as u64;
         let decoded = 2 * picture;
-        // The picture of the particle stays while that of the consensus is decoded; then come their difference, padded, and both
-        // passes of the filter.
+        // The picture of the particle stays while that of the consensus is decoded; then come their difference, padded, and
+        // both passes of the filter.
         let (beside, fused) = if self.fuses { (picture, 6 * picture) } else { (0, 0) };
         let decoding = latents + (beside + decode.bytes(area, 1)).max(decoded).max(fused);
         let on_device = input + open.bytes(area, 1).max(kept + sampling.max(decoding));
