@@ -1,6 +1,7 @@
 """Measures KDS on a machine that has a GPU, its driver, and Python with torch 2.11; nothing else, no network.
 
     python3 measure.py [--output report.md]        within eight minutes
+    python3 measure.py --only ldm-sr profiler      the parts whose titles hold one of these words
     python3 measure.py --quick                     small sizes, to try it without a GPU
     python3 measure.py --device cpu --quick
 
@@ -48,6 +49,7 @@ def main() -> None:
     parser.add_argument("--device", default="cuda:0")
     parser.add_argument("--quick", action="store_true", help="small sizes, random networks an eighth as wide")
     parser.add_argument("--seconds", type=float, default=480, help="parts that are not done by then are left out")
+    parser.add_argument("--only", nargs="+", metavar="WORD", help="parts whose titles hold one of these words")
     parser.add_argument("--profile", nargs=4, metavar=("LIBRARY", "MODEL", "FOLDER", "SIDE"), help=argparse.SUPPRESS)
     parser.add_argument("--beside", nargs=3, metavar=("MODEL", "FOLDER", "SIDE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -104,6 +106,8 @@ def measure(options, binaries: Path, work: Path) -> tuple[str, list[str]]:
     # Last, since the profiler did not come back on one machine.
     parts.append(("Under torch's profiler", profiles, 60))
 
+    if options.only:
+        parts = [part for part in parts if any(word.lower() in part[0].lower() for word in options.only)]
     text, failed = f"# KDS on {options.device}\n", []
     end = time.monotonic() + patience * options.seconds
     for title, commands, limit in ((title, commands, patience * limit) for title, commands, limit in parts):

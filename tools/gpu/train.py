@@ -110,10 +110,9 @@ def train_stage(options, folder: Path, output: Path, name: str, kind: str, compo
     command = [sys.executable, "train.py", kind, "--photos", str(folder / "photos"), "--all", "--run", str(run)]
     command += ["--start", str(start), "--rate", str(options.rate), "--batch", str(options.batch)]
     command += ["--side", str(options.side), "--iterations", str(options.iterations), "--decay", str(options.decay)]
-    command += ["--workers", str(max(1, (os.cpu_count() or 1) - 2)), "--deadline", str(deadline)]
-    if kind.startswith("photo"):
-        command += ["--lpips", str(folder / "lpips.safetensors"), "--perceptual", str(options.perceptual)]
-        command += ["--perceptual-from", str(options.perceptual_from)]
+    command += ["--workers", str(options.workers), "--deadline", str(deadline)]
+    command += ["--lpips", str(folder / "lpips.safetensors"), "--perceptual", str(options.perceptual)]
+    command += ["--perceptual-from", str(options.perceptual_from)]
     if kind == "photo_x1":
         command += ["--predictor", str(folder / "start/predictor" / NAME)]
     subprocess.run(command, cwd=folder / "code", check=True)
@@ -185,6 +184,7 @@ def main() -> None:
     command.add_argument("--decay", type=float, default=0.5, help="last share of the iterations, with a falling rate")
     command.add_argument("--perceptual-from", type=float, default=0.0, help="share of the iterations before LPIPS joins")
     command.add_argument("--perceptual", type=float, default=0.25, help="weight of LPIPS")
+    command.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 1) - 2), help="processes that make batches")
     command.add_argument("--iterations", type=int, default=1_000_000, help="the most; the minutes decide")
     command.set_defaults(run=train)
     command = commands.add_parser("join")

@@ -7,8 +7,8 @@ import torch.nn.functional as F
 
 from degrade import blur, jpeg, resize, sensor_noise
 
-CLEAN_SHARE = 0.25
-JPEG_SHARE = 0.15  # share of crops with JPEG's artefacts alone
+CLEAN_SHARE = 0.2
+JPEG_SHARE = 0.2  # share of crops with JPEG's artefacts alone
 WHOLE_SHARE = 0.4  # share of crops without a hole
 
 

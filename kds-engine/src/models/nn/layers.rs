@@ -6,6 +6,11 @@ use super::Scope;
 use super::weights::convolution_order;
 use crate::Result;
 
+/// Of f32 on a GPU, convolutions with at most so many bytes of columns are libtorch's own, patches times weights, and not
+/// cuDNN's: without TF32 cuDNN takes algorithms for small maps of many channels whose workspace is tens of GiB
+/// (docs/performance.md), which no plan can count.
+const MOST_COLUMNS: i64 = 256 << 20;
+
 /// 2-D convolution.
 pub struct Conv2d {
     weight: Tensor,
@@ -37,7 +42,33 @@ impl Conv2d {
     /// `N x inputs x H x W` to `N x outputs x H' x W'`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
+        if x.device() != Device::Cpu && x.kind() == Kind::Float && self.columns(x)? <= MOST_COLUMNS {
+            let (bias, cudnn, none) = (self.bias.as_ref(), false, [0, 0]);
+            return Ok(x.f_internal_convolution(
+                &self.weight,
+                bias,
+                stride,
+                padding,
+                [1, 1],
+                false,
+                none,
+                1,
+                false,
+                false,
+                cudnn,
+                false,
+            )?);
+        }
         Ok(x.f_conv2d(&self.weight, self.bias.as_ref(), stride, padding, [1, 1], 1)?)
+    }
+
+    /// Bytes of the patches under the kernel at every place of one feature map, which libtorch's own convolution on GPUs
+    /// writes down and multiplies with the weights.
+    fn columns(&self, x: &Tensor) -> Result<i64> {
+        let (_, inputs, height, width) = x.size4()?;
+        let kernel = self.weight.size()[2];
+        let places = |side: i64| (side + 2 * self.padding - kernel) / self.stride + 1;
+        Ok(4 * inputs * kernel * kernel * places(height) * places(width))
     }
 
     /// As [`Conv2d::forward`], of a tensor in any memory order: the first layer of a network brings what follows into
