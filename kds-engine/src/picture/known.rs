@@ -4,6 +4,7 @@ use tch::{Device, Tensor};
 
 use crate::computing::values::Values;
 use crate::picture::grey;
+use crate::picture::resize::resize;
 use crate::picture::{Picture, Source};
 use crate::tiling::Tile;
 use crate::{Error, Result, alpha, device, holes, memory};
@@ -91,6 +92,15 @@ impl Known {
             grey: self.grey,
         };
         Ok(Some((part, (columns.start, rows.start))))
+    }
+
+    /// Without holes, in another size.
+    ///
+    /// # Errors
+    /// Where there is no memory for it.
+    pub fn resized(&self, width: usize, height: usize) -> Result<Self> {
+        let values = resize(&self.values, (self.width, self.height), (width, height))?;
+        Ok(Self { width, height, values, hole: None, grey: self.grey })
     }
 
     /// All pixels, `1 x 3 x h x w` in -1..1.

@@ -5,6 +5,7 @@ pub mod colour_transfer;
 pub(crate) mod grey;
 pub mod holes;
 pub(crate) mod known;
+pub(crate) mod resize;
 pub mod tiling;
 
 /// A picture: planar RGB, `3 * width * height` sRGB-encoded values in 0..1.

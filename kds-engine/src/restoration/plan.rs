@@ -36,10 +36,11 @@ impl Request {
 /// Work and memory of a restoration; computed before anything large is allocated.
 #[derive(Debug, Clone)]
 pub struct Plan {
-    /// Width of the result in pixels.
-    pub output_width: usize,
-    /// Height of the result in pixels.
-    pub output_height: usize,
+    /// Width of the picture as the model sees it, in pixels; above the source's where the model wants larger results
+    /// ([`Spec::least_result`]).
+    pub width: usize,
+    /// Its height.
+    pub height: usize,
     /// Output pixels per input pixel, along a side.
     pub scale: usize,
     /// Largest side of a tile, in input pixels.
@@ -85,6 +86,7 @@ impl Plan {
     ) -> Result<Self> {
         let spec = backbone.spec();
         check_size(request.width, request.height)?;
+        let (width, height) = large_enough(spec, width, height);
         let scale = if settings.scale == 0 { spec.scale } else { settings.scale };
         if scale > spec.scale {
             let most = spec.scale;
@@ -113,7 +115,8 @@ impl Plan {
             across.saturating_mul(down)
         };
         let evaluations = settings.trajectory(spec)?.evaluations().len() as u64;
-        let cost = Cost::new(backbone, settings, request, scale)?;
+        let enlarged = Request { width: request.width.max(width), height: request.height.max(height), ..request };
+        let cost = Cost::new(backbone, settings, enlarged, scale)?;
         let span = |length: usize, side: usize| span_length(length, side, spec.overlap, align);
         let need = |side: usize, batch: usize, choose_once: bool| {
             let area = span(padded_width, side) * span(padded_height, side);
@@ -150,8 +153,8 @@ impl Plan {
         let batch = (1..=most).rev().find(|batch| fits(need(side, *batch, choose_once))).unwrap_or(1);
         let need = need(side, batch, choose_once);
         Ok(Self {
-            output_width: width * scale,
-            output_height: height * scale,
+            width,
+            height,
             scale,
             side,
             tiles: tiles(padded_width, padded_height, side, spec.overlap, align),
@@ -164,7 +167,28 @@ impl Plan {
             process: memory::resident() + need.host,
         })
     }
+
+    /// Width and height in pixels of what the tiles make.
+    pub fn output_size(&self) -> (usize, usize) {
+        (self.width * self.scale, self.height * self.scale)
+    }
 }
+
+/// The size at which a model sees a picture: its own, or the one that makes the shorter side of the result long enough. A strip
+/// is enlarged to the area of a few such results and no further.
+fn large_enough(spec: &Spec, width: usize, height: usize) -> (usize, usize) {
+    let (across, down) = ((width * spec.scale) as f64, (height * spec.scale) as f64);
+    let least = spec.least_result as f64;
+    let factor = (least / across.min(down)).min(least * LARGEST_ENLARGED / (across * down).sqrt());
+    if factor <= 1.0 {
+        return (width, height);
+    }
+    let enlarged = |side: usize| (side as f64 * factor).round() as usize;
+    (enlarged(width), enlarged(height))
+}
+
+/// Side of the square that has the area of the largest enlarged result, as a multiple of [`Spec::least_result`].
+const LARGEST_ENLARGED: f64 = 2.0;
 
 /// The smallest tile whose neighbours can overlap as much as the model needs: at its edges the network sees padding instead
 /// of the picture. Where patches keep tiles so far apart that it would be larger than any that the model gains from, those.

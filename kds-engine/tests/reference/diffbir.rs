@@ -7,7 +7,7 @@ use safetensors::SafeTensors;
 use serde::Deserialize;
 
 use super::model::{Component, Tokenizer};
-use super::{Folder, weights, weights_as};
+use super::{Folder, TRAINED_CELLS, weights, weights_as};
 
 /// One model in several versions.
 #[derive(Deserialize)]
@@ -57,7 +57,11 @@ impl Model {
     pub fn folder(&self, case: &Case) -> Folder {
         let folder = Folder::new();
         for (name, component) in &self.components {
-            folder.write_json(&format!("{name}/config.json"), &component.config);
+            let mut config = component.config.clone();
+            if name == "unet" {
+                config["sample_size"] = TRAINED_CELLS.into();
+            }
+            folder.write_json(&format!("{name}/config.json"), &config);
         }
         std::fs::remove_dir_all(folder.path().join("controlnet")).unwrap();
         self.files.write(&folder, None);

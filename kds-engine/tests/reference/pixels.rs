@@ -18,6 +18,7 @@ pub fn spec(multiple: usize) -> Spec {
         multiple,
         largest_side: 256,
         overlap: 16,
+        least_result: 0,
         context: 0,
         latent_std: 1.0,
         prediction: Prediction::X0,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::model::{Component, Tokenizer};
-use super::{Folder, weights};
+use super::{Folder, TRAINED_CELLS, weights};
 
 /// A safetensors file without some of its tensors.
 fn kept(bytes: &[u8], keep: impl Fn(&str) -> bool) -> Vec<u8> {
@@ -88,6 +88,9 @@ impl Model {
             };
             let mut config = component.config.clone();
             let mut bytes = weights(&component.weights);
+            if name == "unet" {
+                config["sample_size"] = TRAINED_CELLS.into();
+            }
             if case.turbo && name == "unet" {
                 config["use_image_cross_attention"] = false.into();
                 // The attentions are in SeeSR's file, whose other weights are of no use.

@@ -81,6 +81,7 @@ impl LdmSr {
             // It was trained on 64 pixels, and attention takes time with the square of the area.
             largest_side: 128,
             overlap: 16,
+            least_result: 0,
             context: 0,
             latent_std: 1.0,
             prediction: scheduler.prediction_type,

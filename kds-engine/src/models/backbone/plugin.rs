@@ -65,6 +65,7 @@ fn spec_of(spec: api::Spec) -> std::result::Result<Spec, String> {
         multiple: spec.multiple,
         largest_side: spec.largest_side,
         overlap: spec.overlap,
+        least_result: 0,
         context: spec.overlap,
         latent_std: spec.latent_std,
         prediction,

@@ -245,6 +245,7 @@ impl Residual {
             multiple,
             largest_side: 512 * index.downscale,
             overlap: 32 * index.downscale,
+            least_result: 0,
             context: 32 * index.downscale,
             latent_std: 1.0,
             prediction: scheduler.prediction_type,

@@ -85,6 +85,7 @@ impl SdInpaint {
             // What it was trained on; on larger ones it repeats itself.
             largest_side: 512,
             overlap: 64,
+            least_result: 0,
             context: 256,
             latent_std: 1.0,
             prediction: scheduler.prediction_type,

@@ -30,6 +30,9 @@ pub struct Spec {
     pub largest_side: usize,
     /// Input pixels by which neighbouring tiles should overlap.
     pub overlap: usize,
+    /// Pixels along the shorter side of a result below which the model is out of its depth: smaller photographs are enlarged
+    /// before it sees them, and the result is reduced. 0: it takes any size.
+    pub least_result: usize,
     /// Input pixels around a hole that the network should see.
     pub context: usize,
     /// Standard deviation of the latents over photographs: the spread of an ensemble that knows nothing.

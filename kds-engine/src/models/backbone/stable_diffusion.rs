@@ -9,11 +9,14 @@ use super::{ModelFiles, Shared, Spec, TextEncoder};
 use crate::footprint::Footprints;
 use crate::nn::names::{LdmUNet, LdmVae, OpenClipText};
 use crate::nn::{
-    AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, Loading, NetworkConfig, UNet2dCondition,
-    UNet2dConditionConfig,
+    AutoencoderKl, AutoencoderKlConfig, ClipTextConfig, ClipTextModel, Loading, NetworkConfig, PerLevel,
+    UNet2dCondition, UNet2dConditionConfig,
 };
 use crate::schedule::{NoiseSchedule, Prediction};
 use crate::{Error, Result};
+
+/// Pixels along a side of the pictures that Stable Diffusion 2 base was trained with.
+const TRAINED_SIDE: usize = 512;
 
 /// Configurations of Stable Diffusion 2.x, for folders without any: original files hold none.
 const UNET: &str = r#"{"in_channels": 4, "out_channels": 4, "block_out_channels": [320, 640, 1280, 1280],
@@ -98,6 +101,16 @@ impl StableDiffusion {
         Ok(Self { unet, unet_config, vae, text_encoder })
     }
 
+    /// Latent pixels along a side of the pictures in training. No Stable Diffusion has seen more than 128.
+    fn trained_cells(&self) -> usize {
+        let side = match &self.unet_config.sample_size {
+            Some(PerLevel::Same(side)) => *side,
+            Some(PerLevel::Each(sides)) => sides.iter().copied().min().unwrap_or(0),
+            None => TRAINED_SIDE / 8,
+        };
+        side.min(128)
+    }
+
     /// Properties of a model that samples the latents of pictures enlarged by `scale`.
     ///
     /// # Errors
@@ -127,8 +140,9 @@ impl StableDiffusion {
             downscale,
             multiple: downscale * self.unet_config.encoder.multiple(),
             // 512 pixels of the result, as in training, and an eighth of them.
-            largest_side: 512 / scale,
-            overlap: 64 / scale,
+            largest_side: TRAINED_SIDE / scale,
+            overlap: TRAINED_SIDE / 8 / scale,
+            least_result: self.trained_cells() * cell,
             context: 0,
             latent_std: 1.0,
             prediction,

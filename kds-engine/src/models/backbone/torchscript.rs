@@ -125,6 +125,7 @@ impl Description {
             multiple: self.multiple.unwrap_or(self.downscale),
             largest_side: self.largest_side,
             overlap: self.overlap,
+            least_result: 0,
             context: self.overlap,
             latent_std: self.latent_std,
             prediction: self.scheduler.prediction_type,

@@ -22,6 +22,9 @@ pub struct UNet2dConditionConfig {
     pub out_channels: i64,
     /// Kind of each block on the way up.
     pub up_block_types: Vec<CrossUpBlockType>,
+    /// Latent pixels along a side of what the network was trained with.
+    #[serde(default)]
+    pub sample_size: Option<PerLevel<usize>>,
 }
 
 /// The keys that a U-Net which sees a text and its control branch have in common.

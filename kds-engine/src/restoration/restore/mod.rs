@@ -6,6 +6,7 @@ use crate::backbone::Backbone;
 use crate::footprint::Footprint;
 use crate::memory::{Free, Promise};
 use crate::picture::known::Known;
+use crate::picture::resize::resize;
 use crate::picture::{Picture, Source};
 use crate::plan::{Plan, Request};
 use crate::settings::Resolved;
@@ -19,6 +20,17 @@ pub struct Restored {
     /// Per pixel, 1 where the particles agree, 0 where they differ as much as photographs do; of a calibrated model the
     /// expected error ([`crate::calibration`]).
     pub confidence: Option<Vec<f32>>,
+}
+
+impl Restored {
+    /// In another size, in pixels.
+    fn resized(self, width: usize, height: usize) -> Result<Self> {
+        let Self { picture, confidence } = self;
+        let from = (picture.width, picture.height);
+        let values = resize(&picture.values, from, (width, height))?;
+        let confidence = confidence.map(|map| resize(&map, from, (width, height))).transpose()?;
+        Ok(Self { picture: Picture { width, height, values }, confidence })
+    }
 }
 
 /// Where a restoration is.
@@ -215,8 +227,16 @@ impl<'a> Prepared<'a> {
             },
             plan.process >> 20
         );
-        let restored = tiles::restore(backbone, self.settings, plan, known, self.request.confidence, progress)?;
-        let (from, to) = ((known.width, known.height), (plan.output_width, plan.output_height));
+        let restore = |known: &Known, progress| {
+            tiles::restore(backbone, self.settings, plan, known, self.request.confidence, progress)
+        };
+        let (from, to) = ((known.width, known.height), (known.width * plan.scale, known.height * plan.scale));
+        let restored = if (plan.width, plan.height) == from {
+            restore(known, progress)?
+        } else {
+            tracing::info!("enlarged to {} x {} pixels for the model", plan.width, plan.height);
+            restore(&known.resized(plan.width, plan.height)?, progress)?.resized(to.0, to.1)?
+        };
         tracing::info!("restored {from:?} to {to:?} pixels in {:.1} s", start.elapsed().as_secs_f64());
         Ok(restored)
     }

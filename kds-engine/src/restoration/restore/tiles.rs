@@ -36,7 +36,8 @@ pub(super) fn restore(
     progress: &mut dyn FnMut(Progress) -> Result<()>,
 ) -> Result<Restored> {
     progress(Progress { stage: Stage::Prepare, done: 0, total: per_tile(plan, settings) * plan.tiles.len() as u64 })?;
-    let pixels = plan.output_width * plan.output_height;
+    let (width, height) = plan.output_size();
+    let pixels = width * height;
     let run = Run {
         backbone,
         settings,
@@ -133,7 +134,7 @@ impl<'a> Run<'a> {
         }
         let curve = self.settings.calibration.as_ref().and_then(|of| of.curve(self.settings.particles));
         doubt.iter_mut().flatten().for_each(|value| *value = calibration::confidence(*value, curve));
-        let Plan { output_width: width, output_height: height, .. } = *self.plan;
+        let (width, height) = self.plan.output_size();
         Ok(Restored { picture: Picture { width, height, values: planes }, confidence: doubt })
     }
 
@@ -346,7 +347,7 @@ impl<'a> Run<'a> {
 
 /// Adds a tile's result, planes of the tile's size, to those of the whole picture by its share of each pixel.
 fn add_share(plan: &Plan, tile: &Tile, result: &[f32], planes: &mut [f32]) {
-    let Plan { output_width: width, output_height: height, scale, .. } = *plan;
+    let (scale, (width, height)) = (plan.scale, plan.output_size());
     let (across, down) = (tile.x.weights(scale), tile.y.weights(scale));
     let (left, top) = (tile.x.start * scale, tile.y.start * scale);
     for (plane, source) in planes.chunks_exact_mut(width * height).zip(result.chunks_exact(across.len() * down.len())) {
