@@ -121,9 +121,9 @@ def measure(options, binaries: Path, work: Path) -> tuple[str, list[str]]:
                 continue
             try:
                 done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=left)
-                output, error, good = done.stdout, done.stderr, done.returncode == 0
+                output, error, good = done.stdout, f"{done.stderr}\nexit status {done.returncode}", done.returncode == 0
                 if title in ("Doctor", "A memory limit"):
-                    output = f"```\n{output}{error}```\n"
+                    output = f"```\n{output}{done.stderr}```\n"
             except subprocess.TimeoutExpired as expired:
                 output, error, good = (expired.stdout or b"").decode(), f"not done within {left:.0f} seconds", False
             if output.strip():
@@ -151,6 +151,8 @@ TASKS = {"kds-photo-x4": ("super-resolution", 4), "ldm-sr": ("super-resolution",
 
 def profile(library: Path, model: str, folder: Path, side: int, device: str, product: int) -> None:
     """A model under torch's profiler: KDS computes in this process, by the same libtorch."""
+    # With several threads of KDS at work the profiler crashes, sometimes (torch 2.11, begin_op).
+    os.environ["OMP_NUM_THREADS"] = "1"
     # Before KDS, which then computes by this libtorch; what stands in for the CUDA part in tests has nothing for Python.
     try:
         import torch
