@@ -1,6 +1,6 @@
 //! The plug-in in a window of GIMP, used by keyboard.
 
-use kds_tests::gimp::Version::{Three, Two};
+use kds_tests::gimp::Version::{Three, ThreeTwo, Two};
 use kds_tests::gimp::by_keyboard::{cancelling, restoring_undoing_and_repeating};
 
 #[test]
@@ -14,6 +14,11 @@ fn restoring_undoing_and_repeating_in_gimp_3() {
 }
 
 #[test]
+fn restoring_undoing_and_repeating_in_gimp_3_2() {
+    restoring_undoing_and_repeating(ThreeTwo).unwrap();
+}
+
+#[test]
 fn cancelling_in_gimp_2() {
     cancelling(Two).unwrap();
 }
@@ -21,4 +26,9 @@ fn cancelling_in_gimp_2() {
 #[test]
 fn cancelling_in_gimp_3() {
     cancelling(Three).unwrap();
+}
+
+#[test]
+fn cancelling_in_gimp_3_2() {
+    cancelling(ThreeTwo).unwrap();
 }
