@@ -47,7 +47,7 @@ fn settings_are_those_of_the_command() {
 
 #[test]
 fn gimp_speaks_german() {
-    refusals::messages_are_translated().unwrap();
+    refusals::messages_are_translated(Two).unwrap();
 }
 
 #[test]

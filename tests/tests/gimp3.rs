@@ -5,6 +5,11 @@ use kds_tests::gimp::pixels::{FEW, PIXELS, every_kind};
 use kds_tests::gimp::{cancelled, meanwhile, places, refusals};
 
 #[test]
+fn gimp_speaks_german() {
+    refusals::messages_are_translated(Three).unwrap();
+}
+
+#[test]
 fn restoring_does_what_the_command_does_with_every_kind_of_pixels() {
     let all: Vec<_> = (0..PIXELS.len()).collect();
     every_kind(Three, "plug-in-kds-restore", "kds-photo-x1", &all).unwrap();

@@ -2,7 +2,7 @@
 
 use kds_tests::gimp::Version::ThreeTwo;
 use kds_tests::gimp::pixels::{FEW, every_kind};
-use kds_tests::gimp::{cancelled, meanwhile, places};
+use kds_tests::gimp::{cancelled, meanwhile, places, refusals};
 
 #[test]
 fn restoring_does_what_the_command_does_with_several_kinds_of_pixels() {
@@ -24,4 +24,9 @@ fn nothing_that_is_painted_meanwhile_is_lost() {
     for procedure in ["plug-in-kds-restore", "plug-in-kds-upscale", "plug-in-kds-inpaint"] {
         meanwhile::nothing_that_is_painted_meanwhile_is_lost(ThreeTwo, procedure).unwrap();
     }
+}
+
+#[test]
+fn gimp_speaks_german() {
+    refusals::messages_are_translated(ThreeTwo).unwrap();
 }

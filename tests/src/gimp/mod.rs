@@ -51,6 +51,10 @@ impl Version {
     }
 }
 
+/// Environment variables that [`Session::set`] sets.
+const VARIABLES: [&str; 8] =
+    ["KDS_REGISTRY", "KDS_LIBRARY", "KDS_WORKER", "DISPLAY", "XDG_DATA_HOME", "LANG", "LANGUAGE", "LOCPATH"];
+
 /// The file of a profile in which GIMP keeps what its plug-ins can do.
 const PLUG_INS_LIST: &str = "pluginrc";
 
@@ -149,7 +153,7 @@ impl Session {
         command.args(["LANG=C.UTF-8", "NO_AT_BRIDGE=1"]);
         command.arg(format!("GIMP2_DIRECTORY={}", profile.display()));
         command.arg(format!("GIMP3_DIRECTORY={}", profile.display()));
-        for variable in ["KDS_REGISTRY", "KDS_LIBRARY", "KDS_WORKER", "DISPLAY", "XDG_DATA_HOME", "LANGUAGE"] {
+        for variable in VARIABLES {
             if let Some(value) = self.variable(variable) {
                 command.arg(format!("{variable}={value}"));
             }
@@ -165,6 +169,19 @@ impl Session {
     /// Sets an environment variable of the plug-in from now on.
     pub fn set(&self, variable: &str, value: &str) -> Result<()> {
         Ok(fs::write(self.folder().join(variable), value)?)
+    }
+
+    /// From now on in German. gettext translates in no locale that is called C, and the Debian roots have no other: this is
+    /// theirs, by another name.
+    pub fn speak_german(&self) -> Result<()> {
+        let root = self.debian.as_ref().map_or(Path::new("/"), DebianRoot::path);
+        let (from, locales) = (root.join("usr/lib/locale/C.utf8"), self.folder().join("locales"));
+        fs::create_dir_all(&locales)?;
+        let status = Command::new("cp").arg("-r").arg(&from).arg(locales.join("de_DE.UTF-8")).status();
+        ensure!(status.context("cannot start cp")?.success(), "cannot copy {}", from.display());
+        self.set("LOCPATH", &self.folder_inside().join("locales").display().to_string())?;
+        self.set("LANG", "de_DE.UTF-8")?;
+        self.set("LANGUAGE", "de")
     }
 
     /// A GIMP without a window that evaluates these scripts, one after the other.

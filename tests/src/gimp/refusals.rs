@@ -98,11 +98,11 @@ pub fn refusals_say_what_to_do(version: Version) -> Result<()> {
     Ok(())
 }
 
-/// In a German GIMP the plug-in speaks German too. (The Debian of GIMP 3 has no locale but C, which gettext takes for English.)
-pub fn messages_are_translated() -> Result<()> {
-    let session = Session::new(Version::Two, "german")?;
+/// In a German GIMP the plug-in speaks German too.
+pub fn messages_are_translated(version: Version) -> Result<()> {
+    let session = Session::new(version, "german")?;
     write_pictures(&session)?;
-    session.set("LANGUAGE", "de")?;
+    session.speak_german()?;
     let facts = session.run(
         "(define image (load-image (in-folder \"rgb.png\")))
          (tell-failure \"message\" (kds plug-in-kds-inpaint image (top-layer image)))
