@@ -3,7 +3,7 @@
     python pairs.py photo_x4 --photos PHOTOS --output PAIRS
 
 makes PAIRS/truth and PAIRS/low from the photographs that training holds out, spoilt as for training; every third only
-resized or not at all. `--all` takes every photograph of the folder.
+resized or not at all. `--all` takes every photograph of the folder, `--twice` spoils each crop twice, as Real-ESRGAN does.
 """
 
 import argparse
@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 import photos
-from degrade import bicubic_antialiased
+from degrade import bicubic_antialiased, degrade_twice
 
 
 def arguments() -> argparse.Namespace:
@@ -26,6 +26,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--longest", type=int, default=1400, help="longer photographs are shrunk to this, in pixels")
     parser.add_argument("--each", type=int, default=4, help="crops of each photograph")
     parser.add_argument("--all", action="store_true", help="every photograph of the folder, not only those held out")
+    parser.add_argument("--twice", action="store_true", help="of photo_x4: every crop degraded twice")
     parser.add_argument("--seed", type=int, default=1)
     return parser.parse_args()
 
@@ -54,7 +55,12 @@ def main() -> None:
         for index in range(options.each):
             crop = detailed_crop(image, options.side, rng)
             side = options.side // scale
-            low = known(crop, rng)[0] if count % 3 else (bicubic_antialiased(crop, side, side) if scale > 1 else crop)
+            if options.twice:
+                low = degrade_twice(crop, side, side, rng)
+            elif count % 3:
+                low = known(crop, rng)[0]
+            else:
+                low = bicubic_antialiased(crop, side, side) if scale > 1 else crop
             name = f"{path.stem}-{index}.png"
             Image.fromarray(crop).save(folders["truth"] / name)
             Image.fromarray(low).save(folders["low"] / name)

@@ -70,6 +70,7 @@ impl Method {
             Self::SingleWorst => format!("one particle, worst of {particles}"),
             Self::MeanOfN => format!("mean of {particles}"),
             Self::BestOfN => format!("best of {particles} by NIQE"),
+            Self::Kds if particles == 1 => "KDS, 1 particle".to_owned(),
             Self::Kds => format!("KDS, {particles} particles"),
             Self::KdsBestOfN => format!("KDS, then best of {particles} by NIQE"),
         }

@@ -92,7 +92,8 @@ fn write(store: &Store, variation: &Variation, summaries: &[(&str, Summary)]) ->
 
 /// The title of a method without the number of particles, which may be what varies.
 fn untold(title: &str) -> &str {
-    title.strip_suffix(" particles").and_then(|title| title.rsplit_once(", ")).map_or(title, |(title, _)| title)
+    let counted = title.strip_suffix(" particles").or_else(|| title.strip_suffix(" particle"));
+    counted.and_then(|title| title.rsplit_once(", ")).map_or(title, |(title, _)| title)
 }
 
 fn cells(variation: &Variation, summaries: &[(&str, Summary)]) -> markdown::Cells {
@@ -116,6 +117,7 @@ mod tests {
     fn folders_are_plain_names() {
         assert_eq!(folder("bandwidth", "auto*2"), "bandwidth-auto_2");
         assert_eq!(folder("sampler", "dpm++2m"), "sampler-dpm++2m");
-        assert_eq!((untold("KDS, 4 particles"), untold("one particle, mean")), ("KDS", "one particle, mean"));
+        assert_eq!((untold("KDS, 4 particles"), untold("KDS, 1 particle")), ("KDS", "KDS"));
+        assert_eq!(untold("one particle, mean"), "one particle, mean");
     }
 }
