@@ -59,7 +59,8 @@ fn a_preset_is_its_parameters() {
     let restorer = Restorer::open(&Options { model: Some("kds-photo-x1"), ..Options::default() }).unwrap();
     // Named parameters come before the preset, and the preset before the model's own.
     let by_name = restorer.restore(&picture, &[("preset", "paper"), ("steps", "5"), ("particles", "3")]).unwrap();
-    let one_by_one = [("bandwidth", "0.3"), ("patch", "1"), ("strength", "0.3"), ("from", "1"), ("to", "0.3")];
+    let one_by_one =
+        [("bandwidth", "0.3"), ("patch", "1"), ("strength", "0.3"), ("from", "1"), ("to", "0.3"), ("fusion", "0")];
     let one_by_one = [&one_by_one[..], &[("sampler", "ddim"), ("steps", "5"), ("particles", "3")]].concat();
     assert!(by_name == restorer.restore(&picture, &one_by_one).unwrap(), "the preset is not its parameters");
     let mut job = restorer.job(&[]).unwrap();

@@ -44,7 +44,7 @@ fn shoot(version: Version, file: &dyn Fn(&str) -> PathBuf) -> Result<()> {
     window.press(&["alt+a"])?;
     window.shoot(Some(&dialog), &file("advanced"))?;
     // Enough steps for a picture of them.
-    window.press(&["alt+p", "ctrl+a", "2", "0", "0", "Tab", "alt+r"])?;
+    window.press(&["alt+p", "ctrl+a", "6", "0", "Tab", "alt+r"])?;
     window.wait_until("the restoration to begin", |window| window.plug_in_runs())?;
     std::thread::sleep(std::time::Duration::from_millis(3500));
     window.shoot(None, &file("progress"))?;

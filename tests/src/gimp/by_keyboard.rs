@@ -65,7 +65,10 @@ pub fn restoring_undoing_and_repeating(version: Version) -> Result<()> {
 }
 
 /// The button beside the progress bar, at the right end of the status bar, where the docks begin.
-const CANCEL: (u32, u32) = (SCREEN.0 - 250, SCREEN.1 - 18);
+fn cancel_button(version: Version) -> (u32, u32) {
+    let docks = if version == Version::ThreeTwo { 300 } else { 250 };
+    (SCREEN.0 - docks, SCREEN.1 - 18)
+}
 
 /// "Cancel" ends a restoration that would take long, at once and without a trace but the settings: the next dialog has them.
 pub fn cancelling(version: Version) -> Result<()> {
@@ -76,7 +79,7 @@ pub fn cancelling(version: Version) -> Result<()> {
     sleep(Duration::from_secs(4));
     ensure!(window.plug_in_runs()?, "a thousand steps are done already");
     let start = Instant::now();
-    window.click(CANCEL)?;
+    window.click(cancel_button(version))?;
     window.wait_until("the plug-in to end", |window| Ok(!window.plug_in_runs()?))?;
     ensure!(start.elapsed() < Duration::from_secs(20), "cancelling took {:?}", start.elapsed());
     ensure!(!window.is_changed()?, "the image has changed");
