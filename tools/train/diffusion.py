@@ -3,7 +3,7 @@ predicted x0 is added, weighted by alphas_cumprod, so only where the noise leave
 
 import torch
 
-from lpips import Lpips
+from lpips import Lpips, at_one_phase
 
 
 def objective(kind, options, device):
@@ -27,9 +27,6 @@ def objective(kind, options, device):
         if fraction < options.perceptual_from:
             return error, error
         image = kind.decode(alpha * noisy - sigma * predicted, *known).clamp(-1.2, 1.2)
-        # AlexNet looks at every fourth pixel, and the latents are cells of 4 x 4: at one phase it would not see a pattern in them.
-        down, across = torch.randint(4, (2,)).tolist()
-        image, high = image[..., down:, across:], high[..., down:, across:]
-        return error, error + options.perceptual * (alphas[t] * distance(image, high)).mean()
+        return error, error + options.perceptual * (alphas[t] * distance(*at_one_phase(image, high))).mean()
 
     return losses

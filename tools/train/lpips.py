@@ -10,6 +10,13 @@ from safetensors.torch import load_file
 TAPS = (1, 4, 7, 9, 11)  # after each ReLU
 
 
+def at_one_phase(*images: torch.Tensor) -> list[torch.Tensor]:
+    """The images from the same random one of the first 4 x 4 pixels on. AlexNet looks at every fourth pixel: at one phase it
+    would not see a pattern of cells of 4 x 4, such as those of the latents."""
+    down, across = torch.randint(4, (2,)).tolist()
+    return [image[..., down:, across:] for image in images]
+
+
 class Lpips(nn.Module):
     def __init__(self, weights: Path):
         super().__init__()

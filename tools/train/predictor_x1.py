@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 
 import same_size
-from lpips import Lpips
+from lpips import Lpips, at_one_phase
 from predictor import CONFIG, Predictor
 
 # Below these an error counts no more: two thirds of a grey level (pictures are in [-1, 1]), and what nobody sees.
@@ -40,10 +40,8 @@ def objective(options, device):
         restored = forward(filled, hole).float()
         error = (restored - high).abs().mean(1, keepdim=True)
         outside, inside = (log_mean(error, where) for where in (1 - hole, hole))
-        # As in `diffusion.py`: AlexNet looks at every fourth pixel, at a random phase here.
-        down, across = torch.randint(4, (2,)).tolist()
-        seen = torch.where(hole > 0, high, restored)[..., down:, across:].clamp(-1.2, 1.2)
-        perceived = (distance(seen, high[..., down:, across:]) + LPIPS_FLOOR).log()
+        seen = torch.where(hole > 0, high, restored).clamp(-1.2, 1.2)
+        perceived = (distance(*at_one_phase(seen, high)) + LPIPS_FLOOR).log()
         return error.mean(), (outside + HOLE_WEIGHT * inside + options.perceptual * perceived).mean()
 
     return losses
