@@ -40,18 +40,19 @@ fn read(path: &Path) -> RgbImage {
 fn values_are_those_of_the_pictures_and_an_evaluation_goes_on() {
     let folder = Folder::new();
     photographs(&folder, 64, 48);
-    let methods = "no-model,single-mean,single-best,single-worst,mean-of-n,kds";
+    let methods = "no-model,single-mean,single-best,single-worst,mean-of-n,kds,kds-best,kds-worst";
     let command = ["--truth", "truth", "--degradation", "noise:20", "-o", "out", "--seeds", "2", "--methods", methods];
     evaluate(&folder, &command).succeeded("evaluation");
     let results: Value =
         serde_json::from_str(&std::fs::read_to_string(folder.path("out/results.json")).unwrap()).unwrap();
-    let mut means = vec![0.0; 6];
+    let mut means = vec![0.0; 8];
     for picture in results["pictures"].as_array().unwrap() {
         let name = picture["name"].as_str().unwrap();
         let truth = read(&folder.path(&format!("truth/{name}.png")));
         let restored = |run: &str| read(&folder.path(&format!("out/pictures/{name}/{run}.png")));
         let psnr = |run: &str| kds_metrics::psnr_luma(&truth, &restored(run)).unwrap();
         let singles = [psnr("single-0"), psnr("single-1")];
+        let particles = [psnr("kds-particle-0"), psnr("kds-particle-1")];
         let expected = [
             psnr("no-model"),
             (singles[0] + singles[1]) / 2.0,
@@ -59,6 +60,8 @@ fn values_are_those_of_the_pictures_and_an_evaluation_goes_on() {
             singles[0].min(singles[1]),
             psnr("mean-of-n"),
             psnr("kds"),
+            particles[0].max(particles[1]),
+            particles[0].min(particles[1]),
         ];
         let found = picture["methods"].as_array().unwrap();
         for ((outcome, expected), mean) in found.iter().zip(expected).zip(&mut means) {
@@ -80,9 +83,12 @@ fn values_are_those_of_the_pictures_and_an_evaluation_goes_on() {
     assert!(results["comparisons"].as_array().unwrap().iter().any(|found| found["against"] == "no-model"));
 
     let csv = std::fs::read_to_string(folder.path("out/results.csv")).unwrap();
-    assert_eq!(csv.lines().count(), 1 + 2 * 6);
+    assert_eq!(csv.lines().count(), 1 + 2 * 8);
     assert!(csv.lines().all(|line| line.starts_with("picture,") || line.starts_with('"')), "{csv}");
     let page = std::fs::read_to_string(folder.path("out/index.html")).unwrap();
+    for plot in ["gain", "worst"] {
+        assert!(folder.path(&format!("out/{plot}-psnr_y.svg")).exists(), "{plot}");
+    }
     assert!(page.matches("<figure>").count() == 2 && page.contains("<svg") && !page.contains("src=\"http"));
     assert!(std::fs::read_to_string(folder.path("out/report.md")).unwrap().contains("G-STD PSNR(Y)"));
 

@@ -31,13 +31,17 @@ pub enum Method {
     BestOfN,
     /// Kernel density steering.
     Kds,
+    /// Kernel density steering, and of its particles the best.
+    KdsBest,
+    /// Kernel density steering, and of its particles the worst.
+    KdsWorst,
     /// Kernel density steering, and of its particles the one with the best NIQE.
     KdsBestOfN,
 }
 
 impl Method {
     /// All, in the order of the tables.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Plain,
         Self::SingleMean,
         Self::SingleBest,
@@ -45,11 +49,23 @@ impl Method {
         Self::MeanOfN,
         Self::BestOfN,
         Self::Kds,
+        Self::KdsBest,
+        Self::KdsWorst,
         Self::KdsBestOfN,
     ];
     /// Their names on the command line and in files.
-    pub const KEYS: [&str; 8] =
-        ["no-model", "single-mean", "single-best", "single-worst", "mean-of-n", "best-of-n", "kds", "kds-best-of-n"];
+    pub const KEYS: [&str; 10] = [
+        "no-model",
+        "single-mean",
+        "single-best",
+        "single-worst",
+        "mean-of-n",
+        "best-of-n",
+        "kds",
+        "kds-best",
+        "kds-worst",
+        "kds-best-of-n",
+    ];
 
     /// Its name on the command line and in files.
     pub fn key(self) -> &'static str {
@@ -72,12 +88,18 @@ impl Method {
             Self::BestOfN => format!("best of {particles} by NIQE"),
             Self::Kds if particles == 1 => "KDS, 1 particle".to_owned(),
             Self::Kds => format!("KDS, {particles} particles"),
+            Self::KdsBest => format!("KDS, best of {particles}"),
+            Self::KdsWorst => format!("KDS, worst of {particles}"),
             Self::KdsBestOfN => format!("KDS, then best of {particles} by NIQE"),
         }
     }
 
     fn is_single(self) -> bool {
         matches!(self, Self::SingleMean | Self::SingleBest | Self::SingleWorst | Self::MeanOfN | Self::BestOfN)
+    }
+
+    fn is_particle(self) -> bool {
+        matches!(self, Self::KdsBest | Self::KdsWorst | Self::KdsBestOfN)
     }
 }
 
@@ -217,12 +239,20 @@ impl Work<'_> {
             _ => None,
         };
         methods.extend(kds.as_ref().filter(|_| wants(Method::Kds)).map(|kds| outcome(Method::Kds, kds)));
-        if wants(Method::KdsBestOfN) {
+        let of_particles: Vec<Method> = self.methods.iter().copied().filter(|method| method.is_particle()).collect();
+        if !of_particles.is_empty() {
             let particle =
                 |index: u64| restored(&format!("kds-particle-{index}"), &[("selection", format!("index:{index}"))]);
-            let steered = (0..particles).map(particle).collect::<anyhow::Result<Vec<_>>>()?;
             // One run samples all of them; they are run again only because a run gives one picture.
-            methods.extend(most_natural(&steered).map(|best| outcome(Method::KdsBestOfN, best)));
+            let steered = (0..particles).map(particle).collect::<anyhow::Result<Vec<_>>>()?;
+            for method in of_particles {
+                let chosen = match method {
+                    Method::KdsBest => best(&steered, true),
+                    Method::KdsWorst => best(&steered, false),
+                    _ => most_natural(&steered),
+                };
+                methods.extend(chosen.map(|chosen| outcome(method, chosen)));
+            }
         }
         let stability = match kds {
             Some(first) if self.seeds > 1 => {

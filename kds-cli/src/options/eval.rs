@@ -59,7 +59,10 @@ pub fn command() -> Command {
         .arg(
             Arg::new("methods").long("methods").value_name("NAMES").value_delimiter(',')
                 .value_parser(PossibleValuesParser::new(Method::KEYS))
-                .help("Methods to compare, separated by commas; kds-best-of-n takes as many runs as there are particles [default: all]"),
+                .help(
+                    "Methods to compare, separated by commas; kds-best, kds-worst and kds-best-of-n together take as many \
+                     runs as there are particles [default: all]",
+                ),
         )
         .arg(
             Arg::new("seeds").long("seeds").value_name("N").default_value("1").value_parser(value_parser!(u64).range(1..=64))

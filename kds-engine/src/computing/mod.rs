@@ -1,5 +1,6 @@
 //! The machine: devices, memory, threads.
 
+pub(crate) mod convolution;
 pub mod device;
 pub mod memory;
 pub mod threads;

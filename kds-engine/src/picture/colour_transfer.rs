@@ -6,6 +6,7 @@ use serde::Deserialize;
 use tch::{Kind, Tensor};
 
 use crate::Result;
+use crate::computing::convolution::Convolution;
 
 /// Colour correction of a restored picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -51,7 +52,7 @@ fn low_frequencies(x: &Tensor) -> Result<Tensor> {
     for level in 0..LEVELS {
         let far = 1 << level;
         let padded = low.f_replication_pad2d([far; 4])?;
-        low = padded.f_conv2d(&kernel, None::<&Tensor>, [1, 1], [0, 0], [far; 2], 1)?;
+        low = Convolution { dilation: [far; 2], ..Convolution::PLAIN }.of(&padded, &kernel, None)?;
     }
     Ok(low.f_view([batch, channels, height, width])?)
 }

@@ -23,6 +23,9 @@ pub struct Footprint {
     pub kept: Line,
     /// At the peak of [`crate::backbone::Session::predict`] for one particle, its result included.
     pub predict: Line,
+    /// What [`Footprint::predict`] counts for each further particle of a batch and is taken only once, for each pixel of a
+    /// tile: in f32 on a GPU, the columns of its convolutions ([`crate::computing::convolution`]).
+    pub shared: f64,
     /// At the peak of [`crate::backbone::Session::decode`], its result included.
     pub decode: Line,
 }
@@ -120,6 +123,12 @@ impl Footprint {
         Ok(footprint)
     }
 
+    /// Bytes at the peak of [`crate::backbone::Session::predict`] for a batch of `particles`, tiles of `area` input pixels.
+    pub fn predicting(&self, area: usize, particles: usize) -> u64 {
+        let once = self.shared * (area * particles.saturating_sub(1)) as f64;
+        self.predict.bytes(area, particles).saturating_sub(once as u64)
+    }
+
     fn measure(backbone: &dyn Backbone, prompt: &Prompt) -> Result<Self> {
         let spec = backbone.spec();
         let mut points: [Vec<(usize, u64)>; 4] = Default::default();
@@ -127,14 +136,15 @@ impl Footprint {
         // What the model keeps of an earlier prompt is let go before anything is counted.
         let [image, hole, _] = inputs(spec, sides[0])?;
         drop(backbone.open(&image, spec.fills_holes.then_some(&hole), prompt)?);
-        for side in sides {
+        for &side in &sides {
             let taken = measure_tile(backbone, prompt, side)?;
             points.iter_mut().zip(taken).for_each(|(points, bytes)| points.push((side * side, bytes)));
         }
         let [open, kept, predict, decode] = points.map(|points| Line::through(&points, spec.device));
+        let shared = shared(backbone, prompt, *sides.last().unwrap_or(&1), &predict)?;
         // Third-party models may take memory that libtorch does not see, and say so.
         let least = spec.activation_bytes;
-        Ok(Self { open, kept, predict: predict.at_least(least), decode: decode.at_least(least) })
+        Ok(Self { open, kept, predict: predict.at_least(least), shared, decode: decode.at_least(least) })
     }
 }
 
@@ -166,6 +176,26 @@ fn measure_tile(backbone: &dyn Backbone, prompt: &Prompt, side: usize) -> Result
     let (_, guiding) = measured(spec.device, || session.guide(&latents, &level, &Level::CLEAN))?;
     let (_, decoding) = measured(spec.device, || session.decode(&latents))?;
     Ok([opening.peak, opening.kept, predicting.peak.max(guiding.peak), decoding.peak])
+}
+
+/// Particles of the batch by which [`Footprint::shared`] is measured.
+const BATCH: usize = 4;
+
+/// [`Footprint::shared`], on tiles of this side.
+fn shared(backbone: &dyn Backbone, prompt: &Prompt, side: usize, predict: &Line) -> Result<f64> {
+    let spec = backbone.spec();
+    if spec.device == Device::Cpu || spec.kind != Kind::Float {
+        return Ok(0.0);
+    }
+    let [image, hole, latents] = inputs(spec, side)?;
+    let session = backbone.open(&image, spec.fills_holes.then_some(&hole), prompt)?;
+    let batch = latents.f_repeat([BATCH as i64, 1, 1, 1])?;
+    let level = spec.schedule.level((spec.schedule.train_timesteps().max(1) - 1) as f64)?;
+    let denoise = || spec.prediction.x0(&session.predict(&batch, &level)?, &batch, &level);
+    let (_, predicting) = measured(spec.device, denoise)?;
+    let area = side * side;
+    let less = predict.bytes(area, BATCH).saturating_sub(predicting.peak);
+    Ok(less as f64 / ((BATCH - 1) * area) as f64)
 }
 
 /// Bytes that an ensemble takes beside the network, per pixel of the latents.

@@ -273,14 +273,14 @@ impl Cost {
         let pixels = area as f64;
         let latents = (self.latents * pixels) as u64;
         let cells = pixels / self.cell;
-        let Footprint { open, kept, predict, decode } = &self.footprint;
+        let Footprint { open, kept, decode, .. } = &self.footprint;
         let kept = kept.bytes(area, 1);
         // A tile goes to the network as three numbers per pixel.
         let input = (area * 3 * FLOAT) as u64;
         // Parts of a batch are put together once more.
         let parts = if batch < self.particles { latents } else { 0 };
         let sampling = (self.ensemble.peak(cells) as u64 + parts)
-            .max((self.ensemble.beside_network * cells) as u64 + latents + predict.bytes(area, batch));
+            .max((self.ensemble.beside_network * cells) as u64 + latents + self.footprint.predicting(area, batch));
         // The decoded tile, and once more in another size or format.
         let picture = (area * self.enlargement * 3 * FLOAT) as u64;
         let decoded = 2 * picture;

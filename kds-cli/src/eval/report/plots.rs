@@ -22,11 +22,13 @@ pub struct Plot {
 
 const SIZE: (u32, u32) = (720, 420);
 const FONT: &str = "sans-serif";
+/// Colours of methods with steering.
+const STEERED: [RGBColor; 4] = [RED, RGBColor(255, 140, 0), RGBColor(140, 0, 0), RGBColor(255, 120, 160)];
 /// Colours of methods without steering.
 const PALETTE: [RGBColor; 5] = [BLACK, BLUE, GREEN, MAGENTA, CYAN];
 
-/// Those that the results allow: the methods by fidelity and perceptual distance, and the gain of steering on one particle,
-/// picture by picture.
+/// Those that the results allow: the methods by fidelity and perceptual distance, and the gains of steering, picture by
+/// picture.
 ///
 /// # Errors
 /// When the plotter fails.
@@ -38,7 +40,8 @@ pub fn all(summary: &Summary) -> anyhow::Result<Vec<Plot>> {
         plots.extend(trade_off(summary, metric)?);
     }
     for metric in summary.metrics().into_iter().filter(|metric| matches!(metric, Metric::PsnrLuma | Metric::Lpips)) {
-        plots.extend(gains(summary, metric)?);
+        plots.extend(gains(summary, metric, Gain::Mean)?);
+        plots.extend(gains(summary, metric, Gain::Worst)?);
     }
     plots.extend(summary.confidence.as_ref().map(|confidence| sparsification(&confidence.reliability)).transpose()?);
     Ok(plots)
@@ -65,8 +68,12 @@ pub fn curves(name: &str, values: &[&str], metric: Metric, curves: &[(String, Ve
         };
         let marks = 2 * values.len() + 1;
         chart.configure_mesh().x_desc(name).x_labels(marks).x_label_formatter(&label).y_desc(metric.title()).draw()?;
+        let unsteered = curves.iter().filter(|(method, _)| !method.starts_with("KDS")).count();
         for (index, (method, points)) in curves.iter().enumerate() {
-            let color = if method.starts_with("KDS") { RED } else { PALETTE[index % PALETTE.len()] };
+            let color = match method.starts_with("KDS") {
+                true => STEERED[index.saturating_sub(unsteered) % STEERED.len()],
+                false => PALETTE[index % PALETTE.len()],
+            };
             let points: Vec<(f64, f64)> = points.iter().enumerate().map(|(at, point)| (at as f64, *point)).collect();
             chart.draw_series(points.iter().map(|point| Circle::new(*point, 3, color.filled())))?;
             chart
@@ -137,14 +144,27 @@ fn trade_off(summary: &Summary, metric: Metric) -> anyhow::Result<Option<Plot>> 
     Ok(Some(Plot { name: format!("{}-against-psnr", metric.key()), title, svg }))
 }
 
-/// Gain of steering over the mean single particle, per picture, in ascending order.
-fn gains(summary: &Summary, metric: Metric) -> anyhow::Result<Option<Plot>> {
+/// What gains by steering.
+#[derive(Debug, Clone, Copy)]
+enum Gain {
+    /// The picture of KDS, on the mean single particle.
+    Mean,
+    /// The worst particle, on the worst that is not steered.
+    Worst,
+}
+
+/// Gain of steering, per picture, in ascending order.
+fn gains(summary: &Summary, metric: Metric, of: Gain) -> anyhow::Result<Option<Plot>> {
+    let (steered, single, what, file) = match of {
+        Gain::Mean => (Method::Kds, Method::SingleMean, "KDS on one particle", "gain"),
+        Gain::Worst => (Method::KdsWorst, Method::SingleWorst, "the worst particle by steering", "worst"),
+    };
     let value = |picture: &super::super::method::Outcomes, method: Method| {
         let outcome = picture.methods.iter().find(|outcome| outcome.method == method.key())?;
         score(&outcome.scores, metric)
     };
     let gain = |picture| {
-        let gain = value(picture, Method::Kds)? - value(picture, Method::SingleMean)?;
+        let gain = value(picture, steered)? - value(picture, single)?;
         Some(if metric.rises() { gain } else { -gain })
     };
     let mut gains: Vec<f64> = summary.pictures.iter().filter_map(gain).collect();
@@ -152,7 +172,7 @@ fn gains(summary: &Summary, metric: Metric) -> anyhow::Result<Option<Plot>> {
         return Ok(None);
     }
     gains.sort_by(f64::total_cmp);
-    let title = format!("Gain of KDS on one particle in {}, by picture", metric.title());
+    let title = format!("Gain of {what} in {}, by picture", metric.title());
     let svg = draw(|area| {
         let up = range(gains.iter().copied().chain([0.0]));
         let mut chart = ChartBuilder::on(area)
@@ -168,7 +188,7 @@ fn gains(summary: &Summary, metric: Metric) -> anyhow::Result<Option<Plot>> {
         }))?;
         Ok(())
     })?;
-    Ok(Some(Plot { name: format!("gain-{}", metric.key()), title, svg }))
+    Ok(Some(Plot { name: format!("{file}-{}", metric.key()), title, svg }))
 }
 
 /// Range of an axis: all values, with a margin at both ends.

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use tch::{Kind, Tensor};
 
 use super::stable_diffusion::Vae;
+use crate::computing::convolution::Convolution;
 use crate::schedule::Level;
 use crate::{Error, Result};
 
@@ -179,7 +180,7 @@ fn weights(picture: &Tensor) -> Result<Tensor> {
     )?;
     #[rustfmt::skip]
     let sobel = row(&[1.0, 0.0, -1.0, 2.0, 0.0, -2.0, 1.0, 0.0, -1.0, 1.0, 2.0, 1.0, 0.0, 0.0, 0.0, -1.0, -2.0, -1.0], &[2, 1, 3, 3])?;
-    let edges = grey.f_replication_pad2d([1, 1, 1, 1])?.f_conv2d(&sobel, None::<&Tensor>, 1, 0, 1, 1)?;
+    let edges = Convolution::PLAIN.of(&grey.f_replication_pad2d([1, 1, 1, 1])?, &sobel, None)?;
     let strength = edges.f_square()?.f_sum_dim_intlist([1i64].as_slice(), true, None)?.f_sqrt()?;
     let blocks = strength.f_avg_pool2d([BLOCK, BLOCK], [BLOCK, BLOCK], [0, 0], false, true, 1i64)?.f_tanh()?;
     let (_, _, height, width) = strength.size4()?;

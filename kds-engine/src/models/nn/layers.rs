@@ -5,18 +5,13 @@ use tch::{Device, Kind, Tensor};
 use super::Scope;
 use super::weights::convolution_order;
 use crate::Result;
-
-/// Of f32 on a GPU, convolutions with at most so many bytes of columns are libtorch's own, patches times weights, and not
-/// cuDNN's: without TF32 cuDNN takes algorithms for small maps of many channels whose workspace is tens of GiB
-/// (docs/performance.md), which no plan can count.
-const MOST_COLUMNS: i64 = 256 << 20;
+use crate::computing::convolution::Convolution;
 
 /// 2-D convolution.
 pub struct Conv2d {
     weight: Tensor,
     bias: Option<Tensor>,
-    stride: i64,
-    padding: i64,
+    convolution: Convolution,
 }
 
 impl Conv2d {
@@ -36,39 +31,13 @@ impl Conv2d {
         padding: i64,
     ) -> Result<Self> {
         let weight = scope.kernel("weight", [outputs, inputs, kernel, kernel])?;
-        Ok(Self { weight, bias: None, stride, padding })
+        let convolution = Convolution { stride: [stride; 2], padding: [padding; 2], ..Convolution::PLAIN };
+        Ok(Self { weight, bias: None, convolution })
     }
 
     /// `N x inputs x H x W` to `N x outputs x H' x W'`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (stride, padding) = ([self.stride; 2], [self.padding; 2]);
-        if x.device() != Device::Cpu && x.kind() == Kind::Float && self.columns(x)? <= MOST_COLUMNS {
-            let (bias, cudnn, none) = (self.bias.as_ref(), false, [0, 0]);
-            return Ok(x.f_internal_convolution(
-                &self.weight,
-                bias,
-                stride,
-                padding,
-                [1, 1],
-                false,
-                none,
-                1,
-                false,
-                false,
-                cudnn,
-                false,
-            )?);
-        }
-        Ok(x.f_conv2d(&self.weight, self.bias.as_ref(), stride, padding, [1, 1], 1)?)
-    }
-
-    /// Bytes of the patches under the kernel at every place of one feature map, which libtorch's own convolution on GPUs
-    /// writes down and multiplies with the weights.
-    fn columns(&self, x: &Tensor) -> Result<i64> {
-        let (_, inputs, height, width) = x.size4()?;
-        let kernel = self.weight.size()[2];
-        let places = |side: i64| (side + 2 * self.padding - kernel) / self.stride + 1;
-        Ok(4 * inputs * kernel * kernel * places(height) * places(width))
+        self.convolution.of(x, &self.weight, self.bias.as_ref())
     }
 
     /// As [`Conv2d::forward`], of a tensor in any memory order: the first layer of a network brings what follows into
@@ -87,6 +56,30 @@ pub(crate) fn leaky_relu(x: &Tensor) -> Result<Tensor> {
 pub(crate) fn doubled(x: &Tensor) -> Result<Tensor> {
     let (_, _, height, width) = x.size4()?;
     Ok(x.f_upsample_nearest2d([2 * height, 2 * width], None::<f64>, None::<f64>)?)
+}
+
+/// Doubles the resolution: a transposed convolution of stride 2, each of whose pixels makes four.
+pub(crate) struct Widen {
+    weight: Tensor,
+    bias: Option<Tensor>,
+}
+
+impl Widen {
+    /// Takes `weight` (`inputs x outputs x 2 x 2`) and `bias` from the scope.
+    pub fn new(scope: &Scope, inputs: i64, outputs: i64) -> Result<Self> {
+        Ok(Self { bias: Some(scope.tensor("bias", &[outputs])?), ..Self::without_bias(scope, inputs, outputs)? })
+    }
+
+    /// Takes `weight` (`inputs x outputs x 2 x 2`) from the scope.
+    pub fn without_bias(scope: &Scope, inputs: i64, outputs: i64) -> Result<Self> {
+        Ok(Self { weight: scope.kernel("weight", [inputs, outputs, 2, 2])?, bias: None })
+    }
+
+    /// `N x inputs x H x W` to `N x outputs x 2 H x 2 W`.
+    pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
+        let each = Convolution { stride: [2, 2], transposed: true, ..Convolution::PLAIN };
+        each.of(x, &self.weight, self.bias.as_ref())
+    }
 }
 
 /// Affine map of the last axis.

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use tch::{Kind, Tensor};
 
 use super::config::{self, NetworkConfig};
+use super::layers::Widen;
 use super::{Conv2d, LayerNorm, Scope};
 use crate::Result;
 
@@ -143,23 +144,5 @@ impl Block {
         // In channels-last memory these are the last axis already.
         let normed = self.norm.forward(&x.f_permute([0, 2, 3, 1])?)?.f_permute([0, 3, 1, 2])?;
         Ok(self.conv2.forward(&self.conv1.forward(&normed)?.f_silu_()?)?.f_add_(x)?)
-    }
-}
-
-/// Doubles the resolution: a transposed convolution of stride 2, each of whose pixels makes four.
-struct Widen {
-    weight: Tensor,
-    bias: Tensor,
-}
-
-impl Widen {
-    fn new(scope: &Scope, inputs: i64, outputs: i64) -> Result<Self> {
-        let weight = scope.kernel("weight", [inputs, outputs, 2, 2])?;
-        Ok(Self { weight, bias: scope.tensor("bias", &[outputs])? })
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let (stride, none, once) = ([2, 2], [0, 0], [1, 1]);
-        Ok(x.f_conv_transpose2d(&self.weight, Some(&self.bias), stride, none, none, 1, once)?)
     }
 }

@@ -6,6 +6,7 @@ use serde::Deserialize;
 use tch::Tensor;
 
 use super::config::{self, NetworkConfig};
+use super::layers::Widen;
 use super::windows::{Windows, attend_within, check_heads, relative_bias};
 use super::{Conv2d, LayerNorm, Linear, Scope};
 use crate::Result;
@@ -53,7 +54,7 @@ pub struct ScuNet {
     head: Conv2d,
     down: Vec<(Vec<Block>, Conv2d)>,
     middle: Vec<Block>,
-    up: Vec<(Tensor, Vec<Block>)>,
+    up: Vec<(Widen, Vec<Block>)>,
     tail: Conv2d,
 }
 
@@ -74,7 +75,7 @@ impl ScuNet {
         };
         let up = |level: usize| {
             let (scope, channels) = (scope.child(format_args!("m_up{}", level + 1)), channels << level);
-            let widen = scope.child(0).kernel("weight", [2 * channels, channels, 2, 2])?;
+            let widen = Widen::without_bias(&scope.child(0), 2 * channels, channels)?;
             Ok((widen, blocks(&scope, 1, depths[6 - level], channels)?))
         };
         let conv = |name, inputs, outputs| Conv2d::without_bias(&scope.child(name), inputs, outputs, 3, 1, 1);
@@ -99,10 +100,8 @@ impl ScuNet {
             skips.push(x.shallow_clone());
         }
         x = through(&self.middle, x)?;
-        let (stride, none, once) = ([2, 2], [0, 0], [1, 1]);
         for ((widen, blocks), skip) in self.up.iter().zip(skips.into_iter().rev()) {
-            let sum = x.f_add(&skip)?;
-            x = through(blocks, sum.f_conv_transpose2d(widen, None::<&Tensor>, stride, none, none, 1, once)?)?;
+            x = through(blocks, widen.forward(&x.f_add(&skip)?)?)?;
         }
         let x = self.tail.forward(&x.f_add(&first)?)?;
         Ok(x.f_narrow(2, 0, height)?.f_narrow(3, 0, width)?)

@@ -13,6 +13,7 @@
 use tch::{Kind, Tensor};
 
 use crate::Result;
+use crate::computing::convolution::Convolution;
 
 /// Beyond this many standard deviations the Gaussian is cut off.
 const REACH: f64 = 3.0;
@@ -32,15 +33,7 @@ pub fn fuse(detail: &Tensor, consensus: &Tensor, sigma: f64) -> Result<Tensor> {
     let padded = difference.f_replication_pad2d([radius, radius, radius, radius])?;
     let across = line.f_reshape([1, 1, 1, length])?;
     let down = line.f_reshape([1, 1, length, 1])?;
-    let (stride, none, once) = ([1, 1], [0, 0], [1, 1]);
-    let smooth = padded.f_conv2d(&across, None::<Tensor>, stride, none, once, 1)?.f_conv2d(
-        &down,
-        None::<Tensor>,
-        stride,
-        none,
-        once,
-        1,
-    )?;
+    let smooth = Convolution::PLAIN.of(&Convolution::PLAIN.of(&padded, &across, None)?, &down, None)?;
     Ok(detail.f_add(&smooth.f_reshape([1, channels, height, width])?)?)
 }
 
