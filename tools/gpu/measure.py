@@ -101,20 +101,25 @@ def measure(options, binaries: Path, work: Path) -> tuple[str, list[str]]:
         commands = [[*run, "--dtype", dtype] for dtype in [*formats, *(["auto"] if formats == ["f32"] else [])]]
         own = [sys.executable, str(HERE / "measure.py"), "--device", options.device, *(["--quick"] if quick else [])]
         commands.append([*own, "--beside", model, folder, str(side)])
-        parts.append((f"Time and memory: {model}", [[*gpu, "model", model, folder, *shrink], *commands], 120))
-        profiles.append([*own, "--profile", str(binaries / "libkds.so"), model, folder, str(side)])
+        make = [*gpu, "model", model, folder, *shrink]
+        parts.append((f"Time and memory: {model}", [make, *commands], 120))
+        profiles += [make, [*own, "--profile", str(binaries / "libkds.so"), model, folder, str(side)]]
     # Last, since the profiler did not come back on one machine.
     parts.append(("Under torch's profiler", profiles, 60))
 
     if options.only:
         parts = [part for part in parts if any(word.lower() in part[0].lower() for word in options.only)]
-    text, failed = f"# KDS on {options.device}\n", []
+    text, failed, begun = f"# KDS on {options.device}\n", [], []
     end = time.monotonic() + patience * options.seconds
     for title, commands, limit in ((title, commands, patience * limit) for title, commands, limit in parts):
         print(title, flush=True)
         text += f"\n## {title}\n"
         start = time.monotonic()
         for command in commands:
+            # The same model is made for two parts.
+            if command in begun:
+                continue
+            begun.append(command)
             left = min(limit, end - time.monotonic())
             if left <= 1:
                 text += f"\nLeft out, since the time was up: `{' '.join(command[-6:])}`\n"
@@ -149,16 +154,22 @@ GRAY_U8, RGB_U8 = 1, 2
 TASKS = {"kds-photo-x4": ("super-resolution", 4), "ldm-sr": ("super-resolution", 4), "sd-inpaint": ("inpainting", 1)}
 
 
+def cuda_part() -> Path | None:
+    """A library that stands in for torch's CUDA part, as in tests: Python's torch cannot be loaded beside it."""
+    folders = [Path(folder) for folder in os.environ.get("LD_LIBRARY_PATH", "").split(":") if folder]
+    found = next((folder for folder in folders if (folder / "libtorch_cuda.so").exists()), None)
+    return found / "libtorch_cuda.so" if found and found.resolve() != (torch_folder() / "lib").resolve() else None
+
+
 def profile(library: Path, model: str, folder: Path, side: int, device: str, product: int) -> None:
     """A model under torch's profiler: KDS computes in this process, by the same libtorch."""
     # With several threads of KDS at work the profiler crashes, sometimes (torch 2.11, begin_op).
     os.environ["OMP_NUM_THREADS"] = "1"
-    # Before KDS, which then computes by this libtorch; what stands in for the CUDA part in tests has nothing for Python.
-    try:
+    # Before KDS, which then computes by this libtorch.
+    torch, stand_in = None, cuda_part()
+    if not stand_in:
         import torch
         from torch.profiler import ProfilerActivity
-    except ImportError as problem:
-        torch, missing = None, problem
     kds = ctypes.CDLL(str(library))
     kds.kds_error_message.restype = ctypes.c_char_p
     error = ctypes.c_void_p()
@@ -205,7 +216,7 @@ def profile(library: Path, model: str, folder: Path, side: int, device: str, pro
     run()
     seconds = run()
     if torch is None:
-        print(f"KDS, {side} x {side} pixels, 4 particles, 4 steps: {seconds:.3f} s; not profiled: {missing}\n")
+        print(f"KDS, {side} x {side} pixels, 4 particles, 4 steps: {seconds:.3f} s; not profiled: {stand_in} is not torch's\n")
         return
 
     cuda = device.startswith("cuda") and torch.cuda.is_available()
