@@ -36,7 +36,7 @@ fn whole(model: &str) -> Folder {
     }
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden").join(model);
     let folder = Folder::new();
-    for component in ["unet", "predictor"] {
+    for component in ["unet", "predictor", "filler"].into_iter().filter(|component| golden.join(component).exists()) {
         for file in ["config.json", "diffusion_pytorch_model.safetensors"] {
             let name = format!("{component}/{file}");
             folder.write(&name, &std::fs::read(golden.join(&name)).unwrap());
@@ -220,6 +220,26 @@ fn broken_models_are_refused_with_file_and_reason() {
             &["model_index.json", "class Predictor must have scale 1"],
         ),
         (RESIDUAL, |f| edit(f, "model_index.json", "predictor", Value::Null), &["unet/config.json", "in_channels 118"]),
+        (
+            RESIDUAL,
+            |f| std::fs::remove_dir_all(f.path().join("filler")).unwrap(),
+            &["filler/config.json", "cannot be read"],
+        ),
+        (
+            RESIDUAL,
+            |f| edit(f, "filler/config.json", "middle_layers", json!(3)),
+            &["filler/", "'middle.blocks.2.norm.weight'"],
+        ),
+        (
+            RESIDUAL,
+            |f| edit(f, "model_index.json", "filler", json!(["kds", "Edsr"])),
+            &["model_index.json", "a filler must have the class Predictor"],
+        ),
+        (
+            ENLARGING,
+            |f| edit(f, "model_index.json", "filler", json!(["kds", "Predictor"])),
+            &["model_index.json", "in a model with hole_std"],
+        ),
         (
             ENLARGING,
             |f| edit(f, "predictor/config.json", "layers", json!(0)),

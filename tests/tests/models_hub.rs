@@ -11,13 +11,15 @@ use hub_server::{Fault, Hub, REPOSITORY, Request};
 use kds_tests::pairs;
 
 const WEIGHTS: &str = "unet/diffusion_pytorch_model.safetensors";
-const NEEDED: [&str; 6] = [
+const NEEDED: [&str; 8] = [
     "model_index.json",
     "scheduler/scheduler_config.json",
     "unet/config.json",
     WEIGHTS,
     "predictor/config.json",
     "predictor/diffusion_pytorch_model.safetensors",
+    "filler/config.json",
+    "filler/diffusion_pytorch_model.safetensors",
 ];
 
 /// A user with no configuration and an empty cache, and a hub with one model.

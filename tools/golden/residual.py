@@ -18,6 +18,7 @@ from safetensors.torch import save_file
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(ROOT / "tools" / "train"))
+import filler  # noqa: E402
 import latents_x4  # noqa: E402
 import photo_x1  # noqa: E402
 import photo_x4  # noqa: E402
@@ -28,6 +29,7 @@ from predictor_x4 import Edsr  # noqa: E402
 SMALL = dict(block_out_channels=(8, 8), layers_per_block=1, norm_num_groups=4,
              down_block_types=("DownBlock2D",) * 2, up_block_types=("UpBlock2D",) * 2)  # fmt: skip
 SMALL_PREDICTOR = dict(shuffle=2, block_out_channels=(6, 10, 8), layers_per_block=1, middle_layers=2)
+SMALL_FILLER = SMALL_PREDICTOR | dict(block_out_channels=(4, 6, 8))
 SMALL_EDSR = dict(channels=5, layers=3)
 
 
@@ -38,9 +40,11 @@ def main(folder: Path) -> None:
     hole[..., 38:, 50:] = 1
     filled = same_size.fill(picture, hole)
     predictor = first(folder / "residual_x1" / "predictor", Predictor, SMALL_PREDICTOR)
+    network = first(folder / "residual_x1" / "filler", Predictor, SMALL_FILLER)
     with torch.no_grad():
-        guess = predictor(filled, hole)
-    known = (guess, hole, filled - guess)
+        better = filler.fill(filled, hole, network)
+        guess = predictor(better, hole)
+    known = (guess, hole, better - guess)
     save(folder / "residual_x1", "kds-photo-x1", photo_x1, known, {}, dict(image=picture, mask=hole, filled=filled))
 
     low = picture[..., :12, :16]
@@ -83,6 +87,10 @@ def save(folder: Path, source: str, kind, known: tuple, changes: dict, tensors: 
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name in ("model_index.json", "scheduler/scheduler_config.json"):
         shutil.copyfile(ROOT / "models" / source / name, folder / name)
+    index = json.loads((folder / "model_index.json").read_text())
+    # The networks alone: no change is too small.
+    index = {name: value for name, value in index.items() if name not in ("least_change", "change_window")}
+    (folder / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
     config = json.loads((ROOT / "models" / source / "unet" / "config.json").read_text())
     config |= {name: list(value) if isinstance(value, tuple) else value for name, value in (SMALL | changes).items()}
     (folder / "unet" / "config.json").write_text(json.dumps(config, indent=2) + "\n")

@@ -31,7 +31,7 @@ PIECE = 15 << 20
 # share of the time.
 TRAINED = {
     "photo_x4": ("kds-photo-x4", [("photo_x4", ["unet", "predictor"], 1.0)]),
-    "photo_x1": ("kds-photo-x1", [("predictor_x1", ["predictor"], 0.45), ("photo_x1", ["unet"], 0.55)]),
+    "photo_x1": ("kds-photo-x1", [("filler", ["filler"], 0.3), ("predictor_x1", ["predictor"], 0.3), ("photo_x1", ["unet"], 0.4)]),
 }
 NAME = "diffusion_pytorch_model.safetensors"
 SIDES, QUALITIES = (1400, 1024, 768, 512, 384, 256), (94, 90, 85)
@@ -114,7 +114,7 @@ def train_stage(options, folder: Path, output: Path, name: str, kind: str, compo
     command += ["--lpips", str(folder / "lpips.safetensors"), "--perceptual", str(options.perceptual)]
     command += ["--perceptual-from", str(options.perceptual_from)]
     if kind == "photo_x1":
-        command += ["--predictor", str(folder / "start/predictor" / NAME)]
+        command += ["--predictor", str(folder / "start/predictor" / NAME), "--filler", str(folder / "start/filler" / NAME)]
     subprocess.run(command, cwd=folder / "code", check=True)
 
     for component in components:

@@ -1,7 +1,7 @@
 """Writes the averaged weights of a run as fp16 safetensors into a model folder, or into one component of it:
 
     python export.py RUN/checkpoint.pt MODEL_FOLDER             # photo_x4: a file for each component
-    python export.py RUN/checkpoint.pt MODEL_FOLDER/COMPONENT   # predictor_x1, photo_x1
+    python export.py RUN/checkpoint.pt MODEL_FOLDER/COMPONENT   # filler, predictor_x1, photo_x1
 """
 
 import sys

@@ -1,9 +1,9 @@
 """The architecture of the built-in model kds-photo-x1, which restores photographs at their size and fills holes in them.
 
-It is kds-photo-x4 one storey up. Holes are first filled from what is around them (`same_size.py`); then a network guesses
-the photograph in one pass (`predictor.py`). The latents are again a residual under pixel_unshuffle by 4 (48 channels on a
-grid of every fourth pixel), here against that guess. In holes the residual is divided by a standard deviation of its own,
-since it is several times as large.
+It is kds-photo-x4 one storey up. Holes are first filled from what is around them, smoothly (`same_size.py`) and then by a
+network (`filler.py`); another guesses the photograph in one pass (`predictor.py`). The latents are again a residual under
+pixel_unshuffle by 4 (48 channels on a grid of every fourth pixel), here against that guess. In holes the residual is divided
+by a standard deviation of its own, since it is several times as large.
 
 The diffusion network sees the latents, of the guess's cell means what kds-photo-x4 sees of its low-resolution photograph,
 the deviations from the cell means, amplified for the same reason, the hole, and what the guess has changed: much where the
@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from diffusers import UNet2DModel
 
 import diffusion
+import filler
 import latents_x4
 import photo_x4
 import predictor_x1
@@ -76,13 +77,15 @@ known, prepare = same_size.known, same_size.prepare
 
 
 def objective(options, device):
-    """`options.predictor` is the file of the first network's weights."""
+    """`options.predictor` is the file of the first network's weights, `options.filler` that of the one before it."""
+    filling = filler.load(options.filler).to(device, memory_format=torch.channels_last)
     predictor = predictor_x1.load(options.predictor).to(device, memory_format=torch.channels_last)
     predict = torch.compile(predictor) if options.compile else predictor
     refine = diffusion.objective(sys.modules[__name__], options, device)
 
     def losses(forward, fraction, high, filled, hole):
         with torch.no_grad():
+            filled = filler.fill(filled, hole, filling)
             guess = predict(filled, hole).float()
         return refine(forward, fraction, high, guess, hole, filled - guess)
 

@@ -24,11 +24,12 @@ SAVE_EVERY = 300.0  # seconds
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("model", choices=["photo_x4", "predictor_x1", "photo_x1"])
+    parser.add_argument("model", choices=["photo_x4", "filler", "predictor_x1", "photo_x1"])
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--all", action="store_true", help="hold no photograph of the folder out")
     parser.add_argument("--lpips", type=Path, required=True, help="lpips_alex.safetensors")
     parser.add_argument("--predictor", type=Path, help="safetensors of predictor_x1, for photo_x1")
+    parser.add_argument("--filler", type=Path, help="safetensors of filler, for photo_x1")
     parser.add_argument("--run", type=Path, required=True)
     parser.add_argument("--start", type=Path, help="weights to start from when RUN has no checkpoint: safetensors, or a model folder")
     parser.add_argument("--iterations", type=int, default=17_500)

@@ -19,8 +19,8 @@ const FILES: &[(&str, &str)] = &[
     ("tests/golden/pipelines.safetensors", "golden/pipelines.safetensors"),
     ("examples/images/kitten.png", "picture.png"),
 ];
-/// The folder must travel. The built-in weights alone are 31 MiB once they are compressed.
-const LARGEST: u64 = 48 << 20;
+/// The folder must travel. The built-in weights alone are 38 MiB once they are compressed.
+const LARGEST: u64 = 56 << 20;
 /// For weights of 16 bits: literals are predicted by whether they are the first or the second byte.
 const XZ_OPTIONS: &str = "--lzma2=preset=6,lc=0,lp=1,pb=1";
 

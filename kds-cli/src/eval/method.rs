@@ -155,6 +155,10 @@ struct Scored {
     scores: Scores,
 }
 
+/// Between the seeds of two pictures: more than one picture takes. The noise at a place depends on the seed alone, so with one
+/// seed for all pictures the luck of its noise would not average out over them.
+pub const SEED_STRIDE: u64 = 1000;
+
 /// One picture at work.
 pub struct Work<'a> {
     /// Store of the results.
@@ -172,20 +176,24 @@ pub struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Restores a picture by each method, and measures.
+    /// Restores a picture, the one of this `index`, by each method, and measures.
     ///
     /// # Errors
     /// Of restoring and measuring the picture, and files that cannot be written.
-    pub fn all(&self, name: &str, pair: &Pair, bar: &PictureBar) -> anyhow::Result<Outcomes> {
+    pub fn all(&self, index: u64, name: &str, pair: &Pair, bar: &PictureBar) -> anyhow::Result<Outcomes> {
         let measured = |run: &str, compute: &dyn Fn() -> anyhow::Result<Run>| -> anyhow::Result<Scored> {
             let run_name = run.to_owned();
             let run = self.store.run(name, run, compute)?;
             let scores = self.metrics.measure(&run.picture, pair.truth.as_ref())?;
             Ok(Scored { name: run_name, run, scores })
         };
-        let restored =
-            |run: &str, changed: &[(&str, String)]| measured(run, &|| self.restorer.restore(pair, changed, bar));
-        let Restorer { particles, seed, .. } = *self.restorer;
+        let particles = self.restorer.particles;
+        let seed = self.restorer.seed.wrapping_add(SEED_STRIDE.wrapping_mul(index));
+        let own = ("seed", seed.to_string());
+        let restored = |run: &str, changed: &[(&str, String)]| {
+            let changed = [&[own.clone()], changed].concat();
+            measured(run, &|| self.restorer.restore(pair, &changed, bar))
+        };
         let wants = |method: Method| self.methods.contains(&method);
         let mut methods = Vec::new();
 
@@ -229,7 +237,7 @@ impl Work<'_> {
         let mut reliability = None;
         let kds = match &pair.truth {
             Some(truth) if self.confidence => {
-                let (run, doubts) = self.restorer.restore_with_doubts(pair, bar)?;
+                let (run, doubts) = self.restorer.restore_with_doubts(pair, &[own.clone()], bar)?;
                 // Around holes everything is known.
                 let counts = |index| pair.holes.as_ref().is_none_or(|holes| holes.as_raw()[index] > 0);
                 reliability = Some(Reliability::of(&run.picture, truth, &doubts, counts, ERROR_WINDOW)?);

@@ -21,7 +21,7 @@ use serde_json::json;
 use crate::{interrupt, output, progress::Progress};
 use confidence::Confidence;
 pub use evaluation::Evaluation;
-use method::{Outcomes, Work};
+use method::{Outcomes, SEED_STRIDE, Work};
 use metric::Metrics;
 use restorer::Restorer;
 use store::Store;
@@ -69,7 +69,7 @@ fn evaluate(options: &Evaluation) -> anyhow::Result<(String, Summary, bool)> {
         }
         let outcomes = source
             .read(options, restorer.scale, index as u64)
-            .and_then(|pair| work.all(&source.name, &pair, &bar))
+            .and_then(|pair| work.all(index as u64, &source.name, &pair, &bar))
             .and_then(|outcomes| store.write(&file, &outcomes).map(|()| outcomes));
         match outcomes {
             Ok(outcomes) => pictures.push(outcomes),
@@ -106,6 +106,7 @@ fn settings(options: &Evaluation, restorer: &Restorer, parameters: &[(&str, Stri
         "reduce": options.reduce,
         "crop": options.crop,
         "seeds": options.seeds,
+        "seed_stride": SEED_STRIDE,
         "confidence": options.confidence,
         "methods": options.methods.iter().map(|method| method.key()).collect::<Vec<_>>(),
         "lpips": path(&options.weights.lpips),

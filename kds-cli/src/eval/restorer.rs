@@ -25,7 +25,7 @@ pub struct Restorer<'a> {
     pub scale: u32,
     /// Particles of the ensembles.
     pub particles: u64,
-    /// Seed of the first run.
+    /// Seed of the first picture.
     pub seed: u64,
     /// The model and what it computes with, in words.
     pub description: String,
@@ -102,12 +102,17 @@ impl<'a> Restorer<'a> {
         Ok(self.run(pair, changed, false, bar)?.0)
     }
 
-    /// With the parameters of the evaluation, and the doubt of each pixel, 0 to 1: what its confidence lacks.
+    /// As [`Self::restore`], and the doubt of each pixel, 0 to 1: what its confidence lacks.
     ///
     /// # Errors
     /// Errors of [`Self::restore`], and a model without a confidence map for these parameters.
-    pub fn restore_with_doubts(&self, pair: &Pair, bar: &PictureBar) -> anyhow::Result<(Run, Vec<f32>)> {
-        self.run(pair, &[], true, bar)
+    pub fn restore_with_doubts(
+        &self,
+        pair: &Pair,
+        changed: &[(&str, String)],
+        bar: &PictureBar,
+    ) -> anyhow::Result<(Run, Vec<f32>)> {
+        self.run(pair, changed, true, bar)
     }
 
     fn run(

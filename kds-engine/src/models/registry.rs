@@ -72,7 +72,7 @@ impl Task {
 const BUILT_IN: &str = include_str!("../../../models/registry.toml");
 /// A model folder, compiled in.
 macro_rules! built_in {
-    ($name:literal) => {
+    ($name:literal $(, $further:literal)*) => {
         (
             $name,
             &[
@@ -82,6 +82,7 @@ macro_rules! built_in {
                 built_in_file!($name, "scheduler/scheduler_config.json"),
                 built_in_file!($name, "predictor/config.json"),
                 built_in_file!($name, "predictor/diffusion_pytorch_model.safetensors"),
+                $(built_in_file!($name, $further),)*
             ],
         )
     };
@@ -91,7 +92,10 @@ macro_rules! built_in_file {
         ($file, include_bytes!(concat!("../../../models/", $name, "/", $file)))
     };
 }
-const BUILT_IN_FILES: &[(&str, &[BuiltInFile])] = &[built_in!("kds-photo-x4"), built_in!("kds-photo-x1")];
+const BUILT_IN_FILES: &[(&str, &[BuiltInFile])] = &[
+    built_in!("kds-photo-x4"),
+    built_in!("kds-photo-x1", "filler/config.json", "filler/diffusion_pytorch_model.safetensors"),
+];
 
 /// Registry files are written by people.
 const LARGEST_FILE: u64 = 1 << 20;

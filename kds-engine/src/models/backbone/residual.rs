@@ -5,8 +5,9 @@
 //! - Enlarging (`tools/train/photo_x4.py`), the residual is that against the bicubic enlargement. The diffusion network sees
 //!   the latents, the photograph with its amplified detail, and the guess and the features of a first network ([`Edsr`]).
 //! - At the same size (`tools/train/photo_x1.py`), the residual is that against the output of a first network
-//!   ([`Predictor`]), which restores the photograph and its holes, filled from what is around them. The diffusion network
-//!   sees the latents, that output on their grid with its amplified detail, the hole, and the change by the first network.
+//!   ([`Predictor`]), which restores the photograph. Holes, filled from what is around them, are filled better by one of the
+//!   same class before (`tools/train/filler.py`). The diffusion network sees the latents, the output of the first network on
+//!   their grid with its amplified detail, the hole, and the change by the first network.
 //!
 //! A model without a first network does with the photograph itself. At the same size, small changes may be left out
 //! ([`Coring`]).
@@ -24,9 +25,11 @@ use crate::registry::Task;
 use crate::schedule::{Level, SchedulerConfig};
 use crate::{Error, Result};
 
-/// The backbone `residual`: a folder with `model_index.json`, `unet/`, `scheduler/`, and for a first network `predictor/`.
+/// The backbone `residual`: a folder with `model_index.json`, `unet/`, `scheduler/`, for a first network `predictor/`, and for
+/// one that fills holes before it `filler/`.
 pub struct Residual {
     network: Shared<UNet2d>,
+    filler: Option<Shared<Predictor>>,
     first: First,
     known_channels: i64,
     index: Index,
@@ -56,6 +59,8 @@ struct Index {
     detail_gain: f64,
     /// Library and class of the first network, in the folder `predictor`.
     predictor: Option<(String, FirstClass)>,
+    /// The same of the network that fills holes, in the folder `filler`.
+    filler: Option<(String, FirstClass)>,
 }
 
 /// Classes of a first network.
@@ -115,6 +120,9 @@ impl Index {
         if (self.hole_std.is_some() || class == Some(FirstClass::Predictor)) && self.scale != 1 {
             return Err("a model with hole_std or a predictor of the class Predictor must have scale 1");
         }
+        if self.filler.as_ref().is_some_and(|(_, class)| *class != FirstClass::Predictor || self.hole_std.is_none()) {
+            return Err("a filler must have the class Predictor, in a model with hole_std");
+        }
         if class == Some(FirstClass::Edsr) && (self.scale == 1 || self.downscale != 1) {
             return Err("a model with a predictor of the class Edsr must have a scale above 1 and downscale 1");
         }
@@ -158,15 +166,21 @@ const DETAILED_CHANNELS: i64 = 6;
 
 const UNET: &str = "unet/config.json";
 const PREDICTOR: &str = "predictor/config.json";
+const FILLER: &str = "filler/config.json";
+
+/// A network that takes a filled photograph and its hole, with the multiple of its sides.
+fn predictor(files: &ModelFiles, folder: &str, loading: Loading) -> Result<(usize, Shared<Predictor>)> {
+    let (config, network) = files.network::<PredictorConfig, _>(folder, DIFFUSERS_WEIGHTS, loading, Predictor::new)?;
+    Ok((config.multiple(), Shared(network)))
+}
 
 impl First {
     fn load(index: &Index, files: &ModelFiles, loading: Loading) -> Result<(FirstShape, Self)> {
         match index.class() {
             None => Ok((FirstShape { multiple: 1, features: 0 }, Self::None)),
             Some(FirstClass::Predictor) => {
-                let (config, network) =
-                    files.network::<PredictorConfig, _>("predictor", DIFFUSERS_WEIGHTS, loading, Predictor::new)?;
-                Ok((FirstShape { multiple: config.multiple(), features: 0 }, Self::Restores(Shared(network))))
+                let (multiple, network) = predictor(files, "predictor", loading)?;
+                Ok((FirstShape { multiple, features: 0 }, Self::Restores(network)))
             }
             Some(FirstClass::Edsr) => {
                 let build = |scope: &Scope, config: &EdsrConfig| {
@@ -191,8 +205,10 @@ impl Residual {
         }
         let mut needed = Needed::of(files);
         needed.file(INDEX)?.file(SCHEDULER)?.network("unet", DIFFUSERS_WEIGHTS)?;
-        if files.contains("predictor/config.json") {
-            needed.network("predictor", DIFFUSERS_WEIGHTS)?;
+        for (folder, config) in [("predictor", PREDICTOR), ("filler", FILLER)] {
+            if files.contains(config) {
+                needed.network(folder, DIFFUSERS_WEIGHTS)?;
+            }
         }
         let index: serde_json::Value = files.read_json(INDEX)?;
         let scale = index["scale"].as_u64().unwrap_or(1).clamp(1, 16) as usize;
@@ -213,6 +229,7 @@ impl Residual {
         index.check().map_err(|reason| wrong(INDEX, reason.to_owned()))?;
         let network = files.network::<UNet2dConfig, _>("unet", DIFFUSERS_WEIGHTS, loading, UNet2d::new);
         let ((config, network), (shape, first)) = both(network, First::load(&index, files, loading))?;
+        let filler = index.filler.as_ref().map(|_| predictor(files, "filler", loading)).transpose()?;
         let latent_channels = index.latent_channels();
         let known_channels = index.known_channels(shape.features);
         let (inputs, outputs) = (latent_channels + known_channels, latent_channels);
@@ -230,10 +247,13 @@ impl Residual {
         let schedule = scheduler.schedule().map_err(|error| wrong(SCHEDULER, error.to_string()))?;
 
         let multiple = config.multiple() * index.downscale;
-        if !multiple.is_multiple_of(shape.multiple) {
-            let other = shape.multiple;
-            let reason = format!("its sides are multiples of {other}, which must divide the {multiple} of the U-Net");
-            return Err(wrong(PREDICTOR, reason));
+        let filling = filler.as_ref().map_or(1, |(multiple, _)| *multiple);
+        for (other, config) in [(shape.multiple, PREDICTOR), (filling, FILLER)] {
+            if !multiple.is_multiple_of(other) {
+                let reason =
+                    format!("its sides are multiples of {other}, which must divide the {multiple} of the U-Net");
+                return Err(wrong(config, reason));
+            }
         }
         let spec = Spec {
             scale: index.scale,
@@ -256,7 +276,8 @@ impl Residual {
             device: loading.device,
             kind: loading.kind,
         };
-        Ok(Self { network: Shared(network), first, known_channels: known_channels as i64, index, spec })
+        let filler = filler.map(|(_, network)| network);
+        Ok(Self { network: Shared(network), filler, first, known_channels: known_channels as i64, index, spec })
     }
 
     /// The photograph at the size of the result, to which the residual is added: enlarged bicubically as
@@ -306,6 +327,13 @@ impl Backbone for Residual {
             Some(mask) => mask.shallow_clone(),
             None => image.f_narrow(1, 0, 1)?.f_zeros_like()?,
         };
+        let better = match (&self.filler, mask) {
+            (Some(filler), Some(mask)) => {
+                Some(filler.0.forward(image, mask, self.spec.kind)?.f_where_self(&mask.f_gt(0.0)?, image)?)
+            }
+            _ => None,
+        };
+        let image = better.as_ref().unwrap_or(image);
         let guess = match &self.first {
             First::Restores(first) => first.0.forward(image, &hole, self.spec.kind)?,
             First::Enlarges(_) | First::None => image.shallow_clone(),
