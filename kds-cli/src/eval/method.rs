@@ -191,7 +191,7 @@ impl Work<'_> {
         let seed = self.restorer.seed.wrapping_add(SEED_STRIDE.wrapping_mul(index));
         let own = ("seed", seed.to_string());
         let restored = |run: &str, changed: &[(&str, String)]| {
-            let changed = [&[own.clone()], changed].concat();
+            let changed = [std::slice::from_ref(&own), changed].concat();
             measured(run, &|| self.restorer.restore(pair, &changed, bar))
         };
         let wants = |method: Method| self.methods.contains(&method);
@@ -237,7 +237,7 @@ impl Work<'_> {
         let mut reliability = None;
         let kds = match &pair.truth {
             Some(truth) if self.confidence => {
-                let (run, doubts) = self.restorer.restore_with_doubts(pair, &[own.clone()], bar)?;
+                let (run, doubts) = self.restorer.restore_with_doubts(pair, std::slice::from_ref(&own), bar)?;
                 // Around holes everything is known.
                 let counts = |index| pair.holes.as_ref().is_none_or(|holes| holes.as_raw()[index] > 0);
                 reliability = Some(Reliability::of(&run.picture, truth, &doubts, counts, ERROR_WINDOW)?);

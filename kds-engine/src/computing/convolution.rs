@@ -9,23 +9,24 @@ use crate::Result;
 /// (docs/performance.md), which no plan can count.
 const MOST_COLUMNS: i64 = 256 << 20;
 
-/// A 2-D convolution without groups; `(y, x)`.
+/// A 2-D convolution without groups, alike along both axes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Convolution {
-    pub stride: [i64; 2],
-    pub padding: [i64; 2],
-    pub dilation: [i64; 2],
+    pub stride: i64,
+    pub padding: i64,
+    pub dilation: i64,
     /// Of inputs over the input: `outputs x inputs x h x w` weights become `inputs x outputs x h x w`.
     pub transposed: bool,
 }
 
 impl Convolution {
     /// Every place, without padding.
-    pub const PLAIN: Self = Self { stride: [1, 1], padding: [0, 0], dilation: [1, 1], transposed: false };
+    pub const PLAIN: Self = Self { stride: 1, padding: 0, dilation: 1, transposed: false };
 
     /// `x` is `N x inputs x H x W`; `bias` has a value for each output.
     pub fn of(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
-        let Self { stride, padding, dilation, transposed } = *self;
+        let [stride, padding, dilation] = [self.stride, self.padding, self.dilation].map(|along| [along; 2]);
+        let transposed = self.transposed;
         // All that `conv2d` and `conv_transpose2d` do, but with cuDNN as a choice.
         let gpu = x.device() != Device::Cpu;
         let own = gpu && x.kind() == Kind::Float && self.columns(x, weight)? <= MOST_COLUMNS;
@@ -55,10 +56,10 @@ impl Convolution {
     fn columns(&self, x: &Tensor, weight: &Tensor) -> Result<i64> {
         let (_, _, height, width) = x.size4()?;
         let (_, depth, kernel_height, kernel_width) = weight.size4()?;
-        let places = |side: i64, kernel: i64, axis: usize| match self.transposed {
+        let places = |side: i64, kernel: i64| match self.transposed {
             true => side,
-            false => (side + 2 * self.padding[axis] - self.dilation[axis] * (kernel - 1) - 1) / self.stride[axis] + 1,
+            false => (side + 2 * self.padding - self.dilation * (kernel - 1) - 1) / self.stride + 1,
         };
-        Ok(4 * depth * kernel_height * kernel_width * places(height, kernel_height, 0) * places(width, kernel_width, 1))
+        Ok(4 * depth * kernel_height * kernel_width * places(height, kernel_height) * places(width, kernel_width))
     }
 }

@@ -52,7 +52,7 @@ fn low_frequencies(x: &Tensor) -> Result<Tensor> {
     for level in 0..LEVELS {
         let far = 1 << level;
         let padded = low.f_replication_pad2d([far; 4])?;
-        low = Convolution { dilation: [far; 2], ..Convolution::PLAIN }.of(&padded, &kernel, None)?;
+        low = Convolution { dilation: far, ..Convolution::PLAIN }.of(&padded, &kernel, None)?;
     }
     Ok(low.f_view([batch, channels, height, width])?)
 }

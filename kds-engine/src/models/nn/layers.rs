@@ -31,7 +31,7 @@ impl Conv2d {
         padding: i64,
     ) -> Result<Self> {
         let weight = scope.kernel("weight", [outputs, inputs, kernel, kernel])?;
-        let convolution = Convolution { stride: [stride; 2], padding: [padding; 2], ..Convolution::PLAIN };
+        let convolution = Convolution { stride, padding, ..Convolution::PLAIN };
         Ok(Self { weight, bias: None, convolution })
     }
 
@@ -77,7 +77,7 @@ impl Widen {
 
     /// `N x inputs x H x W` to `N x outputs x 2 H x 2 W`.
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let each = Convolution { stride: [2, 2], transposed: true, ..Convolution::PLAIN };
+        let each = Convolution { stride: 2, transposed: true, ..Convolution::PLAIN };
         each.of(x, &self.weight, self.bias.as_ref())
     }
 }
