@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(options.settings, [("preset", "paper".to_owned())]);
         assert_eq!(options.methods, [Method::Kds, Method::SingleMean]);
         assert_eq!(read(&["--truth", "a", "--degradation", "jpeg:30"]).degradation, Some(Degradation::Jpeg(30)));
-        assert_eq!(read(&["--low", "b"]).methods.len(), 8);
+        assert_eq!(read(&["--low", "b"]).methods.len(), Method::ALL.len());
         let vary = read(&["--low", "b", "--vary", "particles=1,4"]).vary.unwrap();
         assert_eq!((vary.name, vary.values), ("particles", vec!["1".to_owned(), "4".to_owned()]));
         for (words, expected) in [
