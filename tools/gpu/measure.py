@@ -5,7 +5,8 @@
     python3 measure.py --quick                     small sizes, to try it without a GPU
     python3 measure.py --device cpu --quick
 
-It lies in a folder made by `cargo xtask gpu pack`: `bin/` (kds, libkds.so, gpu), `golden/`, `picture.png`, `networks.py`.
+It lies in a folder made by `cargo xtask gpu pack`: `packed.tar.xz` (`bin/` with kds, libkds.so and gpu, and `golden/`), `picture.png`,
+`networks.py`.
 Python's torch is the libtorch. The report is one Markdown file; every part of it runs in a process of its own, so that one that fails
 leaves the others.
 """
@@ -35,12 +36,13 @@ def torch_folder() -> Path:
 
 
 def unpack(work: Path) -> Path:
-    archive = HERE / "bin.tar.xz"
-    if archive.exists():
-        with tarfile.open(archive) as tar:
-            tar.extractall(work, filter="data")
-        return work / "bin"
-    return HERE / "bin"
+    """The folder of `bin` and `golden`."""
+    archive = HERE / "packed.tar.xz"
+    if not archive.exists():
+        return HERE
+    with tarfile.open(archive) as tar:
+        tar.extractall(work, filter="data")
+    return work
 
 
 def main() -> None:
@@ -72,8 +74,9 @@ def main() -> None:
     sys.exit(bool(failed))
 
 
-def measure(options, binaries: Path, work: Path) -> tuple[str, list[str]]:
-    environment = dict(os.environ, KDS_LIBRARY=str(binaries / "libkds.so"), KDS_GOLDEN=str(HERE / "golden"))
+def measure(options, unpacked: Path, work: Path) -> tuple[str, list[str]]:
+    binaries = unpacked / "bin"
+    environment = dict(os.environ, KDS_LIBRARY=str(binaries / "libkds.so"), KDS_GOLDEN=str(unpacked / "golden"))
     folders = [folder for folder in os.environ.get("LD_LIBRARY_PATH", "").split(":") if folder]
     environment["LD_LIBRARY_PATH"] = ":".join([*folders, str(torch_folder() / "lib")])
     gpu = [str(binaries / "gpu"), "--device", options.device]

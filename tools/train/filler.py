@@ -4,14 +4,11 @@ It is of the kind of the first network (`predictor.py`) and comes before it. The
 squared error, which is what PSNR averages, against that of the smooth filling.
 """
 
-from pathlib import Path
-
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
 import same_size
-from predictor import CONFIG, Predictor
+from predictor import build, load  # noqa: F401
 
 SPOILT_SHARE = 0.3  # share of crops whose surroundings are spoilt, too
 FLOOR = 1e-4  # added to squared errors; pictures are in [-1, 1]
@@ -26,16 +23,6 @@ def known(high: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.nd
         hole = same_size.hole(high.shape[0], high.shape[1], rng)
         if hole.any() and not hole.all():
             return picture, hole
-
-
-def build() -> Predictor:
-    return Predictor(**CONFIG)
-
-
-def load(file: Path) -> Predictor:
-    network = build().requires_grad_(False)
-    network.load_state_dict({name: value.float() for name, value in load_file(file).items()})
-    return network
 
 
 def fill(filled: torch.Tensor, hole: torch.Tensor, network) -> torch.Tensor:

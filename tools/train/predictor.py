@@ -10,8 +10,11 @@ activations saw so small signals that they were all but linear.
 As in kds-photo-x4, it sees the detail of the photograph once more, amplified.
 """
 
+from pathlib import Path
+
 import torch
 import torch.nn.functional as F
+from safetensors.torch import load_file
 from torch import nn
 
 DETAIL_WINDOW = 5  # side of the local mean, in pixels
@@ -85,3 +88,14 @@ class Predictor(nn.Module):
         for level in self.up:
             x = level.blocks(level.resample(x) + skips.pop())
         return picture + F.pixel_shuffle(self.conv_out(x), self.shuffle)
+
+
+def build() -> Predictor:
+    return Predictor(**CONFIG)
+
+
+def load(file: Path) -> Predictor:
+    """Trained weights, frozen, in f32."""
+    network = build().requires_grad_(False)
+    network.load_state_dict({name: value.float() for name, value in load_file(file).items()})
+    return network

@@ -6,14 +6,11 @@ hole's error is many times that of the rest; LPIPS looks at what is known alone,
 network's part.
 """
 
-from pathlib import Path
-
 import torch
-from safetensors.torch import load_file
 
 import same_size
 from lpips import Lpips, at_one_phase
-from predictor import CONFIG, Predictor
+from predictor import build, load  # noqa: F401
 
 # Below these an error counts no more: two thirds of a grey level (pictures are in [-1, 1]), and what nobody sees.
 FLOOR = 0.005
@@ -21,16 +18,6 @@ LPIPS_FLOOR = 0.02
 HOLE_WEIGHT = 0.5
 
 known, prepare = same_size.known, same_size.prepare
-
-
-def build() -> Predictor:
-    return Predictor(**CONFIG)
-
-
-def load(file: Path) -> Predictor:
-    predictor = build().requires_grad_(False)
-    predictor.load_state_dict({name: value.float() for name, value in load_file(file).items()})
-    return predictor
 
 
 def objective(options, device):

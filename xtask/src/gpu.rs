@@ -20,7 +20,7 @@ const FILES: &[(&str, &str)] = &[
     ("examples/images/kitten.png", "picture.png"),
 ];
 /// The folder must travel. The built-in weights alone are 38 MiB once they are compressed.
-const LARGEST: u64 = 56 << 20;
+const LARGEST: u64 = 48 << 20;
 /// For weights of 16 bits: literals are predicted by whether they are the first or the second byte.
 const XZ_OPTIONS: &str = "--lzma2=preset=6,lc=0,lp=1,pb=1";
 
@@ -49,8 +49,11 @@ pub fn pack(root: &Path, folder: &Path) -> Result<u64> {
     }
     let mut tar = Command::new("tar");
     tar.env("XZ_OPT", XZ_OPTIONS);
-    run(tar.arg("-C").arg(folder).args(["-cJf"]).arg(folder.join("bin.tar.xz")).arg("bin"))?;
-    fs::remove_dir_all(&programs)?;
+    const PACKED: [&str; 2] = ["bin", "golden"];
+    run(tar.arg("-C").arg(folder).args(["-cJf"]).arg(folder.join("packed.tar.xz")).args(PACKED))?;
+    for part in PACKED {
+        fs::remove_dir_all(folder.join(part))?;
+    }
     let size = size(folder)?;
     ensure!(size < LARGEST, "{} holds {size} bytes; {LARGEST} are the most", folder.display());
     Ok(size)

@@ -117,7 +117,7 @@ enum Command {
 
 #[derive(Subcommand)]
 enum GpuCommand {
-    /// Fill a folder of less than 56 MiB whose measure.py checks and measures KDS on a machine that has a driver and Python
+    /// Fill a folder of less than 48 MiB whose measure.py checks and measures KDS on a machine that has a driver and Python
     /// with torch
     Pack {
         /// Folder to make [default: kds-gpu in the target folder]

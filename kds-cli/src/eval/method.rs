@@ -159,6 +159,11 @@ struct Scored {
 /// seed for all pictures the luck of its noise would not average out over them.
 pub const SEED_STRIDE: u64 = 1000;
 
+/// A seed further on; beyond the largest that a job takes they begin again.
+fn seed_after(seed: u64, further: u64) -> u64 {
+    seed.wrapping_add(further) & i64::MAX as u64
+}
+
 /// One picture at work.
 pub struct Work<'a> {
     /// Store of the results.
@@ -188,7 +193,7 @@ impl Work<'_> {
             Ok(Scored { name: run_name, run, scores })
         };
         let particles = self.restorer.particles;
-        let seed = self.restorer.seed.wrapping_add(SEED_STRIDE.wrapping_mul(index));
+        let seed = seed_after(self.restorer.seed, SEED_STRIDE.wrapping_mul(index));
         let own = ("seed", seed.to_string());
         let restored = |run: &str, changed: &[(&str, String)]| {
             let changed = [std::slice::from_ref(&own), changed].concat();
@@ -212,7 +217,7 @@ impl Work<'_> {
                 ("selection", "nearest".to_owned()),
                 // Single-particle baseline: no fusion with the estimate of a first network.
                 ("fusion", "0".to_owned()),
-                ("seed", seed.wrapping_add(index).to_string()),
+                ("seed", seed_after(seed, index).to_string()),
             ];
             restored(&format!("single-{index}"), &changed)
         };
@@ -266,7 +271,7 @@ impl Work<'_> {
             Some(first) if self.seeds > 1 => {
                 let seeds = (1..self.seeds)
                     .map(|index| {
-                        restored(&format!("kds-seed-{index}"), &[("seed", seed.wrapping_add(index).to_string())])
+                        restored(&format!("kds-seed-{index}"), &[("seed", seed_after(seed, index).to_string())])
                     })
                     .collect::<anyhow::Result<Vec<_>>>()?;
                 let steered: Vec<_> = std::iter::once(first).chain(seeds).collect();

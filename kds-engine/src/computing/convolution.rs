@@ -27,7 +27,7 @@ impl Convolution {
     pub fn of(&self, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
         let [stride, padding, dilation] = [self.stride, self.padding, self.dilation].map(|along| [along; 2]);
         let transposed = self.transposed;
-        // All that `conv2d` and `conv_transpose2d` do, but with cuDNN as a choice.
+        // `conv2d` and `conv_transpose2d` without cuDNN.
         let gpu = x.device() != Device::Cpu;
         let own = gpu && x.kind() == Kind::Float && self.columns(x, weight)? <= MOST_COLUMNS;
         let (none, groups, benchmark, deterministic, cudnn, tf32) = ([0, 0], 1, false, false, !own, false);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tch::{Device, Kind, Tensor};
 
-use crate::backbone::{Backbone, Prompt, Spec};
+use crate::backbone::{Backbone, Prompt, Session, Spec};
 use crate::ensemble::{Sampling, sample};
 use crate::memory::{self, Watch, measured};
 use crate::noise::Window;
@@ -23,8 +23,8 @@ pub struct Footprint {
     pub kept: Line,
     /// At the peak of [`crate::backbone::Session::predict`] for one particle, its result included.
     pub predict: Line,
-    /// What [`Footprint::predict`] counts for each further particle of a batch and is taken only once, for each pixel of a
-    /// tile: in f32 on a GPU, the columns of its convolutions ([`crate::computing::convolution`]).
+    /// Workspace bytes per pixel of a tile that all particles of a batch share: in f32 on a GPU, the columns of convolutions
+    /// ([`crate::computing::convolution`]). [`Footprint::predict`] counts them for each particle.
     pub shared: f64,
     /// At the peak of [`crate::backbone::Session::decode`], its result included.
     pub decode: Line,
@@ -170,12 +170,22 @@ fn measure_tile(backbone: &dyn Backbone, prompt: &Prompt, side: usize) -> Result
     let [image, hole, latents] = inputs(spec, side)?;
     let hole = spec.fills_holes.then_some(hole);
     let (session, opening) = measured(spec.device, || backbone.open(&image, hole.as_ref(), prompt))?;
-    let level = spec.schedule.level((spec.schedule.train_timesteps().max(1) - 1) as f64)?;
-    let denoise = || spec.prediction.x0(&session.predict(&latents, &level)?, &latents, &level);
-    let (_, predicting) = measured(spec.device, denoise)?;
+    let level = noisiest(spec)?;
+    let predicting = predict_peak(spec, &*session, &latents)?;
     let (_, guiding) = measured(spec.device, || session.guide(&latents, &level, &Level::CLEAN))?;
     let (_, decoding) = measured(spec.device, || session.decode(&latents))?;
-    Ok([opening.peak, opening.kept, predicting.peak.max(guiding.peak), decoding.peak])
+    Ok([opening.peak, opening.kept, predicting.max(guiding.peak), decoding.peak])
+}
+
+fn noisiest(spec: &Spec) -> Result<Level> {
+    spec.schedule.level((spec.schedule.train_timesteps().max(1) - 1) as f64)
+}
+
+/// Bytes at the peak of a prediction for these latents.
+fn predict_peak(spec: &Spec, session: &dyn Session, latents: &Tensor) -> Result<u64> {
+    let level = noisiest(spec)?;
+    let denoise = || spec.prediction.x0(&session.predict(latents, &level)?, latents, &level);
+    Ok(measured(spec.device, denoise)?.1.peak)
 }
 
 /// Particles of the batch by which [`Footprint::shared`] is measured.
@@ -190,11 +200,8 @@ fn shared(backbone: &dyn Backbone, prompt: &Prompt, side: usize, predict: &Line)
     let [image, hole, latents] = inputs(spec, side)?;
     let session = backbone.open(&image, spec.fills_holes.then_some(&hole), prompt)?;
     let batch = latents.f_repeat([BATCH as i64, 1, 1, 1])?;
-    let level = spec.schedule.level((spec.schedule.train_timesteps().max(1) - 1) as f64)?;
-    let denoise = || spec.prediction.x0(&session.predict(&batch, &level)?, &batch, &level);
-    let (_, predicting) = measured(spec.device, denoise)?;
     let area = side * side;
-    let less = predict.bytes(area, BATCH).saturating_sub(predicting.peak);
+    let less = predict.bytes(area, BATCH).saturating_sub(predict_peak(spec, &*session, &batch)?);
     Ok(less as f64 / ((BATCH - 1) * area) as f64)
 }
 

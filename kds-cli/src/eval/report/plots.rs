@@ -27,8 +27,8 @@ const STEERED: [RGBColor; 4] = [RED, RGBColor(255, 140, 0), RGBColor(140, 0, 0),
 /// Colours of methods without steering.
 const PALETTE: [RGBColor; 5] = [BLACK, BLUE, GREEN, MAGENTA, CYAN];
 
-/// Those that the results allow: the methods by fidelity and perceptual distance, and the gains of steering, picture by
-/// picture.
+/// Plots of an evaluation: fidelity against perceptual distance, gains of steering by picture, and the sparsification curve;
+/// without those whose methods or metrics were not evaluated.
 ///
 /// # Errors
 /// When the plotter fails.
@@ -144,12 +144,12 @@ fn trade_off(summary: &Summary, metric: Metric) -> anyhow::Result<Option<Plot>> 
     Ok(Some(Plot { name: format!("{}-against-psnr", metric.key()), title, svg }))
 }
 
-/// What gains by steering.
+/// The two methods of a gain plot.
 #[derive(Debug, Clone, Copy)]
 enum Gain {
-    /// The picture of KDS, on the mean single particle.
+    /// KDS against the mean single particle.
     Mean,
-    /// The worst particle, on the worst that is not steered.
+    /// The worst particle with steering against the worst without.
     Worst,
 }
 
