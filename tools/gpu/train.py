@@ -113,6 +113,8 @@ def train_stage(options, folder: Path, output: Path, name: str, kind: str, compo
     command += ["--workers", str(options.workers), "--deadline", str(deadline)]
     command += ["--lpips", str(folder / "lpips.safetensors"), "--perceptual", str(options.perceptual)]
     command += ["--perceptual-from", str(options.perceptual_from)]
+    if kind in ("photo_x4", "photo_x1"):
+        command += ["--samples", str(options.samples)]
     if kind == "photo_x1":
         command += ["--predictor", str(folder / "start/predictor" / NAME), "--filler", str(folder / "start/filler" / NAME)]
     subprocess.run(command, cwd=folder / "code", check=True)
@@ -184,6 +186,7 @@ def main() -> None:
     command.add_argument("--decay", type=float, default=0.5, help="last share of the iterations, with a falling rate")
     command.add_argument("--perceptual-from", type=float, default=0.0, help="share of the iterations before LPIPS joins")
     command.add_argument("--perceptual", type=float, default=0.25, help="weight of LPIPS")
+    command.add_argument("--samples", type=float, default=1.0, help="weight of LPIPS of finished samples")
     command.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 1) - 2), help="processes that make batches")
     command.add_argument("--iterations", type=int, default=1_000_000, help="the most; the minutes decide")
     command.set_defaults(run=train)

@@ -22,6 +22,7 @@ import latents_x4
 import photo_x4
 import predictor_x1
 import same_size
+import samples
 
 SCALE = 1
 CELL = 4  # pixels of the photograph along a side of a pixel of the latents
@@ -81,12 +82,20 @@ def objective(options, device):
     filling = filler.load(options.filler).to(device, memory_format=torch.channels_last)
     predictor = predictor_x1.load(options.predictor).to(device, memory_format=torch.channels_last)
     predict = torch.compile(predictor) if options.compile else predictor
-    refine = diffusion.objective(sys.modules[__name__], options, device)
+    this = sys.modules[__name__]
+    refine = diffusion.objective(this, options, device)
+    judge = samples.objective(this, options, device) if options.samples else None
 
     def losses(forward, fraction, high, filled, hole):
         with torch.no_grad():
             filled = filler.fill(filled, hole, filling)
             guess = predict(filled, hole).float()
-        return refine(forward, fraction, high, guess, hole, filled - guess)
+        known = (guess, hole, filled - guess)
+        if judge is None:
+            return refine(forward, fraction, high, *known)
+        half = len(high) // 2
+        error, loss = refine(forward, fraction, high[:half], *(part[:half] for part in known))
+        seen = judge(forward, high[half:], guess[half:], *(part[half:] for part in known))
+        return torch.stack([error, seen.detach()]), loss + options.samples * seen
 
     return losses

@@ -1,0 +1,62 @@
+"""LPIPS of finished samples, with gradients through the last steps of the sampler (DRaFT-K: Clark et al., *Directly
+Fine-Tuning Diffusion Models on Differentiable Rewards*, ICLR 2024; here the reward is that the sample looks like the truth).
+
+The squared error of v teaches each step on noised truths alone; what the steps before it leave behind is different, and no
+loss tells the network how the end of a run looks.
+"""
+
+import math
+import random
+
+import torch
+import torch.nn.functional as F
+
+from lpips import Lpips, at_one_phase
+
+STEPS = (5, 8, 8, 12)  # of the sampler; 8 is the default of the models
+LEARNED = (1, 1, 2)  # last steps that gradients pass through
+# The restoration takes its low frequencies from a consensus, of which the first network's estimate is a part (`fusion` of the
+# registry): samples are judged both as they are and so.
+FUSED = 2 / 3  # share of the batches with it
+FUSION = 1.2  # standard deviation of the filter, in pixels
+
+
+def objective(kind, options, device):
+    """`kind` has `alphas_cumprod`, `condition`, `encode` and `decode`."""
+    distance = Lpips(options.lpips).to(device, memory_format=torch.channels_last)
+    alphas = kind.alphas_cumprod().float().to(device)
+
+    def loss(forward, high, estimate, *known):
+        """`estimate`: pictures of the first network, N x 3 x H x W in [-1, 1]."""
+        noise = torch.randn_like(kind.encode(high, *known))
+        image = kind.decode(sample(forward, alphas, kind.condition(*known), noise), *known)
+        if random.random() < FUSED:
+            image = image + random.uniform(0.5, 1) * smooth(estimate - image, FUSION)
+        return distance(*at_one_phase(image.clamp(-1.2, 1.2), high)).mean()
+
+    return loss
+
+
+def sample(forward, alphas: torch.Tensor, condition: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
+    """DDIM (Song et al. 2021) with trailing timesteps: latents from `noise`."""
+    x, steps, learned = noise, random.choice(STEPS), random.choice(LEARNED)
+    times = [round(len(alphas) * (1 - index / steps)) - 1 for index in range(steps)]
+    levels = [alphas[t] for t in times] + [torch.ones_like(alphas[0])]
+    for index, (t, now, then) in enumerate(zip(times, levels, levels[1:])):
+        with torch.set_grad_enabled(index >= steps - learned):
+            inputs = torch.cat([x, condition], 1).to(memory_format=torch.channels_last)
+            v = forward(inputs, torch.full((len(x),), t, device=x.device)).sample.float()
+            x0 = now.sqrt() * x - (1 - now).sqrt() * v
+            x = then.sqrt() * x0 + (1 - then).sqrt() * ((1 - now).sqrt() * x + now.sqrt() * v)
+    return x
+
+
+def smooth(image: torch.Tensor, sigma: float) -> torch.Tensor:
+    """The Gaussian filter of fusion, which reaches three standard deviations; the edge is repeated."""
+    radius = math.ceil(3 * sigma)
+    line = torch.exp(-0.5 * (torch.arange(-radius, radius + 1, device=image.device) / sigma) ** 2)
+    line = line / line.sum()
+    planes = F.pad(image.flatten(0, 1)[:, None], [radius] * 4, mode="replicate").float()
+    with torch.autocast(image.device.type, enabled=False):
+        planes = F.conv2d(F.conv2d(planes, line.view(1, 1, 1, -1)), line.view(1, 1, -1, 1))
+    return planes.view_as(image)
