@@ -16,7 +16,6 @@ import torch
 import torch.nn.functional as F
 from diffusers import UNet2DModel
 
-import diffusion
 import filler
 import latents_x4
 import photo_x4
@@ -82,20 +81,12 @@ def objective(options, device):
     filling = filler.load(options.filler).to(device, memory_format=torch.channels_last)
     predictor = predictor_x1.load(options.predictor).to(device, memory_format=torch.channels_last)
     predict = torch.compile(predictor) if options.compile else predictor
-    this = sys.modules[__name__]
-    refine = diffusion.objective(this, options, device)
-    judge = samples.objective(this, options, device) if options.samples else None
+    refine = samples.objective(sys.modules[__name__], options, device)
 
     def losses(forward, fraction, high, filled, hole):
         with torch.no_grad():
             filled = filler.fill(filled, hole, filling)
             guess = predict(filled, hole).float()
-        known = (guess, hole, filled - guess)
-        if judge is None:
-            return refine(forward, fraction, high, *known)
-        half = len(high) // 2
-        error, loss = refine(forward, fraction, high[:half], *(part[:half] for part in known))
-        seen = judge(forward, high[half:], guess[half:], *(part[half:] for part in known))
-        return torch.stack([error, seen.detach()]), loss + options.samples * seen
+        return refine(forward, fraction, high, guess, guess, hole, filled - guess)
 
     return losses

@@ -12,7 +12,6 @@ import torch
 from diffusers import UNet2DModel
 from torch import nn
 
-import diffusion
 import latents_x4
 import predictor_x4
 import samples
@@ -71,21 +70,12 @@ def decode(latents: torch.Tensor, low: torch.Tensor, guess: torch.Tensor) -> tor
 
 
 def objective(options, device):
-    this = sys.modules[__name__]
-    refine = diffusion.objective(this, options, device)
-    judge = samples.objective(this, options, device) if options.samples else None
+    refine = samples.objective(sys.modules[__name__], options, device)
 
     def losses(model, fraction, high, low):
         latents, features = model.predictor(latents_x4.condition(low))
-        guess = torch.cat([latents, features], 1).float()
-        of_guess = GUESS_WEIGHT * (latents.float() - latents_x4.encode(high, low)).abs().mean()
-        if judge is None:
-            error, loss = refine(model.unet, fraction, high, low, guess)
-            return error, loss + of_guess
-        half = len(high) // 2
-        error, loss = refine(model.unet, fraction, high[:half], low[:half], guess[:half])
         estimate = latents_x4.decode(latents.detach().float(), low)
-        seen = judge(model.unet, high[half:], estimate[half:], low[half:], guess[half:])
-        return torch.stack([error, seen.detach()]), loss + of_guess + options.samples * seen
+        error, loss = refine(model.unet, fraction, high, estimate, low, torch.cat([latents, features], 1).float())
+        return error, loss + GUESS_WEIGHT * (latents.float() - latents_x4.encode(high, low)).abs().mean()
 
     return losses

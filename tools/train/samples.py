@@ -11,6 +11,7 @@ import random
 import torch
 import torch.nn.functional as F
 
+import diffusion
 from lpips import Lpips, at_one_phase
 
 STEPS = (5, 8, 8, 12)  # of the sampler; 8 is the default of the models
@@ -22,19 +23,27 @@ FUSION = 1.2  # standard deviation of the filter, in pixels
 
 
 def objective(kind, options, device):
-    """`kind` has `alphas_cumprod`, `condition`, `encode` and `decode`."""
-    distance = Lpips(options.lpips).to(device, memory_format=torch.channels_last)
+    """The objective of `diffusion.py`, and with `--samples` LPIPS of samples of half of each batch. `kind` has `alphas_cumprod`,
+    `condition`, `encode` and `decode`."""
+    refine = diffusion.objective(kind, options, device)
+    distance = Lpips(options.lpips).to(device, memory_format=torch.channels_last) if options.samples else None
     alphas = kind.alphas_cumprod().float().to(device)
 
-    def loss(forward, high, estimate, *known):
+    def losses(forward, fraction, high, estimate, *known):
         """`estimate`: pictures of the first network, N x 3 x H x W in [-1, 1]."""
+        if distance is None:
+            return refine(forward, fraction, high, *known)
+        half = len(high) // 2
+        error, loss = refine(forward, fraction, high[:half], *(part[:half] for part in known))
+        high, estimate, known = high[half:], estimate[half:], [part[half:] for part in known]
         noise = torch.randn_like(kind.encode(high, *known))
         image = kind.decode(sample(forward, alphas, kind.condition(*known), noise), *known)
         if random.random() < FUSED:
             image = image + random.uniform(0.5, 1) * smooth(estimate - image, FUSION)
-        return distance(*at_one_phase(image.clamp(-1.2, 1.2), high)).mean()
+        seen = distance(*at_one_phase(image.clamp(-1.2, 1.2), high)).mean()
+        return torch.stack([error, seen.detach()]), loss + options.samples * seen
 
-    return loss
+    return losses
 
 
 def sample(forward, alphas: torch.Tensor, condition: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
