@@ -74,8 +74,7 @@ fn a_photograph_stays_within_its_budget() {
     let folder = tempfile::tempdir().unwrap();
     let budget = 256 * MIB;
     // The result alone has 19 million values, and the largest tiles do not fit.
-    // In f32: with bf16 the peak on processors that have it is still above the estimate (708 MiB, told 478).
-    let settings = ["--particles", "1", "--steps", "1", "--memory", "256MiB", "-v", "--dtype", "f32"];
+    let settings = ["--particles", "1", "--steps", "1", "--memory", "256MiB", "-v"];
     let ended = restore(folder.path(), &picture(768, 512), &settings);
     assert!(ended.status.success(), "{}", ended.messages);
     let [takes, in_all] = told(&ended.messages);

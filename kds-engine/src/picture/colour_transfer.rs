@@ -6,7 +6,7 @@ use serde::Deserialize;
 use tch::{Kind, Tensor};
 
 use crate::Result;
-use crate::computing::convolution::Convolution;
+use crate::computing::filter::separable;
 
 /// Colour correction of a restored picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -45,16 +45,7 @@ pub fn wavelet(picture: &Tensor, colours: &Tensor) -> Result<Tensor> {
 }
 
 fn low_frequencies(x: &Tensor) -> Result<Tensor> {
-    let (batch, channels, height, width) = x.size4()?;
-    let kernel = Tensor::f_from_slice(&[1f32, 2.0, 1.0, 2.0, 4.0, 2.0, 1.0, 2.0, 1.0])?.f_div_scalar(16)?;
-    let kernel = kernel.f_to_device(x.device())?.f_view([1, 1, 3, 3])?;
-    let mut low = x.f_reshape([batch * channels, 1, height, width])?;
-    for level in 0..LEVELS {
-        let far = 1 << level;
-        let padded = low.f_replication_pad2d([far; 4])?;
-        low = Convolution { dilation: far, ..Convolution::PLAIN }.of(&padded, &kernel, None)?;
-    }
-    Ok(low.f_view([batch, channels, height, width])?)
+    (0..LEVELS).try_fold(x.shallow_clone(), |low, level| separable(&low, &[1.0, 2.0, 1.0], 1 << level))
 }
 
 /// Added to the variance of each channel.

@@ -10,10 +10,10 @@
 //!
 //! with g_σ a Gaussian of standard deviation σ, in pixels of the decoded pictures.
 
-use tch::{Kind, Tensor};
+use tch::Tensor;
 
 use crate::Result;
-use crate::computing::convolution::Convolution;
+use crate::computing::filter::separable;
 
 /// Beyond this many standard deviations the Gaussian is cut off.
 const REACH: f64 = 3.0;
@@ -23,18 +23,7 @@ const REACH: f64 = 3.0;
 pub fn fuse(detail: &Tensor, consensus: &Tensor, sigma: f64) -> Result<Tensor> {
     let radius = (REACH * sigma).ceil() as i64;
     let weights: Vec<f64> = (-radius..=radius).map(|x| (-0.5 * (x as f64 / sigma).powi(2)).exp()).collect();
-    let sum: f64 = weights.iter().sum();
-    let weights: Vec<f32> = weights.iter().map(|weight| (weight / sum) as f32).collect();
-    let (_, channels, height, width) = detail.size4()?;
-    let line = Tensor::f_from_slice(&weights)?.f_to_device(detail.device())?;
-    let length = weights.len() as i64;
-    // Each channel is a picture of its own.
-    let difference = consensus.f_sub(detail)?.f_to_kind(Kind::Float)?.f_reshape([channels, 1, height, width])?;
-    let padded = difference.f_replication_pad2d([radius, radius, radius, radius])?;
-    let across = line.f_reshape([1, 1, 1, length])?;
-    let down = line.f_reshape([1, 1, length, 1])?;
-    let smooth = Convolution::PLAIN.of(&Convolution::PLAIN.of(&padded, &across, None)?, &down, None)?;
-    Ok(detail.f_add(&smooth.f_reshape([1, channels, height, width])?)?)
+    Ok(detail.f_add(&separable(&consensus.f_sub(detail)?, &weights, 1)?)?)
 }
 
 #[cfg(test)]
