@@ -135,18 +135,6 @@
 /// `light`: values that grow as the light does, with the primaries of sRGB, as compositing programs compute. Since 1.1.
 #define KDS_LIGHT_LINEAR 1
 
-/// `stage`: planning and allocating.
-#define KDS_STAGE_PREPARE 0
-
-/// `stage`: sampling the particles of a tile.
-#define KDS_STAGE_SAMPLE 1
-
-/// `stage`: decoding the chosen particle of a tile.
-#define KDS_STAGE_DECODE 2
-
-/// `stage`: putting the result together.
-#define KDS_STAGE_FINISH 3
-
 /// `level`: something failed; the call that failed says so too.
 #define KDS_LOG_ERROR 1
 
@@ -176,6 +164,18 @@
 
 /// `scope`: set by `kds_job_set`.
 #define KDS_SCOPE_JOB 1
+
+/// `stage`: planning and allocating.
+#define KDS_STAGE_PREPARE 0
+
+/// `stage`: sampling the particles of a tile.
+#define KDS_STAGE_SAMPLE 1
+
+/// `stage`: decoding the chosen particle of a tile.
+#define KDS_STAGE_DECODE 2
+
+/// `stage`: putting the result together.
+#define KDS_STAGE_FINISH 3
 
 /// A list of models, a number of threads. Models and jobs keep what they need of it: free it whenever you like.
 typedef struct kds_context kds_context;

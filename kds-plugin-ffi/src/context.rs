@@ -4,17 +4,19 @@ use std::ffi::{CString, c_char, c_void};
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use kds_engine::calibration::Trusted;
-use kds_engine::device::{self, DeviceInfo};
-use kds_engine::registry::{ModelEntry, Registry, Task};
+use kds_engine::device;
+use kds_engine::registry::Registry;
 use kds_engine::threads;
 
+use crate::device_info::{DeviceText, kds_device_info};
 use crate::error::{Failure, KDS_NOT_FOUND, kds_error};
 use crate::freeing::free;
 use crate::guard::{guard, object, optional_string, out as writable, string};
 use crate::log::{KDS_LOG_DEBUG, KDS_LOG_ERROR, KDS_LOG_INFO, Log, kds_log};
+use crate::model_info::{ModelText, kds_model_info};
 use crate::process;
 use crate::structs::{self, Sized32};
+use crate::text::text;
 
 /// A list of models, a number of threads. Models and jobs keep what they need of it: free it whenever you like.
 pub struct kds_context {
@@ -186,72 +188,6 @@ pub unsafe extern "C" fn kds_context_free(context: *mut kds_context) {
     unsafe { free(context) };
 }
 
-/// One model. Strings live as long as the context or model that it was asked of.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct kds_model_info {
-    /// Set by the caller to `sizeof(kds_model_info)`.
-    pub struct_size: u32,
-    /// Output pixels per input pixel along a side, where the job does not ask for less.
-    pub scale: u32,
-    /// Id for `kds_model_open`.
-    pub id: *const c_char,
-    /// For a person.
-    pub title: *const c_char,
-    /// "restoration", "super-resolution" or "inpainting".
-    pub task: *const c_char,
-    /// The architecture.
-    pub backbone: *const c_char,
-    /// "built-in" or a path.
-    pub source: *const c_char,
-    /// 1 where `kds_job_run` needs a mask.
-    pub needs_mask: u32,
-    /// 0.
-    pub reserved: u32,
-    /// Grey levels of 255 that a confidence of 0 stands for; confidence falls linearly with the expected absolute error. 0
-    /// for a model that is not calibrated, whose confidence only falls with the spread of the particles. Since 1.1.
-    pub error_range: f64,
-    /// Of a calibrated model, for two particles or more: where the confidence is at least this, 0 to 1, ... Since 1.1.
-    pub trusted_confidence: f64,
-    /// ... the worst error of a picture, as the mean over 9 x 9 pixels, is in the mean over pictures at most so many grey
-    /// levels of 255; 0 where no threshold is known. Since 1.1.
-    pub trusted_error: f64,
-}
-
-// SAFETY: plain data behind a u32.
-unsafe impl Sized32 for kds_model_info {
-    const NAME: &'static str = "kds_model_info";
-    const FIRST_SIZE: usize = 56;
-}
-
-/// One device. Strings live as long as the context.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct kds_device_info {
-    /// Set by the caller to `sizeof(kds_device_info)`.
-    pub struct_size: u32,
-    /// 0.
-    pub reserved: u32,
-    /// Name for `kds_model_open`: "cpu", "cuda:0", ...
-    pub name: *const c_char,
-    /// For a person.
-    pub description: *const c_char,
-    /// Number formats it computes well in, separated by commas, the one that "auto" takes first.
-    pub dtypes: *const c_char,
-    /// Number format that "auto" takes.
-    pub default_dtype: *const c_char,
-    /// Bytes of memory, 0 where not known.
-    pub memory_total: u64,
-    /// Bytes of memory that were free when the devices were looked for, 0 where not known.
-    pub memory_free: u64,
-}
-
-// SAFETY: plain data behind a u32.
-unsafe impl Sized32 for kds_device_info {
-    const NAME: &'static str = "kds_device_info";
-    const FIRST_SIZE: usize = 56;
-}
-
 /// Number of models.
 ///
 /// Threads: any number at once.
@@ -398,92 +334,5 @@ impl Shared {
                 "libtorch: {libtorch}\nthreads: {threads}\ncpu: {cpu}\ncuda: {cuda}\nauto: {chosen}: {reason}\n"
             ))
         })
-    }
-}
-
-fn text(value: &str) -> CString {
-    CString::new(value.replace('\0', " ")).unwrap_or_default()
-}
-
-/// The strings of a `kds_model_info`.
-pub(crate) struct ModelText {
-    scale: u32,
-    needs_mask: bool,
-    id: CString,
-    title: CString,
-    task: CString,
-    backbone: CString,
-    source: CString,
-    error_range: f64,
-    trusted: Option<Trusted>,
-}
-
-impl ModelText {
-    pub fn new(entry: &ModelEntry) -> Self {
-        Self {
-            scale: entry.scale as u32,
-            needs_mask: entry.task == Task::Inpainting,
-            id: text(&entry.id),
-            title: text(&entry.title),
-            task: text(entry.task.name()),
-            backbone: text(entry.backbone.name()),
-            source: text(&entry.source()),
-            error_range: if entry.calibration.is_some() { kds_parameters::ERROR_RANGE } else { 0.0 },
-            trusted: entry.calibration.as_ref().and_then(|calibration| calibration.trusted),
-        }
-    }
-
-    pub fn info(&self) -> kds_model_info {
-        kds_model_info {
-            struct_size: size_of::<kds_model_info>() as u32,
-            scale: self.scale,
-            id: self.id.as_ptr(),
-            title: self.title.as_ptr(),
-            task: self.task.as_ptr(),
-            backbone: self.backbone.as_ptr(),
-            source: self.source.as_ptr(),
-            needs_mask: u32::from(self.needs_mask),
-            reserved: 0,
-            error_range: self.error_range,
-            trusted_confidence: self.trusted.map_or(0.0, |trusted| trusted.confidence),
-            trusted_error: self.trusted.map_or(0.0, |trusted| trusted.error),
-        }
-    }
-}
-
-/// The strings of a `kds_device_info`.
-struct DeviceText {
-    name: CString,
-    description: CString,
-    dtypes: CString,
-    default_dtype: CString,
-    memory_total: u64,
-    memory_free: u64,
-}
-
-impl DeviceText {
-    fn new(device: &DeviceInfo) -> Self {
-        let dtypes: Vec<&str> = device.kinds.iter().map(|kind| device::kind_name(*kind)).collect();
-        Self {
-            name: text(&device.name),
-            description: text(&device.description),
-            dtypes: text(&dtypes.join(",")),
-            default_dtype: text(dtypes.first().copied().unwrap_or("f32")),
-            memory_total: device.memory_total,
-            memory_free: device.memory_free,
-        }
-    }
-
-    fn info(&self) -> kds_device_info {
-        kds_device_info {
-            struct_size: size_of::<kds_device_info>() as u32,
-            reserved: 0,
-            name: self.name.as_ptr(),
-            description: self.description.as_ptr(),
-            dtypes: self.dtypes.as_ptr(),
-            default_dtype: self.default_dtype.as_ptr(),
-            memory_total: self.memory_total,
-            memory_free: self.memory_free,
-        }
     }
 }

@@ -14,12 +14,14 @@ use kds_engine::settings::Settings;
 use kds_engine::{Error, memory, threads};
 
 use crate::error::{Failure, KDS_BUSY, kds_error};
+use crate::estimate::kds_estimate;
 use crate::freeing::free;
 use crate::guard::{Poison, guard, object, out as writable, string};
 use crate::image::{Input, Mask, Pixels, Target, kds_image};
 use crate::model::{Loaded, kds_model};
 use crate::process;
-use crate::structs::{self, Sized32};
+use crate::progress::{kds_progress, kds_progress_info};
+use crate::structs;
 
 /// Parameters and a cancel flag. One job runs one image at a time, any number one after the other.
 pub struct kds_job {
@@ -30,63 +32,6 @@ pub struct kds_job {
     running: AtomicBool,
     cancelled: AtomicBool,
     poison: Poison,
-}
-
-/// `stage`: planning and allocating.
-pub const KDS_STAGE_PREPARE: i32 = 0;
-/// `stage`: sampling the particles of a tile.
-pub const KDS_STAGE_SAMPLE: i32 = 1;
-/// `stage`: decoding the chosen particle of a tile.
-pub const KDS_STAGE_DECODE: i32 = 2;
-/// `stage`: putting the result together.
-pub const KDS_STAGE_FINISH: i32 = 3;
-
-/// Progress of a run.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct kds_progress_info {
-    /// `sizeof(kds_progress_info)` of the library: a field behind it is not there.
-    pub struct_size: u32,
-    /// One of `KDS_STAGE_*`.
-    pub stage: i32,
-    /// Evaluations of the network done, over all tiles.
-    pub done: u64,
-    /// Evaluations of the network in all, one for each particle, level and tile.
-    pub total: u64,
-}
-
-/// Called on the thread inside `kds_job_run`, at every step and tile. A value other than 0 cancels this run. It may call
-/// the library, but neither run nor free this job, and must neither throw nor jump out.
-pub type kds_progress = Option<unsafe extern "C" fn(user_data: *mut c_void, info: *const kds_progress_info) -> i32>;
-
-/// Work and memory of a run.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct kds_estimate {
-    /// Set by the caller to `sizeof(kds_estimate)`.
-    pub struct_size: u32,
-    /// Width of a tile in input pixels.
-    pub tile_width: u32,
-    /// Height of a tile in input pixels.
-    pub tile_height: u32,
-    /// Particles that go through the network at once.
-    pub batch: u32,
-    /// Number of tiles.
-    pub tiles: u64,
-    /// Bytes that the process is expected to hold at the peak.
-    pub memory: u64,
-    /// Sampler steps in all, over all tiles; each is an evaluation of the network for every particle.
-    pub evaluations: u64,
-    /// Of `memory`, bytes that the run takes beyond what the process holds now: what the parameter `memory` bounds.
-    pub host_memory: u64,
-    /// Bytes that the run takes in the memory of the GPU, 0 on the CPU: what `device_memory` bounds.
-    pub device_memory: u64,
-}
-
-// SAFETY: plain data behind a u32.
-unsafe impl Sized32 for kds_estimate {
-    const NAME: &'static str = "kds_estimate";
-    const FIRST_SIZE: usize = 40;
 }
 
 /// Makes a job with the model's default parameters.
@@ -337,18 +282,7 @@ impl kds_job {
         threads::use_threads(self.loaded.threads)?;
         let free = memory::free(backbone.spec().device);
         let plan = self.loaded.log.within(|| Plan::new(&*backbone, &settings, request, (width, height), free))?;
-        let tile = plan.tiles.first();
-        Ok(kds_estimate {
-            struct_size: size_of::<kds_estimate>() as u32,
-            tile_width: tile.map_or(0, |tile| tile.x.length as u32),
-            tile_height: tile.map_or(0, |tile| tile.y.length as u32),
-            batch: plan.batch as u32,
-            tiles: plan.tiles.len() as u64,
-            memory: plan.process,
-            evaluations: plan.tiles.len() as u64 * plan.evaluations,
-            host_memory: plan.need.host,
-            device_memory: plan.need.device,
-        })
+        Ok(kds_estimate::of(&plan))
     }
 
     /// # Safety

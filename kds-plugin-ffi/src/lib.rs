@@ -14,27 +14,36 @@
 #![allow(non_camel_case_types)]
 
 mod context;
+mod device_info;
 mod error;
+mod estimate;
 mod freeing;
 mod guard;
 mod image;
 mod job;
 mod log;
 mod model;
+mod model_info;
 mod parameters;
 mod process;
+mod progress;
 mod recognised;
 #[doc(hidden)]
 pub mod rust_interface;
 mod structs;
+mod text;
 
 pub use context::*;
+pub use device_info::*;
 pub use error::*;
+pub use estimate::*;
 pub use image::*;
 pub use job::*;
 pub use log::*;
 pub use model::*;
+pub use model_info::*;
 pub use parameters::*;
+pub use progress::*;
 pub use recognised::*;
 
 use std::ffi::c_char;

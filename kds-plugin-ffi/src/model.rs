@@ -8,11 +8,12 @@ use kds_engine::backbone::Backbone;
 use kds_engine::device;
 use kds_engine::registry::ModelEntry;
 
-use crate::context::{ModelText, Shared, kds_context, kds_model_info};
+use crate::context::{Shared, kds_context};
 use crate::error::{Failure, kds_error};
 use crate::freeing::free;
 use crate::guard::{guard, object, optional_string, out as writable, string};
 use crate::log::Log;
+use crate::model_info::{ModelText, kds_model_info};
 use crate::process;
 use crate::structs;
 
