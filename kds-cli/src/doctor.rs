@@ -1,4 +1,4 @@
-//! `kds doctor`: what KDS computes with, and what is wrong where something is.
+//! `kds doctor`: libraries, devices and models in use, and faults among them.
 
 use std::{fmt::Write, time::Instant};
 

@@ -1,4 +1,4 @@
-//! A wrong command line, told apart from what goes wrong later.
+//! Errors of the command line, told apart from those of a run.
 
 /// The command line is wrong.
 #[derive(Debug, thiserror::Error)]

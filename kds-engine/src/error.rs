@@ -1,4 +1,4 @@
-//! Every way in which the engine says no.
+//! Engine errors.
 
 use std::path::PathBuf;
 

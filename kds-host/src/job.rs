@@ -119,7 +119,7 @@ impl Listener<'_, '_> {
         if self.panic.is_some() {
             return ControlFlow::Break(());
         }
-        // What the closure left half done is seen by nobody: the run ends with the panic's error.
+        // State that the closure left half changed is not used again: the run ends with the panic's error.
         catch_unwind(AssertUnwindSafe(|| (self.callback)(progress))).unwrap_or_else(|panic| {
             self.panic = Some(panic);
             ControlFlow::Break(())

@@ -10,7 +10,7 @@
 pub unsafe fn wait_asleep() {
     const POLICY: &str = "OMP_WAIT_POLICY";
     if std::env::var_os(POLICY).is_none() {
-        // SAFETY: by the contract of this function nobody reads the environment meanwhile. libgomp does when it is loaded
+        // SAFETY: by the contract of this function no other thread reads the environment meanwhile. libgomp does when it is loaded
         // together with libtorch, later.
         unsafe { std::env::set_var(POLICY, "passive") };
     }

@@ -1,4 +1,4 @@
-//! What a program is told about a device.
+//! Description of a device.
 
 use std::ffi::{CString, c_char};
 

@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 /// Frees a handle. A panic on the way, as of a backbone that cannot end well, leaks what was not yet freed.
 ///
 /// # Safety
-/// `handle` is NULL or was made by `Box::into_raw` and is used by nobody else.
+/// `handle` is NULL or was made by `Box::into_raw` and is not used elsewhere.
 pub(crate) unsafe fn free<T>(handle: *mut T) {
     if !handle.is_null() {
         // SAFETY: the caller's promise.

@@ -331,7 +331,7 @@ impl kds_job {
             let asked = progress.is_some_and(|progress| unsafe { progress(user_data, &raw const info) } != 0);
             if asked || self.cancelled.load(Ordering::Acquire) { Err(Error::Cancelled) } else { Ok(()) }
         };
-        // Where there is nothing to sample, as with a mask that is all black, nobody else asks.
+        // Where there is nothing to sample, as with a mask that is all black, no step of the sampler asks.
         if self.cancelled.load(Ordering::Acquire) {
             return Err(Error::Cancelled.into());
         }
@@ -376,7 +376,7 @@ impl Drop for Running<'_> {
     }
 }
 
-/// A panic while a lock was held has poisoned the handle itself; the lock's own poison says nothing more.
+/// A panic while a lock was held has poisoned the handle itself, so the poison of the lock is ignored.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,4 @@
-//! What a program is told about a model.
+//! Description of a model.
 
 use std::ffi::{CString, c_char};
 

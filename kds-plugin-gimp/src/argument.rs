@@ -22,7 +22,7 @@ pub struct Argument {
     pub kind: Kind,
 }
 
-/// Values that an argument takes, and the one that it has when nobody says anything. For what a model has an own idea of
+/// Values that an argument takes, and its default. For what a model has an own idea of
 /// (particles, steps, strength, bandwidth), that value is outside of the useful range and leaves the choice to the model.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Kind {

@@ -6,7 +6,7 @@ use crate::translation::{fill, tr};
 
 /// Device of a restoration.
 pub struct Place {
-    /// The device, with the reason where nobody chose it.
+    /// The device, with the reason where it was chosen automatically.
     pub device: String,
     /// Free bytes of the host, 0 where not known.
     pub free: u64,

@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Result of `body`, or `instead(message)` if it panics, which is a defect.
 pub fn guard<T>(body: impl FnOnce() -> T, instead: impl FnOnce(String) -> T) -> T {
-    // What the body left half done is seen by nobody: the process ends with the call.
+    // State that the body left half changed is not used again: the process ends with the call.
     catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| instead(describe(&*panic)))
 }
 

@@ -35,7 +35,7 @@ impl Loading {
         let asked_to_stop = stop.clone();
         let load = move || {
             let loaded = models.load(&settings).map(Arc::new);
-            // Nobody listens any more when it was stopped.
+            // The receiver is gone when loading was stopped.
             let _ = send.send(News::Loaded(loaded.clone()));
             if let (Ok(restorer), false) = (loaded, asked_to_stop.load(Ordering::Relaxed)) {
                 let _ = send.send(News::Measured(restorer.speed(&asked_to_stop)));

@@ -87,7 +87,7 @@ impl Models {
         devices.iter().find(|found| found.name == device).map_or(0, |found| found.memory_free)
     }
 
-    /// A device, and why it is the one where nobody chose it.
+    /// A device, with the reason where it was chosen automatically.
     pub fn why(&self, device: &str, asked: Option<&str>) -> String {
         let chosen = asked.is_some_and(|asked| asked != "auto");
         let lines = if chosen { Vec::new() } else { self.context.describe().unwrap_or_default() };

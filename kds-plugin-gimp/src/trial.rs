@@ -34,7 +34,7 @@ impl Trial {
                 if asked_to_stop.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
             };
             let restored = restorer.run(&settings, &sample.pixels, sample.mask.as_ref(), true, &mut progress);
-            // Nobody listens any more when the dialog is gone.
+            // The receiver is gone with the dialog.
             let _ = send.send(restored);
         };
         let thread = thread::Builder::new().name("kds-preview".into()).spawn(restore);

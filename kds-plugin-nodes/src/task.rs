@@ -1,4 +1,4 @@
-//! The three things that nodes do.
+//! Tasks of nodes.
 
 /// Task of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Values of settings in hosts whose properties always have one, although the model decides what nobody has said: each setting
+//! Values of settings in hosts whose properties always have one, although the model has defaults of its own: each setting
 //! has one value more than its parameter, which leaves the choice to the model. It is the number before the range, the empty
 //! text, or the choice `model`.
 

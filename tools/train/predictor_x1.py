@@ -12,7 +12,7 @@ import same_size
 from lpips import Lpips, at_one_phase
 from predictor import build, load  # noqa: F401
 
-# Below these an error counts no more: two thirds of a grey level (pictures are in [-1, 1]), and what nobody sees.
+# Below these an error counts no more: two thirds of a grey level (pictures are in [-1, 1]), and invisible.
 FLOOR = 0.005
 LPIPS_FLOOR = 0.02
 HOLE_WEIGHT = 0.5

@@ -1,4 +1,4 @@
-//! Why the hub gave nothing, and what to do next.
+//! Errors of the hub, and what to do next.
 
 use std::io::ErrorKind;
 

@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command as ClapCommand, value_parser};
 pub struct Serve {
     /// Path of the socket; `None`: the default of hosts that use this program.
     pub socket: Option<PathBuf>,
-    /// It ends when for so long nobody has asked for anything.
+    /// It ends after so long without a request.
     pub idle: Duration,
     /// Foreground or background.
     pub stage: Stage,

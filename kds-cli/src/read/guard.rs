@@ -1,4 +1,4 @@
-//! Decoders are other people's code over other people's files: a panic in one is a picture that cannot be read, and does
+//! Panics of decoders, which are third-party code over any files: a panic in one is a picture that cannot be read, and does
 //! not take the batch along.
 
 use std::{

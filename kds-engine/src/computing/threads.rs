@@ -68,7 +68,7 @@ fn try_threads(count: usize) -> Result<()> {
     failed.map_or(Ok(()), Err)
 }
 
-/// Bytes of a thread's stack where nobody asks for another size, as OpenMP and libtorch do not.
+/// Bytes of a thread's stack by default, which OpenMP and libtorch leave as it is.
 fn default_stack() -> usize {
     let (mut attributes, mut bytes) = (std::mem::MaybeUninit::<libc::pthread_attr_t>::uninit(), 0);
     // SAFETY: initialised, read, destroyed.

@@ -19,7 +19,7 @@ impl Values {
         if count == 0 {
             return &[];
         }
-        // SAFETY: a contiguous f32 tensor on the CPU that lives as long as this and that nobody else writes.
+        // SAFETY: a contiguous f32 tensor on the CPU that lives as long as this and has no other writer.
         unsafe { std::slice::from_raw_parts(self.0.data_ptr().cast::<f32>(), count) }
     }
 }

@@ -68,7 +68,7 @@ impl Trust {
         Ok(Self { registry: registry.to_owned(), code: own || allow_code, sums })
     }
 
-    /// Fails where the model is code that nobody has allowed, or where a file has another sum.
+    /// Fails where the model is code that was not allowed, or where a file has another sum.
     pub(crate) fn verify(&self, id: &str, backbone: BackboneKind, files: &ModelFiles, memory: Memory) -> Result<()> {
         if backbone.is_code() && !self.code {
             let reason = format!(

@@ -1,4 +1,4 @@
-//! The worker's side: answers requests until nobody has asked for long.
+//! The worker's side: answers requests, and ends after a long time without one.
 
 use std::io;
 use std::ops::ControlFlow;
@@ -102,7 +102,7 @@ impl Server {
         move || shared.end()
     }
 
-    /// Answers requests, and ends when for so long none has been worked at. Then nobody finds the socket any more.
+    /// Answers requests, and ends when for so long none has been worked at; the socket is removed before.
     ///
     /// # Errors
     /// Only of the system: connections cannot be accepted.

@@ -59,7 +59,7 @@ impl Client {
             let Some(found) = idle_here.iter().position(|(of, _)| of == device) else { break };
             let (_, connection) = idle_here.swap_remove(found);
             drop(idle);
-            // A worker says nothing unasked but that it ends.
+            // The only message that a worker sends without a request is that it ends.
             if !connection.is_readable() {
                 return Ok(connection);
             }

@@ -144,7 +144,7 @@ impl<F: FnMut(Progress) -> ControlFlow<()>> ListenerInterface for Listener<'_, F
         if self.panic.is_some() {
             return false;
         }
-        // What the closure left half done is seen by nobody: the run ends with an error.
+        // State that the closure left half changed is not used again: the run ends with an error.
         match catch_unwind(AssertUnwindSafe(|| (self.progress)(progress))) {
             Ok(flow) => flow.is_continue(),
             Err(panic) => {

@@ -1,4 +1,4 @@
-//! A number that the device will have computed, read without stopping it.
+//! A number computed on the device, read without waiting for all of its work.
 
 use tch::{Device, Tensor};
 

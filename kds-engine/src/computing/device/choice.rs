@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(best(&[ampere(7), ampere(7)]).unwrap().0, 0);
         // A data-centre card of an older generation with the same formats has more room.
         assert_eq!(best(&[gpu((8, 9), 8, Some(7)), gpu((8, 0), 80, Some(70))]).unwrap().0, 1);
-        // Memory that nobody tells of counts as free.
+        // Memory of unknown use counts as free.
         assert_eq!(best(&[ampere(7), gpu((8, 6), 12, None)]).unwrap().0, 1);
     }
 

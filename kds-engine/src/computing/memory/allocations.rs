@@ -1,4 +1,4 @@
-//! What a computation takes of libtorch's memory.
+//! Memory that a computation allocates through libtorch.
 
 use std::ptr::NonNull;
 

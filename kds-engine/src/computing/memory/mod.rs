@@ -52,7 +52,7 @@ impl Allowance {
         Self::new(budget, free, [Kind::Free, Kind::Given])
     }
 
-    /// Of the device's memory, which nobody else needs: `auto` is seven eighths of what is free.
+    /// Of the device's memory, which other programs rarely need: `auto` is seven eighths of what is free.
     pub fn of_device(budget: MemoryBudget, free: Option<u64>) -> Self {
         let free = free.unwrap_or(u64::MAX);
         let allowance = Self::new(budget, free, [Kind::DeviceFree, Kind::DeviceGiven]);

@@ -104,7 +104,7 @@ impl TorchScript {
     }
 }
 
-/// libtorch tells where in the exported code it was, which helps nobody who did not write it.
+/// libtorch tells where in the exported code it was, which helps only its author.
 fn first_line(error: &tch::TchError) -> String {
     let text = error.to_string();
     let says_something = |line: &&str| !line.trim().is_empty() && !line.contains("TorchScript interpreter");

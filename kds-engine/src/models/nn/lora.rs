@@ -19,7 +19,7 @@ use crate::{Error, Result};
 pub struct Lora<'a> {
     /// Share of the update that is added, 1 for all.
     pub scale: f64,
-    /// Numerator of `alpha / r` where the file says nothing; `None` stands for the rank `r` itself.
+    /// Numerator of `alpha / r` where the file has none; `None` stands for the rank `r` itself.
     pub alpha: Option<f64>,
     /// Beginnings of this network's names in the file: the first that any does counts. Other names belong to other
     /// networks.

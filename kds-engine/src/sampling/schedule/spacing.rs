@@ -110,7 +110,7 @@ fn karras(schedule: &NoiseSchedule, steps: usize, grid: Grid) -> Vec<Level> {
     let level = |root: f64| {
         let ratio = root.powf(KARRAS_RHO);
         let timestep = schedule.timestep_of_ratio(ratio);
-        // The level stays where it is; only what the network is told is rounded.
+        // The level stays where it is; only the timestep that the network gets is rounded.
         Level::from_ratio(if grid == Grid::Continuous { timestep } else { timestep.round_ties_even() }, ratio)
     };
     roots.into_iter().map(level).collect()

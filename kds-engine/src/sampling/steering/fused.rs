@@ -121,7 +121,7 @@ impl Span {
     }
 
     /// # Safety
-    /// `target` is the storage of an ensemble of this layout, and nobody else uses the pixels of this span.
+    /// `target` is the storage of an ensemble of this layout, and no other thread uses the pixels of this span.
     unsafe fn scatter(&self, layout: &Layout, block: &Block, target: &Target, particles: usize) {
         for (start, depth, particle) in self.runs(layout, particles) {
             // SAFETY: inside the ensemble, and of this span alone.
