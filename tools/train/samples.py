@@ -16,15 +16,15 @@ from lpips import Lpips, at_one_phase
 
 STEPS = (5, 8, 8, 12)  # of the sampler; 8 is the default of the models
 LEARNED = (1, 1, 2)  # last steps that gradients pass through
-# The restoration takes its low frequencies from a consensus, of which the first network's estimate is a part (`fusion` of the
-# registry): samples are judged both as they are and so.
-FUSED = 2 / 3  # share of the batches with it
+# The restoration takes its low frequencies from a consensus of the particles and the first network's estimate (`fusion` of the
+# registry), so a sample is judged with those of the estimate: what it has there itself is left to the loss of v.
 FUSION = 1.2  # standard deviation of the filter, in pixels
+PIXELS = 4.0  # weight of the mean absolute error beside LPIPS
 
 
 def objective(kind, options, device):
-    """The objective of `diffusion.py`, and with `--samples` LPIPS of samples of half of each batch. `kind` has `alphas_cumprod`,
-    `condition`, `encode` and `decode`."""
+    """The objective of `diffusion.py`, and with `--samples` LPIPS and absolute error of samples of half of each batch. `kind`
+    has `alphas_cumprod`, `condition`, `encode` and `decode`."""
     refine = diffusion.objective(kind, options, device)
     distance = Lpips(options.lpips).to(device, memory_format=torch.channels_last) if options.samples else None
     alphas = kind.alphas_cumprod().float().to(device)
@@ -38,10 +38,10 @@ def objective(kind, options, device):
         high, estimate, known = high[half:], estimate[half:], [part[half:] for part in known]
         noise = torch.randn_like(kind.encode(high, *known))
         image = kind.decode(sample(forward, alphas, kind.condition(*known), noise), *known)
-        if random.random() < FUSED:
-            image = image + random.uniform(0.5, 1) * smooth(estimate - image, FUSION)
+        image = image + smooth(estimate - image, FUSION)
         seen = distance(*at_one_phase(image.clamp(-1.2, 1.2), high)).mean()
-        return torch.stack([error, seen.detach()]), loss + options.samples * seen
+        pixels = (image - high).abs().mean()
+        return torch.stack([error, seen, pixels]).detach(), loss + options.samples * (seen + PIXELS * pixels)
 
     return losses
 

@@ -36,7 +36,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--decay", type=float, default=0.2, help="last share of the iterations, with a falling rate")
     parser.add_argument("--perceptual-from", type=float, default=0.6, help="share of the iterations before LPIPS joins")
     parser.add_argument("--perceptual", type=float, default=0.25, help="weight of LPIPS")
-    parser.add_argument("--samples", type=float, default=0.0, help="weight of LPIPS of finished samples, of half of a batch; 0: none")
+    parser.add_argument("--samples", type=float, default=0.0, help="weight of LPIPS and error of finished samples, of half of a batch")
     parser.add_argument("--exponent", type=float, default=0.6, help="timesteps are 1000 u^exponent, u uniform in 0..1")
     parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--side", type=int, default=128, help="side of a crop, in high-resolution pixels")
