@@ -225,7 +225,7 @@ mod tests {
             |settings: &Settings| ["particles", "steps", "patch", "to"].map(|name| settings.get(name).unwrap());
         assert_eq!(values(&settings), ["4", "20", "4", "0.5"]);
         settings.set("preset", "best").unwrap();
-        assert_eq!(values(&settings), ["8", "40", "4", "0.5"]);
+        assert_eq!(values(&settings), ["16", "20", "4", "0.5"]);
         settings.set("preset", "paper").unwrap();
         assert_eq!(values(&settings), ["10", "50", "1", "0.3"]);
         settings.set("steps", "7").unwrap();
@@ -258,11 +258,14 @@ mod tests {
         }
         settings.set("strength", "0.7").unwrap();
         assert_eq!(get(&settings), ["0.7", "0.9", "5"]);
-        // Eight particles, by a preset relative to the model; and a preset that is absolute.
+        // Sixteen particles, by a preset relative to the model; and a preset that is absolute.
         let mut settings =
             Settings::new(&values(&[])).with_particles(BTreeMap::from([(8, values(&[("strength", "0.2")]))]));
         settings.set("preset", "best").unwrap();
-        assert_eq!((settings.get("particles").unwrap(), settings.get("strength").unwrap()), ("8".into(), "0.2".into()));
+        assert_eq!(
+            (settings.get("particles").unwrap(), settings.get("strength").unwrap()),
+            ("16".into(), "0.2".into())
+        );
         settings.set("preset", "paper").unwrap();
         assert_eq!(
             (settings.get("particles").unwrap(), settings.get("strength").unwrap()),
@@ -276,7 +279,7 @@ mod tests {
         let mut settings = Settings::new(&BTreeMap::from(defaults));
         assert_eq!((settings.get("particles").unwrap(), settings.get("steps").unwrap()), ("10".into(), "30".into()));
         settings.set("preset", "fast").unwrap();
-        assert_eq!((settings.get("particles").unwrap(), settings.get("steps").unwrap()), ("5".into(), "15".into()));
+        assert_eq!((settings.get("particles").unwrap(), settings.get("steps").unwrap()), ("2".into(), "30".into()));
         assert_eq!(settings.get("bandwidth").unwrap(), "0.3");
     }
 
