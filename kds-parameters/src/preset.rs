@@ -33,8 +33,8 @@ static TABLE: &[Preset] = &[
     Preset {
         name: "fast",
         title: "Fast (a quarter of the time)",
-        // Particles only: the built-in models are trained for the number of steps that they suggest, and worse with any other
-        // (docs/quality/README.md). One particle still has the first network's estimate to agree with.
+        // Particles only: kds-photo-x4 is trained for the number of steps that it suggests, and worse with any other
+        // (docs/quality/README.md). In the built-in models one particle still has the first network's estimate to agree with.
         values: &[("particles", Quarter)],
     },
     Preset { name: "best", title: "Best (four times the time)", values: &[("particles", FourTimes)] },

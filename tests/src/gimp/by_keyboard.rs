@@ -1,4 +1,4 @@
-//! By keyboard, as a person works: menu, dialog, progress, undo, repeat and cancel, by keyboard as far as GIMP allows.
+//! Menu, dialog, progress, undo, repeat and cancel, by keyboard as far as GIMP allows.
 
 use std::thread::sleep;
 use std::time::{Duration, Instant};
