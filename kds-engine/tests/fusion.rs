@@ -1,4 +1,5 @@
-//! Fusion: low frequencies from the mean of the particles, and from the estimate of a first network.
+//! What is shown of several particles: low frequencies of their mean and of the estimate of a first network, high ones of one
+//! particle or of the sharpest in every place.
 
 #[path = "reference/pixels.rs"]
 mod pixels;
@@ -9,7 +10,7 @@ use kds_engine::picture::Picture;
 use kds_engine::restore::restore;
 use kds_engine::schedule::Level;
 use kds_engine::settings::Settings;
-use kds_engine::steering::fuse;
+use kds_engine::steering::{fuse, sharpest};
 use tch::Tensor;
 
 const WIDTH: usize = 40;
@@ -119,4 +120,18 @@ fn a_first_network_gives_half_of_them() {
         assert!(difference(&found, &expected) < 1e-5, "{particles} particles, {selection}");
         assert!(difference(&found, &particle) > 1e-2, "{particles} particles, {selection}");
     }
+}
+
+#[test]
+fn the_sharpest_particle_gives_the_detail() {
+    let model = Pixels::new(true);
+    let particles = [0, 1, 2, 3].map(|index| model.restored(4, &format!("index:{index}"), 0.0));
+    let expected = sharpest(&particles).unwrap();
+    let found = model.restored(4, "sharpest", 0.0);
+    assert!(difference(&found, &expected) < 1e-5);
+    assert!(particles.iter().all(|particle| difference(&found, particle) > 1e-2));
+    let consensus = (model.restored(4, "mean", 0.0) + first_network(&tensor(&source()))) * 0.5;
+    assert!(difference(&model.restored(4, "sharpest", SIGMA), &fuse(&expected, &consensus, SIGMA).unwrap()) < 1e-5);
+    // One particle is the sharpest of one.
+    assert_eq!(model.restored(1, "sharpest", 0.0), model.restored(1, "nearest", 0.0));
 }

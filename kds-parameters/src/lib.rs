@@ -65,7 +65,7 @@ pub enum Kind {
     Bandwidth,
     /// `auto` or a number of bytes with an optional unit: see [`MemoryBudget`].
     Memory,
-    /// `nearest`, `mean`, `medoid` or `index:K`.
+    /// `nearest`, `mean`, `medoid`, `sharpest` or `index:K`.
     Selection,
     /// `auto`, `cpu`, `cuda` or `cuda:K`.
     Device,
@@ -156,7 +156,7 @@ static TABLE: &[Parameter] = &[
     job("iterations", "Iterations", Advanced, Kind::Integer { min: 1, max: 16 }, "1",
         "Mean-shift moves at each steered step."),
     job("selection", "Selection", Advanced, Kind::Selection, "nearest",
-        "Which particle becomes the picture: 'nearest' to the mean of all, their 'mean', the 'medoid', or 'index:K'."),
+        "Which particle becomes the picture: 'nearest' to the mean of all, their 'mean', the 'medoid', in every place the 'sharpest', or 'index:K'."),
     job("fusion", "Fusion", Advanced, Kind::Number { min: 0.0, max: 64.0 }, "0",
         "Coarse structure from the mean of all particles and of the first network's estimate, if the model has one; fine detail from the selected particle: the boundary between the two, as a standard deviation in pixels. 0 takes all from the selected one."),
     job("map", "Confidence map", Advanced, Kind::Choice(MAPS), "error",

@@ -25,7 +25,7 @@ impl Parameter {
             Kind::Bandwidth => Bandwidth::parse(text).map(Value::Bandwidth),
             Kind::Memory => MemoryBudget::parse(text).map(Value::Memory),
             Kind::Selection => {
-                let valid = matches!(text, "nearest" | "mean" | "medoid")
+                let valid = matches!(text, "nearest" | "mean" | "medoid" | "sharpest")
                     || text.strip_prefix("index:").is_some_and(|index| index.parse::<u16>().is_ok());
                 valid.then(|| Value::Text(text.to_owned()))
             }
@@ -51,7 +51,7 @@ impl Kind {
             Kind::Choice(words) => format!("one of {}", words.join(", ")),
             Kind::Bandwidth => "'auto', 'auto*FACTOR' or a positive number".to_owned(),
             Kind::Memory => "'auto' or a size such as 512MiB or 2GiB".to_owned(),
-            Kind::Selection => "'nearest', 'mean', 'medoid' or 'index:K'".to_owned(),
+            Kind::Selection => "'nearest', 'mean', 'medoid', 'sharpest' or 'index:K'".to_owned(),
             Kind::Line { longest } => format!("one line of at most {longest} characters"),
             Kind::Device => "'auto', 'cpu', 'cuda' or 'cuda:K'".to_owned(),
         }

@@ -6,6 +6,7 @@ use crate::backbone::{Backbone, Spec};
 use crate::footprint::{EnsembleFootprint, Footprint};
 use crate::memory::{Allowance, Bytes, Free};
 use crate::settings::Resolved;
+use crate::steering::Selection;
 use crate::tiling::{Tile, span_count, span_length, tiles};
 use crate::{Error, Result, memory};
 
@@ -248,6 +249,8 @@ struct Cost {
     enlargement: usize,
     /// The picture of the consensus is decoded too.
     fuses: bool,
+    /// Pictures of other particles that are kept while one is decoded.
+    pictures: u64,
     on_host: bool,
 }
 
@@ -264,6 +267,10 @@ impl Cost {
             cell,
             enlargement: spec.scale.pow(2),
             fuses: settings.fuses(spec),
+            pictures: match settings.selection {
+                Selection::Sharpest => settings.particles as u64 - 1,
+                _ => 0,
+            },
             on_host: spec.device == Device::Cpu,
         })
     }
@@ -287,7 +294,7 @@ impl Cost {
         // The picture of the particle stays while that of the consensus is decoded; then come their difference, padded, and
         // both passes of the filter.
         let (beside, fused) = if self.fuses { (picture, 6 * picture) } else { (0, 0) };
-        let decoding = latents + (beside + decode.bytes(area, 1)).max(decoded).max(fused);
+        let decoding = latents + self.pictures * picture + (beside + decode.bytes(area, 1)).max(decoded).max(fused);
         let on_device = input + open.bytes(area, 1).max(kept + sampling.max(decoding));
         // Noise is drawn on the host, in a vector of its own.
         let (noise, kept_latents) = (latents, latents / 2);

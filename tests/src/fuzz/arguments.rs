@@ -59,6 +59,7 @@ const WORDS: &[&str] = &[
     "nearest",
     "mean",
     "medoid",
+    "sharpest",
     "index:0",
     "index:63",
     "index:65535",

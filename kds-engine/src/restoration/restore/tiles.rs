@@ -15,7 +15,7 @@ use crate::picture::known::Known;
 use crate::plan::Plan;
 use crate::schedule::Level;
 use crate::settings::Resolved;
-use crate::steering::{Distances, Selection, difference, fuse, spread};
+use crate::steering::{Distances, Selection, difference, fuse, sharpest, spread};
 use crate::tiling::Tile;
 use crate::{Error, Result, calibration, device, memory};
 
@@ -214,8 +214,11 @@ impl<'a> Run<'a> {
             Sampled::Waits(distances, Waiting { tile: tile.clone(), session: Some(session), ensemble })
         } else {
             self.tell(Stage::Decode, self.done + self.per_tile())?;
-            let chosen = self.settings.selection.choose(&ensemble)?;
-            Sampled::Decoded(self.decode(&chosen, &ensemble, &*session)?)
+            let picture = match self.settings.selection {
+                Selection::Sharpest => self.sharpest(&ensemble, &*session)?,
+                selection => session.decode(&selection.choose(&ensemble)?)?,
+            };
+            Sampled::Decoded(self.fused(picture, &ensemble, &*session)?)
         };
         // Nothing can fail from here on.
         if let (Some(mut doubt), Some(spread)) = (self.doubt.take(), spread) {
@@ -295,8 +298,8 @@ impl<'a> Run<'a> {
             }
         };
         let ensemble = waiting.ensemble.f_to_device(device)?.f_to_kind(Kind::Float)?;
-        let chosen = self.settings.selection.pick(&ensemble, &self.distances)?;
-        self.decode(&chosen, &ensemble, &*session)
+        let picture = session.decode(&self.settings.selection.pick(&ensemble, &self.distances)?)?;
+        self.fused(picture, &ensemble, &*session)
     }
 
     /// After memory ran out where a tile was decoded: its parts, in its place.
@@ -315,23 +318,33 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// The picture of a chosen latent, its low frequencies those of the consensus, at the scale that was asked for.
-    fn decode(&self, chosen: &Tensor, ensemble: &Tensor, session: &dyn Session) -> Result<Values> {
-        let mut decoded = session.decode(chosen)?;
+    /// Decodes all particles for the sharpest picture of them. With a large decoder that takes time, so it can be cancelled
+    /// in between.
+    fn sharpest(&mut self, ensemble: &Tensor, session: &dyn Session) -> Result<Tensor> {
+        let mut pictures = Vec::new();
+        for index in 0..ensemble.size()[0] {
+            self.tell(Stage::Decode, self.done + self.per_tile())?;
+            pictures.push(session.decode(&ensemble.f_narrow(0, index, 1)?)?);
+        }
+        sharpest(&pictures)
+    }
+
+    /// Gives the selected picture the low frequencies of the consensus, at the scale that was asked for.
+    fn fused(&self, mut picture: Tensor, ensemble: &Tensor, session: &dyn Session) -> Result<Values> {
         if self.settings.fuses(self.backbone.spec()) {
             let mut consensus = Selection::Mean.choose(ensemble)?;
             if self.backbone.spec().estimates {
                 consensus = consensus.f_lerp(&session.estimate()?, ESTIMATE_SHARE)?;
             }
-            decoded = fuse(&decoded, &session.decode(&consensus)?, self.settings.fusion)?;
+            picture = fuse(&picture, &session.decode(&consensus)?, self.settings.fusion)?;
         }
         let (model, scale) = (self.backbone.spec().scale as i64, self.plan.scale as i64);
         if model == scale {
-            return Values::of(&decoded);
+            return Values::of(&picture);
         }
-        let (_, _, height, width) = decoded.size4()?;
+        let (_, _, height, width) = picture.size4()?;
         let size = [height * scale / model, width * scale / model];
-        Values::of(&decoded.f_internal_upsample_bicubic2d_aa(size, false, None::<f64>, None::<f64>)?)
+        Values::of(&picture.f_internal_upsample_bicubic2d_aa(size, false, None::<f64>, None::<f64>)?)
     }
 
     /// A map on the latent grid of a tile, `1 x 1 x h' x w'`, at the size of the tile's result.

@@ -21,9 +21,13 @@ const REACH: f64 = 3.0;
 /// Fuses two pictures, both `1 x C x h x w` in f32 on one device: low frequencies of `consensus`, high ones of `detail`.
 /// `sigma` is above 0, in pixels. Beyond the border both are taken to differ as at its nearest pixel.
 pub fn fuse(detail: &Tensor, consensus: &Tensor, sigma: f64) -> Result<Tensor> {
+    Ok(detail.f_add(&separable(&consensus.f_sub(detail)?, &gaussian(sigma), 1)?)?)
+}
+
+/// The weights of a Gaussian, to three standard deviations; `sigma` is above 0, in pixels.
+pub(super) fn gaussian(sigma: f64) -> Vec<f64> {
     let radius = (REACH * sigma).ceil() as i64;
-    let weights: Vec<f64> = (-radius..=radius).map(|x| (-0.5 * (x as f64 / sigma).powi(2)).exp()).collect();
-    Ok(detail.f_add(&separable(&consensus.f_sub(detail)?, &weights, 1)?)?)
+    (-radius..=radius).map(|x| (-0.5 * (x as f64 / sigma).powi(2)).exp()).collect()
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ mod lanes;
 mod median;
 mod ramp;
 mod selection;
+mod sharpest;
 mod spread;
 mod tensor_ops;
 
@@ -39,6 +40,7 @@ pub use kernel::Kernel;
 pub use ramp::Ramp;
 pub(crate) use selection::Distances;
 pub use selection::Selection;
+pub use sharpest::sharpest;
 pub use spread::{difference, spread};
 pub(crate) use tensor_ops::TEMPORARIES;
 

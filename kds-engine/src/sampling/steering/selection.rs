@@ -1,4 +1,4 @@
-//! The end of the ensemble: one latent is chosen and decoded.
+//! The end of the ensemble: one latent is chosen and decoded, or all are and the picture takes the best of each.
 
 use kds_parameters::InvalidParameter;
 use tch::{Kind, Tensor};
@@ -16,12 +16,15 @@ pub enum Selection {
     /// The particle whose distances (L2) to all others have the smallest sum: like `Nearest`, but an outlier counts for
     /// its distance, not for the square of it.
     Medoid,
+    /// In every place the particle with the most fine detail there ([`super::sharpest`]): a choice between pictures, not
+    /// between latents.
+    Sharpest,
     /// This particle, counted from 0.
     Index(usize),
 }
 
 impl Selection {
-    /// Reads `nearest`, `mean`, `medoid` or `index:K`.
+    /// Reads `nearest`, `mean`, `medoid`, `sharpest` or `index:K`.
     ///
     /// # Errors
     /// [`Error::Parameter`] for any other text.
@@ -30,6 +33,7 @@ impl Selection {
             "nearest" => Some(Self::Nearest),
             "mean" => Some(Self::Mean),
             "medoid" => Some(Self::Medoid),
+            "sharpest" => Some(Self::Sharpest),
             _ => text.strip_prefix("index:").and_then(|index| index.parse().ok()).map(Self::Index),
         };
         parsed.ok_or_else(|| {
@@ -41,7 +45,7 @@ impl Selection {
     /// The chosen latent [1, C, H, W] of the ensemble `x0` [N, C, H, W] in f32. Of equally good particles the first.
     ///
     /// # Errors
-    /// [`Error::Conflict`] for another shape or element type, or an index that no particle has.
+    /// [`Error::Conflict`] for another shape or element type, an index that no particle has, or [`Self::Sharpest`].
     pub fn choose(&self, x0: &Tensor) -> Result<Tensor> {
         let mut distances = Distances::default();
         if self.compares() {
@@ -64,6 +68,11 @@ impl Selection {
             let index = match *self {
                 Self::Mean => return Ok(x0.f_mean_dim(0, true, Kind::Float)?),
                 Self::Nearest | Self::Medoid => distances.nearest(),
+                Self::Sharpest => {
+                    return Err(Error::Conflict(
+                        "'sharpest' chooses between pictures: no latent is the result".to_owned(),
+                    ));
+                }
                 Self::Index(index) => checked(index, x0.size()[0])?,
             };
             Ok(x0.f_narrow(0, index, 1)?)

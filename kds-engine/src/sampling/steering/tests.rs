@@ -123,6 +123,8 @@ fn the_choices() {
     assert_eq!(chosen("index:3"), [7.0, 0.0]);
     assert_eq!(Selection::Nearest.choose(&x0).unwrap().size(), [1, 1, 1, 2]);
 
+    let message = Selection::parse("sharpest").unwrap().choose(&x0).unwrap_err().to_string();
+    assert!(message.contains("between pictures"), "{message}");
     let message = Selection::Index(4).choose(&x0).unwrap_err().to_string();
     assert!(message.contains("particle 4") && message.contains("there are 4"), "{message}");
     assert!(Selection::Index(usize::MAX).choose(&x0).is_err());
