@@ -22,7 +22,7 @@ const DETAIL: f64 = 1.2;
 const BLOCK: i64 = 4;
 /// Standard deviation of the surroundings that count, in blocks.
 const AROUND: f64 = 1.5;
-/// The exponent p. Lower ones come near the mean, higher ones near a hard choice (docs/quality/README.md).
+/// The exponent p. Lower ones come near the mean of all, higher ones near a hard choice.
 const EXPONENT: f64 = 32.0;
 /// Energy that nobody sees, of pixels from -1 to 1: where all have less they count alike.
 const NEGLIGIBLE: f64 = 1e-8;
