@@ -128,7 +128,7 @@ pub fn arguments() -> Vec<Argument> {
             "favour",
             later("Fa_vour"),
             later(
-                "What counts where several restorations of the same place differ: detail takes one of them as it is, faithfulness their mean, which errs least and is softer.",
+                "What counts where several restorations of the same place differ: detail takes the sharpest of them, faithfulness their mean, which errs least and is softer.",
             ),
             Kind::Choice(FAVOURS),
         ),

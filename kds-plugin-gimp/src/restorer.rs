@@ -167,8 +167,8 @@ impl Restorer {
             }
         }
         let favour: &[(&str, &str)] = match settings.parameter("favour").as_deref() {
-            // One particle as it is: the nearest to the mean has less detail where there are many.
-            Some("detail") => &[("fusion", "0"), ("selection", "index:0")],
+            // The particles as they are: the nearest to their mean has less detail where there are many.
+            Some("detail") => &[("fusion", "0"), ("selection", "sharpest")],
             Some("faithfulness") => &[("selection", "mean")],
             _ => &[],
         };

@@ -326,7 +326,7 @@ pub fn settings_are_those_of_the_command(version: Version) -> Result<()> {
     same("paper", &session.read("paper.png")?, &plain(&["--preset", "paper", "--steps", "3"])?)?;
     let own = |arguments: &[&str]| expected(&session, "rgb.png", &[RESTORE, arguments].concat());
     same("faithfulness", &session.read("faithful.png")?, &own(&["--selection", "mean"])?)?;
-    same("detail", &session.read("detail.png")?, &own(&["--fusion", "0", "--selection", "index:0"])?)?;
+    same("detail", &session.read("detail.png")?, &own(&["--fusion", "0", "--selection", "sharpest"])?)?;
     let (before, restored) = (session.read("rgb.png")?.to_rgb8(), own(&[])?.to_rgb8());
     let mean = |x: u32, y: u32| {
         let (a, b) = (before.get_pixel(x, y).0, restored.get_pixel(x, y).0);

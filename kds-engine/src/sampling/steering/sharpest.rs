@@ -1,14 +1,16 @@
-//! Fine detail chosen by place: everywhere that of the particle which has most of it.
+//! Fine detail chosen by place: everywhere that of the particle which draws it clearly.
 //!
 //! Particles draw the same texture clearly in one place and vaguely in another, and their mean everywhere vaguely. The more
-//! particles, the more often one of them is clear. With E_k(x) the energy of the high frequencies of particle k around x,
-//! its share there is
+//! particles, the more often one of them is clear; and the more often one exaggerates, so that the aim is not the most, but
+//! a little more than most have. With E_k(x) the energy of the high frequencies of particle k around x, and E(x) the mean of
+//! all, the share of particle k there is
 //!
 //! ```text
-//! w_k(x) = E_k(x)^p / Σ_j E_j(x)^p
+//! w_k(x) ∝ min(E_k / (c E), c E / E_k)^p
 //! ```
 //!
-//! which is nearly all for the largest, and steady where several are equal: rounding moves no borders.
+//! which is nearly all for the one that is nearest to c times the mean, and steady where several are equal: rounding moves no
+//! borders. Of four particles that is nearly always the one with the highest energy.
 
 use tch::{Kind, Tensor};
 
@@ -22,12 +24,14 @@ const DETAIL: f64 = 1.2;
 const BLOCK: i64 = 4;
 /// Standard deviation of the surroundings that count, in blocks.
 const AROUND: f64 = 1.5;
+/// The factor c.
+const CLEAR: f64 = 1.5;
 /// The exponent p. Lower ones come near the mean of all, higher ones near a hard choice.
 const EXPONENT: f64 = 32.0;
 /// Energy that nobody sees, of pixels from -1 to 1: where all have less they count alike.
 const NEGLIGIBLE: f64 = 1e-8;
 
-/// The picture `1 x C x h x w` that has the sharpest detail of several in every place: `pictures` of one shape, in f32 on one
+/// The picture `1 x C x h x w` that has the clearest detail of several in every place: `pictures` of one shape, in f32 on one
 /// device, at least one.
 pub fn sharpest(pictures: &[Tensor]) -> Result<Tensor> {
     if let [only] = pictures {
@@ -35,8 +39,9 @@ pub fn sharpest(pictures: &[Tensor]) -> Result<Tensor> {
     }
     let energies: Vec<Tensor> = pictures.iter().map(energy).collect::<Result<_>>()?;
     let energies = Tensor::f_cat(&energies, 0)?.f_add_scalar(NEGLIGIBLE)?;
-    let most = energies.f_amax([0].as_slice(), true)?;
-    let powers = energies.f_div(&most)?.f_pow_tensor_scalar(EXPONENT)?;
+    let aim = energies.f_mean_dim([0].as_slice(), true, Kind::Float)?.f_mul_scalar(CLEAR)?;
+    let near = energies.f_div(&aim)?.f_minimum(&aim.f_div(&energies)?)?;
+    let powers = near.f_div(&near.f_amax([0].as_slice(), true)?)?.f_pow_tensor_scalar(EXPONENT)?;
     let shares = powers.f_div(&powers.f_sum_dim_intlist([0].as_slice(), true, Kind::Float)?)?;
     let (.., down, across) = shares.size4()?;
     let (.., height, width) = pictures[0].size4()?;
@@ -121,16 +126,17 @@ mod tests {
                 smooth(&means, (down, across), 1.5)
             })
             .collect();
-        let shares: Vec<Vec<f64>> = energies
-            .iter()
-            .map(|own| {
-                let share = |place: usize| {
-                    let sum: f64 = energies.iter().map(|other| (other[place] / own[place]).powi(32)).sum();
-                    1.0 / sum
-                };
-                (0..down * across).map(share).collect()
-            })
-            .collect();
+        let near = |energy: &[f64], place: usize| {
+            let mean = energies.iter().map(|energy| energy[place]).sum::<f64>() / energies.len() as f64;
+            let ratio = energy[place] / (1.5 * mean);
+            if ratio > 1.0 { 1.0 / ratio } else { ratio }
+        };
+        let share = |own: &[f64], place: usize| {
+            let sum: f64 = energies.iter().map(|other| (near(other, place) / near(own, place)).powi(32)).sum();
+            1.0 / sum
+        };
+        let shares: Vec<Vec<f64>> =
+            energies.iter().map(|own| (0..down * across).map(|place| share(own, place)).collect()).collect();
         // Between the middles of blocks, linearly.
         let along = |position: usize, count: usize| {
             let place = ((position as f64 + 0.5) / 4.0 - 0.5).max(0.0);
