@@ -19,7 +19,7 @@ LEARNED = (1, 1, 2)  # last steps that gradients pass through
 # The restoration takes its low frequencies from a consensus of the particles and the first network's estimate (`fusion` of the
 # registry), so a sample is judged with those of the estimate: what it has there itself is left to the loss of v.
 FUSION = 1.2  # standard deviation of the filter, in pixels
-PIXELS = 4.0  # weight of the mean absolute error beside LPIPS
+PIXELS = 8.0  # weight of the mean absolute error beside LPIPS
 
 
 def objective(kind, options, device):
