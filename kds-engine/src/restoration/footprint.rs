@@ -24,7 +24,7 @@ pub struct Footprint {
     /// At the peak of [`crate::backbone::Session::predict`] for one particle, its result included.
     pub predict: Line,
     /// Workspace bytes per pixel of a tile that all particles of a batch share: in f32 on a GPU, the columns of convolutions
-    /// ([`crate::computing::convolution`]). [`Footprint::predict`] counts them for each particle.
+    /// (`computing/convolution.rs`). [`Footprint::predict`] counts them for each particle.
     pub shared: f64,
     /// At the peak of [`crate::backbone::Session::decode`], its result included.
     pub decode: Line,

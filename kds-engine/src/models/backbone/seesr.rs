@@ -68,7 +68,7 @@ const PLACES: &[&str] = &[
 const TURBO: &[&str] = &["sd-turbo", "preset/models/sd-turbo"];
 
 /// The backbone `seesr`: a folder with `unet/` and `controlnet/` of its authors, `vae/`, `text_encoder/`, `tokenizer/` and
-/// `scheduler/` of Stable Diffusion 2, and the files of [`Recogniser`]; or these in the folders of the authors' checkout.
+/// `scheduler/` of Stable Diffusion 2, and the files of `Recogniser`; or these in the folders of the authors' checkout.
 pub struct SeeSr {
     unet: Shared<UNet2dCondition>,
     branch: Shared<ControlNet>,
