@@ -1,5 +1,4 @@
-//! What is shown of several particles: low frequencies of their mean and of the estimate of a first network, high ones of one
-//! particle or of the sharpest in every place.
+//! Frequency-aware fusion with the mean of the particles and the first network's estimate, and selection by local sharpness.
 
 #[path = "reference/pixels.rs"]
 mod pixels;

@@ -1,4 +1,4 @@
-//! The end of the ensemble: one latent is chosen and decoded, or all are and the picture takes the best of each.
+//! Selection of the result from the ensemble: one latent, or the sharpest of all decoded pictures in every place.
 
 use kds_parameters::InvalidParameter;
 use tch::{Kind, Tensor};
@@ -16,8 +16,8 @@ pub enum Selection {
     /// The particle whose distances (L2) to all others have the smallest sum: like `Nearest`, but an outlier counts for
     /// its distance, not for the square of it.
     Medoid,
-    /// In every place the particle with the most fine detail there ([`super::sharpest`]): a choice between pictures, not
-    /// between latents.
+    /// In every place the particle with clear fine detail there ([`super::sharpest`]): a choice between pictures, not between
+    /// latents.
     Sharpest,
     /// This particle, counted from 0.
     Index(usize),
@@ -70,7 +70,7 @@ impl Selection {
                 Self::Nearest | Self::Medoid => distances.nearest(),
                 Self::Sharpest => {
                     return Err(Error::Conflict(
-                        "'sharpest' chooses between pictures: no latent is the result".to_owned(),
+                        "'sharpest' chooses between pictures, not latents: decode all particles first".to_owned(),
                     ));
                 }
                 Self::Index(index) => checked(index, x0.size()[0])?,
