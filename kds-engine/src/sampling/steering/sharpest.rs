@@ -1,16 +1,17 @@
-//! Fine detail chosen by place: everywhere that of the particle which draws it clearly.
+//! Fine detail chosen by place: everywhere that of the particle which draws it clearly and is supported by the others.
 //!
 //! Particles draw the same texture clearly in one place and vaguely in another, and their mean everywhere vaguely. The more
 //! particles, the more often one of them is clear; and the more often one exaggerates, so that the aim is not the most, but
-//! a little more than most have. With E_k(x) the energy of the high frequencies of particle k around x, and E(x) the mean of
-//! all, the share of particle k there is
+//! a little more than most have. And of particles that are equally clear one draws what the others draw too, another what it
+//! alone invents. With h_k the high frequencies of particle k, <., .> the mean product around a place x, E_k = <h_k, h_k>
+//! their energy, E the mean energy of all N and A_k = <h_k, mean of the others> the agreement, the share of particle k at x is
 //!
 //! ```text
-//! w_k(x) ∝ min(E_k / (c E), c E / E_k)^p
+//! w_k(x) ∝ exp(p (ln min(E_k / (c E), c E / E_k) + q A_k / sqrt(E_k E)))
 //! ```
 //!
-//! which is nearly all for the one that is nearest to c times the mean, and steady where several are equal: rounding moves no
-//! borders. Of four particles that is nearly always the one with the highest energy.
+//! which is nearly all for one of them, and steady where several are equal: rounding moves no borders. The agreement is taken
+//! relative to the particle's own strength, since otherwise it would favour strong detail once more.
 
 use tch::{Kind, Tensor};
 
@@ -26,8 +27,10 @@ const BLOCK: i64 = 4;
 const AROUND: f64 = 1.5;
 /// The factor c.
 const CLEAR: f64 = 1.5;
-/// The exponent p. Lower ones come near the mean of all, higher ones near a hard choice.
-const EXPONENT: f64 = 32.0;
+/// The factor p. Lower ones come near the mean of all, higher ones near a hard choice.
+const DECISION: f64 = 32.0;
+/// The factor q. Higher ones choose what many particles draw before what one draws clearly, so that blurs stay blurred.
+const AGREEMENT: f64 = 1.2;
 /// Energy that nobody sees, of pixels from -1 to 1: where all have less they count alike.
 const NEGLIGIBLE: f64 = 1e-8;
 
@@ -37,12 +40,26 @@ pub fn sharpest(pictures: &[Tensor]) -> Result<Tensor> {
     if let [only] = pictures {
         return Ok(only.shallow_clone());
     }
-    let energies: Vec<Tensor> = pictures.iter().map(energy).collect::<Result<_>>()?;
+    let count = pictures.len() as f64;
+    let mut mean = pictures[0].f_zeros_like()?;
+    for picture in pictures {
+        let _ = mean.f_add_(picture)?;
+    }
+    let mean = detail(&mean.f_div_scalar(count)?)?;
+    let (mut energies, mut with_mean) = (Vec::new(), Vec::new());
+    for picture in pictures {
+        let detail = detail(picture)?;
+        with_mean.push(around(&detail.f_mul(&mean)?)?);
+        energies.push(around(&detail.f_square()?)?);
+    }
     let energies = Tensor::f_cat(&energies, 0)?.f_add_scalar(NEGLIGIBLE)?;
-    let aim = energies.f_mean_dim([0].as_slice(), true, Kind::Float)?.f_mul_scalar(CLEAR)?;
+    let agreement = Tensor::f_cat(&with_mean, 0)?.f_mul_scalar(count)?.f_sub(&energies)?.f_div_scalar(count - 1.0)?;
+    let average = energies.f_mean_dim([0].as_slice(), true, Kind::Float)?;
+    let aim = average.f_mul_scalar(CLEAR)?;
     let near = energies.f_div(&aim)?.f_minimum(&aim.f_div(&energies)?)?;
-    let powers = near.f_div(&near.f_amax([0].as_slice(), true)?)?.f_pow_tensor_scalar(EXPONENT)?;
-    let shares = powers.f_div(&powers.f_sum_dim_intlist([0].as_slice(), true, Kind::Float)?)?;
+    let agreement = agreement.f_div(&energies.f_mul(&average)?.f_sqrt()?)?;
+    let worth = near.f_log()?.f_add(&agreement.f_mul_scalar(AGREEMENT)?)?;
+    let shares = worth.f_mul_scalar(DECISION)?.f_softmax(0, Kind::Float)?;
     let (.., down, across) = shares.size4()?;
     let (.., height, width) = pictures[0].size4()?;
     let mut chosen = pictures[0].f_zeros_like()?;
@@ -54,12 +71,16 @@ pub fn sharpest(pictures: &[Tensor]) -> Result<Tensor> {
     Ok(chosen)
 }
 
-/// Energy of the high frequencies around each block, `1 x 1 x ceil(h / 4) x ceil(w / 4)`.
-fn energy(picture: &Tensor) -> Result<Tensor> {
-    let detail = picture.f_sub(&separable(picture, &gaussian(DETAIL), 1)?)?;
-    let energy = detail.f_square()?.f_mean_dim([1].as_slice(), true, Kind::Float)?;
+/// The high frequencies of a picture.
+fn detail(picture: &Tensor) -> Result<Tensor> {
+    Ok(picture.f_sub(&separable(picture, &gaussian(DETAIL), 1)?)?)
+}
+
+/// Mean over the channels and the surroundings of each block, `1 x 1 x ceil(h / 4) x ceil(w / 4)`.
+fn around(values: &Tensor) -> Result<Tensor> {
     let side = [BLOCK, BLOCK];
-    let blocks = energy.f_avg_pool2d(side, side, [0, 0], true, false, None::<i64>)?;
+    let blocks = values.f_mean_dim([1].as_slice(), true, Kind::Float)?;
+    let blocks = blocks.f_avg_pool2d(side, side, [0, 0], true, false, None::<i64>)?;
     separable(&blocks, &gaussian(AROUND), 1)
 }
 
@@ -111,32 +132,49 @@ mod tests {
     fn reference(pictures: &[Vec<f64>]) -> Vec<f64> {
         let (height, width) = SIZE;
         let (down, across) = (height.div_ceil(4), width.div_ceil(4));
-        let energies: Vec<Vec<f64>> = pictures
+        let details: Vec<Vec<f64>> = pictures
             .iter()
             .map(|picture| {
-                let mut blocks = vec![(0.0, 0.0); down * across];
-                for plane in picture.chunks(height * width) {
-                    let low = smooth(plane, SIZE, 1.2);
-                    for (index, (value, low)) in plane.iter().zip(low).enumerate() {
-                        let block = &mut blocks[index / width / 4 * across + index % width / 4];
-                        *block = (block.0 + (value - low).powi(2), block.1 + 1.0);
-                    }
-                }
-                let means: Vec<f64> = blocks.iter().map(|(sum, count)| sum / count).collect();
-                smooth(&means, (down, across), 1.5)
+                let plane = |plane: &[f64]| {
+                    plane.iter().zip(smooth(plane, SIZE, 1.2)).map(|(value, low)| value - low).collect::<Vec<_>>()
+                };
+                picture.chunks(height * width).flat_map(plane).collect()
             })
             .collect();
-        let near = |energy: &[f64], place: usize| {
-            let mean = energies.iter().map(|energy| energy[place]).sum::<f64>() / energies.len() as f64;
-            let ratio = energy[place] / (1.5 * mean);
-            if ratio > 1.0 { 1.0 / ratio } else { ratio }
+        let product = |one: &[f64], other: &[f64]| {
+            let mut blocks = vec![(0.0, 0.0); down * across];
+            for (index, (one, other)) in one.iter().zip(other).enumerate() {
+                let block = &mut blocks[index / width % height / 4 * across + index % width / 4];
+                *block = (block.0 + one * other, block.1 + 1.0);
+            }
+            let means: Vec<f64> = blocks.iter().map(|(sum, count)| sum / count).collect();
+            smooth(&means, (down, across), 1.5)
         };
-        let share = |own: &[f64], place: usize| {
-            let sum: f64 = energies.iter().map(|other| (near(other, place) / near(own, place)).powi(32)).sum();
+        let count = pictures.len() as f64;
+        let energies: Vec<Vec<f64>> = details.iter().map(|detail| product(detail, detail)).collect();
+        let agreement = |index: usize| {
+            let others = details.iter().enumerate().filter(|(other, _)| *other != index);
+            let mut sum = vec![0.0; down * across];
+            for (_, other) in others {
+                for (sum, product) in sum.iter_mut().zip(product(&details[index], other)) {
+                    *sum += product / (count - 1.0);
+                }
+            }
+            sum
+        };
+        let agreements: Vec<Vec<f64>> = (0..pictures.len()).map(agreement).collect();
+        let worth = |index: usize, place: usize| {
+            let mean = energies.iter().map(|energy| energy[place]).sum::<f64>() / count;
+            let ratio = energies[index][place] / (1.5 * mean);
+            let near = if ratio > 1.0 { 1.0 / ratio } else { ratio };
+            near.powi(32) * (32.0 * 1.2 * agreements[index][place] / (energies[index][place] * mean).sqrt()).exp()
+        };
+        let share = |own: usize, place: usize| {
+            let sum: f64 = (0..pictures.len()).map(|other| worth(other, place) / worth(own, place)).sum();
             1.0 / sum
         };
         let shares: Vec<Vec<f64>> =
-            energies.iter().map(|own| (0..down * across).map(|place| share(own, place)).collect()).collect();
+            (0..pictures.len()).map(|own| (0..down * across).map(|place| share(own, place)).collect()).collect();
         // Between the middles of blocks, linearly.
         let along = |position: usize, count: usize| {
             let place = ((position as f64 + 0.5) / 4.0 - 0.5).max(0.0);
@@ -182,6 +220,15 @@ mod tests {
         };
         assert!(farthest(&left, 0) < 1e-3 && farthest(&right, 18) < 1e-3);
         assert!(farthest(&right, 0) > 0.1 && farthest(&left, 18) > 0.1);
+    }
+
+    #[test]
+    fn of_equally_clear_pictures_one_that_others_support_is_shown() {
+        let shared = picture(5, |_| 0.3);
+        // Its negative has the same energy everywhere.
+        let negative: Vec<f64> = shared.iter().map(|value| 0.4 - value).collect();
+        let chosen = sharpest(&[tensor(&negative), tensor(&shared), tensor(&shared)]).unwrap();
+        assert!((chosen - tensor(&shared)).abs().max().double_value(&[]) < 1e-3);
     }
 
     #[test]
