@@ -29,7 +29,7 @@ const AROUND: f64 = 1.5;
 const CLEAR: f64 = 1.5;
 /// The factor p. Lower ones come near the mean of all, higher ones near a hard choice.
 const DECISION: f64 = 32.0;
-/// The factor q. Higher ones choose what many particles draw before what one draws clearly, so that blurs stay blurred.
+/// The factor q. With higher ones what many particles draw comes before what one draws clearly: closer to the truth, and softer.
 const AGREEMENT: f64 = 1.2;
 /// Energy that nobody sees, of pixels from -1 to 1: where all have less they count alike.
 const NEGLIGIBLE: f64 = 1e-8;
