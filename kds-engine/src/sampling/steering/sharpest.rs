@@ -26,7 +26,7 @@ const BLOCK: i64 = 4;
 /// Standard deviation of the surroundings that count, in blocks.
 const AROUND: f64 = 1.5;
 /// The factor c.
-const CLEAR: f64 = 1.5;
+const CLEAR: f64 = 1.55;
 /// The factor p. Lower ones come near the mean of all, higher ones near a hard choice.
 const DECISION: f64 = 32.0;
 /// The factor q. With higher ones what many particles draw comes before what one draws clearly: closer to the truth, and softer.
@@ -165,7 +165,7 @@ mod tests {
         let agreements: Vec<Vec<f64>> = (0..pictures.len()).map(agreement).collect();
         let worth = |index: usize, place: usize| {
             let mean = energies.iter().map(|energy| energy[place]).sum::<f64>() / count;
-            let ratio = energies[index][place] / (1.5 * mean);
+            let ratio = energies[index][place] / (1.55 * mean);
             let near = if ratio > 1.0 { 1.0 / ratio } else { ratio };
             near.powi(32) * (32.0 * 1.2 * agreements[index][place] / (energies[index][place] * mean).sqrt()).exp()
         };
