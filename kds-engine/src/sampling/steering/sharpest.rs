@@ -2,7 +2,7 @@
 //!
 //! Particles draw the same texture clearly in one place and vaguely in another, and their mean everywhere vaguely. The more
 //! particles, the more often one of them is clear; and the more often one exaggerates, so that the aim is not the most, but
-//! a little more than most have. And of particles that are equally clear one draws what the others draw too, another what it
+//! c times what they have on average. And of particles that are equally clear one draws what the others draw too, another what it
 //! alone invents. With h_k the high frequencies of particle k, <., .> the mean product around a place x, E_k = <h_k, h_k>
 //! their energy, E the mean energy of all N and A_k = <h_k, mean of the others> the agreement, the share of particle k at x is
 //!
@@ -20,17 +20,17 @@ use crate::Result;
 use crate::computing::filter::separable;
 
 /// High frequencies are what a Gaussian of this standard deviation takes away, in pixels.
-const DETAIL: f64 = 1.2;
+const DETAIL: f64 = 1.5;
 /// Side of the blocks of pixels whose energies are compared.
 const BLOCK: i64 = 4;
 /// Standard deviation of the surroundings that count, in blocks.
-const AROUND: f64 = 1.5;
+const AROUND: f64 = 1.0;
 /// The factor c.
-const CLEAR: f64 = 1.55;
+const CLEAR: f64 = 2.0;
 /// The factor p. Lower ones come near the mean of all, higher ones near a hard choice.
 const DECISION: f64 = 32.0;
 /// The factor q. With higher ones what many particles draw comes before what one draws clearly: closer to the truth, and softer.
-const AGREEMENT: f64 = 1.2;
+const AGREEMENT: f64 = 1.8;
 /// Energy that nobody sees, of pixels from -1 to 1: where all have less they count alike.
 const NEGLIGIBLE: f64 = 1e-8;
 
@@ -136,7 +136,7 @@ mod tests {
             .iter()
             .map(|picture| {
                 let plane = |plane: &[f64]| {
-                    plane.iter().zip(smooth(plane, SIZE, 1.2)).map(|(value, low)| value - low).collect::<Vec<_>>()
+                    plane.iter().zip(smooth(plane, SIZE, 1.5)).map(|(value, low)| value - low).collect::<Vec<_>>()
                 };
                 picture.chunks(height * width).flat_map(plane).collect()
             })
@@ -148,7 +148,7 @@ mod tests {
                 *block = (block.0 + one * other, block.1 + 1.0);
             }
             let means: Vec<f64> = blocks.iter().map(|(sum, count)| sum / count).collect();
-            smooth(&means, (down, across), 1.5)
+            smooth(&means, (down, across), 1.0)
         };
         let count = pictures.len() as f64;
         let energies: Vec<Vec<f64>> = details.iter().map(|detail| product(detail, detail)).collect();
@@ -165,9 +165,9 @@ mod tests {
         let agreements: Vec<Vec<f64>> = (0..pictures.len()).map(agreement).collect();
         let worth = |index: usize, place: usize| {
             let mean = energies.iter().map(|energy| energy[place]).sum::<f64>() / count;
-            let ratio = energies[index][place] / (1.55 * mean);
+            let ratio = energies[index][place] / (2.0 * mean);
             let near = if ratio > 1.0 { 1.0 / ratio } else { ratio };
-            near.powi(32) * (32.0 * 1.2 * agreements[index][place] / (energies[index][place] * mean).sqrt()).exp()
+            near.powi(32) * (32.0 * 1.8 * agreements[index][place] / (energies[index][place] * mean).sqrt()).exp()
         };
         let share = |own: usize, place: usize| {
             let sum: f64 = (0..pictures.len()).map(|other| worth(other, place) / worth(own, place)).sum();
