@@ -31,7 +31,7 @@ const CLEAR: f64 = 2.0;
 const DECISION: f64 = 32.0;
 /// The factor q. With higher ones what many particles draw comes before what one draws clearly: closer to the truth, and softer.
 const AGREEMENT: f64 = 1.8;
-/// Energy that nobody sees, of pixels from -1 to 1: where all have less they count alike.
+/// An invisible energy, of pixels from -1 to 1: where all have less they count alike.
 const NEGLIGIBLE: f64 = 1e-8;
 
 /// The picture `1 x C x h x w` that has the clearest detail of several in every place: `pictures` of one shape, in f32 on one
