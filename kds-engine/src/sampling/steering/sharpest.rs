@@ -2,8 +2,8 @@
 //!
 //! Particles draw the same texture clearly in one place and vaguely in another, and their mean everywhere vaguely. The more
 //! particles, the more often one of them is clear; and the more often one exaggerates, so that the aim is not the most, but
-//! c times what they have on average. And of particles that are equally clear one draws what the others draw too, another what it
-//! alone invents. With h_k the high frequencies of particle k, <., .> the mean product around a place x, E_k = <h_k, h_k>
+//! c times what they have on average. And of particles that are equally clear one draws what the others draw too, another
+//! what it alone invents. With h_k the high frequencies of particle k, <., .> the mean product around a place x, E_k = <h_k, h_k>
 //! their energy, E the mean energy of all N and A_k = <h_k, mean of the others> the agreement, the share of particle k at x is
 //!
 //! ```text
