@@ -32,6 +32,13 @@ fn open_dialog(window: &Window) -> Result<String> {
     Ok(dialog)
 }
 
+/// Waits until the image has changed and the plug-in has ended: before that its undo group may be open, and GIMP undoes
+/// nothing.
+fn wait_for_result(window: &Window, what: &str) -> Result<()> {
+    window.wait_until(what, Window::is_changed)?;
+    window.wait_until("the plug-in to end", |window| Ok(!window.plug_in_runs()?))
+}
+
 /// The menu opens the dialog, that restores as the command would, one Ctrl+Z undoes all of it, and "Repeat" does the same
 /// again.
 pub fn restoring_undoing_and_repeating(version: Version) -> Result<()> {
@@ -40,7 +47,7 @@ pub fn restoring_undoing_and_repeating(version: Version) -> Result<()> {
     preview::compares_before_and_after(&window, &dialog, (120, 40))?;
     // The quality "Fast": one particle, a quarter of four.
     window.press(&["alt+r"])?;
-    window.wait_until("the restoration", Window::is_changed)?;
+    wait_for_result(&window, "the restoration")?;
     window.eval("(save-layer (top-layer (opened-image)) \"after.png\")")?;
 
     window.focus(window.main())?;
@@ -49,7 +56,7 @@ pub fn restoring_undoing_and_repeating(version: Version) -> Result<()> {
     window.eval("(save-layer (top-layer (opened-image)) \"undone.png\")")?;
 
     window.press(&["ctrl+f"])?;
-    window.wait_until("the repetition", Window::is_changed)?;
+    wait_for_result(&window, "the repetition")?;
     window.eval("(save-layer (top-layer (opened-image)) \"repeated.png\")")?;
 
     let session = window.session();

@@ -109,18 +109,37 @@ impl Window {
         while !ready(self)? {
             if start.elapsed() > PATIENCE {
                 let log = fs::read_to_string(self.session.folder().join("window.log")).unwrap_or_default();
-                bail!("waited in vain for {what}; GIMP said:\n{log}");
+                let last: Vec<_> = log.lines().rev().take(20).collect();
+                let last: Vec<_> = last.into_iter().rev().collect();
+                bail!("waited in vain for {what}; {}; GIMP's last lines:\n{}", self.state(), last.join("\n"));
             }
             sleep(Duration::from_millis(100));
         }
         Ok(())
     }
 
-    /// Gives a window the keyboard.
+    /// Visible windows, the one that has the keyboard, and where the screen was written to.
+    fn state(&self) -> String {
+        let asked = |arguments: &[&str]| self.xdotool(arguments).unwrap_or_else(|error| format!("{error:#}"));
+        let windows = asked(&["search", "--onlyvisible", "--name", "."]);
+        let titles: Vec<_> =
+            windows.lines().map(|window| format!("{window} '{}'", asked(&["getwindowname", window]).trim())).collect();
+        let picture = self.session.folder().join("failed.png");
+        let picture = match self.shoot(None, &picture) {
+            Ok(()) => picture.display().to_string(),
+            Err(error) => format!("nowhere: {error:#}"),
+        };
+        let focus = asked(&["getwindowfocus"]);
+        format!("windows: {}; keyboard: {}; screen: {picture}", titles.join(", "), focus.trim())
+    }
+
+    /// Gives a window the keyboard. X refuses that to one that is not drawn yet.
     pub fn focus(&self, window: &str) -> Result<()> {
-        self.xdotool(&["windowfocus", "--sync", window])?;
-        sleep(Duration::from_millis(300));
-        Ok(())
+        self.wait_until(&format!("window {window} to have the keyboard"), |this| {
+            let given = this.xdotool(&["windowfocus", window]);
+            sleep(Duration::from_millis(300));
+            Ok(given.is_ok() && this.xdotool(&["getwindowfocus"])?.trim() == window)
+        })
     }
 
     /// Presses keys, one after the other, in the window that has the keyboard.
