@@ -34,7 +34,7 @@ pub fn compares_before_and_after(window: &Window, dialog: &str, dialog_at: (u32,
     preview.wait_for("the first result", 50, 1, &balanced)?;
 
     // The line, dragged from the middle to the left edge, and back by its slider.
-    let corner = preview.place()?.1;
+    let corner = preview.corner()?;
     let at = |x: u32, y: u32| (dialog_at.0 + corner.0 + x, dialog_at.1 + corner.1 + y);
     window.drag(at(SIDE / 2, 30), at(0, 34))?;
     preview.wait_for("the line at the left", 0, 1, &balanced)?;
@@ -95,6 +95,16 @@ impl Preview<'_> {
             Ok(off <= 2.001)
         });
         waited.with_context(|| format!("the last picture was {last:?} of 255 away"))
+    }
+
+    /// Its position in the dialog. A picture of the screen may be taken while the dialog is drawn.
+    fn corner(&self) -> Result<(u32, u32)> {
+        let mut corner = None;
+        self.window.wait_until("the dialog to be drawn", |_| {
+            corner = self.place().ok().map(|(_, corner)| corner);
+            Ok(corner.is_some())
+        })?;
+        corner.context("there is no preview")
     }
 
     /// Pixels of the preview on the screen, and its position in the dialog.

@@ -23,6 +23,8 @@ fn open_screen((width, height): (u32, u32)) -> Result<(Child, String)> {
     const TRIES: usize = 5;
     for _ in 0..TRIES {
         let mut screen = Command::new("Xvfb")
+            // It would start anew whenever its last client leaves, and refuse a GIMP that comes meanwhile.
+            .arg("-noreset")
             .args(["-displayfd", "1", "-screen", "0", &format!("{width}x{height}x24")])
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
