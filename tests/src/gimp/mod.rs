@@ -151,6 +151,7 @@ impl Session {
             }
         };
         command.args(["LANG=C.UTF-8", "NO_AT_BRIDGE=1"]);
+        command.arg(self.belonging());
         command.arg(format!("GIMP2_DIRECTORY={}", profile.display()));
         command.arg(format!("GIMP3_DIRECTORY={}", profile.display()));
         for variable in VARIABLES {
@@ -160,6 +161,12 @@ impl Session {
         }
         command.arg(program);
         command
+    }
+
+    /// The environment variable by which processes of this home folder are known from those of another build's tests, whose
+    /// home is `/mnt` too.
+    fn belonging(&self) -> String {
+        format!("HOME_OF_TESTS={}", self.home.display())
     }
 
     fn variable(&self, name: &str) -> Option<String> {
@@ -239,15 +246,14 @@ impl Session {
 
     /// The process of the plug-in, where it is at work.
     pub fn plug_in(&self) -> Result<Option<u32>> {
-        process(
-            |name| name.starts_with("kds-gimp"),
-            &format!("GIMP3_DIRECTORY={}", self.folder_inside().join("profile").display()),
-        )
+        let profile = format!("GIMP3_DIRECTORY={}", self.folder_inside().join("profile").display());
+        process(|name| name.starts_with("kds-gimp"), &[&self.belonging(), &profile])
     }
 
     /// The worker of this home folder, if there is one.
     pub fn worker(&self) -> Result<Option<u32>> {
-        process(|name| name == "kds", &format!("HOME={}", self.home_inside().display()))
+        let home = format!("HOME={}", self.home_inside().display());
+        process(|name| name == "kds", &[&self.belonging(), &home])
     }
 
     /// Writes a picture into the folder.
@@ -262,13 +268,14 @@ impl Session {
     }
 }
 
-/// A process of a program of such a name, with this in its environment.
-fn process(program: impl Fn(&str) -> bool, variable: &str) -> Result<Option<u32>> {
+/// A process of a program of such a name, with these variables in its environment.
+fn process(program: impl Fn(&str) -> bool, variables: &[&str]) -> Result<Option<u32>> {
     for process in fs::read_dir("/proc")?.flatten() {
         let name = fs::read_link(process.path().join("exe")).unwrap_or_default();
         let environment = fs::read(process.path().join("environ")).unwrap_or_default();
         let is_it = name.file_name().is_some_and(|name| program(&name.to_string_lossy()));
-        if is_it && String::from_utf8_lossy(&environment).split('\0').any(|found| found == variable) {
+        let has = |variable: &&str| environment.split(|byte| *byte == 0).any(|found| found == variable.as_bytes());
+        if is_it && variables.iter().all(has) {
             return Ok(process.file_name().to_string_lossy().parse().ok());
         }
     }
