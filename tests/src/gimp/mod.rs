@@ -14,6 +14,7 @@ pub mod window;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -151,7 +152,6 @@ impl Session {
             }
         };
         command.args(["LANG=C.UTF-8", "NO_AT_BRIDGE=1"]);
-        command.arg(self.belonging());
         command.arg(format!("GIMP2_DIRECTORY={}", profile.display()));
         command.arg(format!("GIMP3_DIRECTORY={}", profile.display()));
         for variable in VARIABLES {
@@ -161,12 +161,6 @@ impl Session {
         }
         command.arg(program);
         command
-    }
-
-    /// The environment variable by which processes of this home folder are known from those of another build's tests, whose
-    /// home is `/mnt` too.
-    fn belonging(&self) -> String {
-        format!("HOME_OF_TESTS={}", self.home.display())
     }
 
     fn variable(&self, name: &str) -> Option<String> {
@@ -247,13 +241,30 @@ impl Session {
     /// The process of the plug-in, where it is at work.
     pub fn plug_in(&self) -> Result<Option<u32>> {
         let profile = format!("GIMP3_DIRECTORY={}", self.folder_inside().join("profile").display());
-        process(|name| name.starts_with("kds-gimp"), &[&self.belonging(), &profile])
+        self.process(|name| name.starts_with("kds-gimp"), &profile)
     }
 
     /// The worker of this home folder, if there is one.
     pub fn worker(&self) -> Result<Option<u32>> {
-        let home = format!("HOME={}", self.home_inside().display());
-        process(|name| name == "kds", &[&self.belonging(), &home])
+        self.process(|name| name == "kds", &format!("HOME={}", self.home_inside().display()))
+    }
+
+    /// A process of a program of such a name, with this in its environment and this home folder. The home folder of another
+    /// build's tests is `/mnt` too, so that only what lies there tells whose process it is.
+    fn process(&self, program: impl Fn(&str) -> bool, variable: &str) -> Result<Option<u32>> {
+        let home = identity(self.home)?;
+        let inside = self.home_inside().strip_prefix("/")?;
+        for process in fs::read_dir("/proc")?.flatten() {
+            let name = fs::read_link(process.path().join("exe")).unwrap_or_default();
+            let environment = fs::read(process.path().join("environ")).unwrap_or_default();
+            let is_it = name.file_name().is_some_and(|name| program(&name.to_string_lossy()))
+                && environment.split(|byte| *byte == 0).any(|found| found == variable.as_bytes())
+                && identity(&process.path().join("root").join(inside)).is_ok_and(|found| found == home);
+            if is_it {
+                return Ok(process.file_name().to_string_lossy().parse().ok());
+            }
+        }
+        Ok(None)
     }
 
     /// Writes a picture into the folder.
@@ -268,18 +279,10 @@ impl Session {
     }
 }
 
-/// A process of a program of such a name, with these variables in its environment.
-fn process(program: impl Fn(&str) -> bool, variables: &[&str]) -> Result<Option<u32>> {
-    for process in fs::read_dir("/proc")?.flatten() {
-        let name = fs::read_link(process.path().join("exe")).unwrap_or_default();
-        let environment = fs::read(process.path().join("environ")).unwrap_or_default();
-        let is_it = name.file_name().is_some_and(|name| program(&name.to_string_lossy()));
-        let has = |variable: &&str| environment.split(|byte| *byte == 0).any(|found| found == variable.as_bytes());
-        if is_it && variables.iter().all(has) {
-            return Ok(process.file_name().to_string_lossy().parse().ok());
-        }
-    }
-    Ok(None)
+/// Device and inode of a folder, the same by all its paths.
+fn identity(folder: &Path) -> Result<(u64, u64)> {
+    let metadata = fs::metadata(folder).with_context(|| format!("cannot look at {}", folder.display()))?;
+    Ok((metadata.dev(), metadata.ino()))
 }
 
 /// From `("name" value)` to its two parts; texts lose their quotation marks.
