@@ -12,7 +12,7 @@ pub mod preview;
 pub mod refusals;
 pub mod window;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -55,6 +55,9 @@ impl Version {
 /// Environment variables that [`Session::set`] sets.
 const VARIABLES: [&str; 8] =
     ["KDS_REGISTRY", "KDS_LIBRARY", "KDS_WORKER", "DISPLAY", "XDG_DATA_HOME", "LANG", "LANGUAGE", "LOCPATH"];
+
+/// How the names of variables begin that a worker must share with whom it computes for.
+const OF_KDS: &str = "KDS_";
 
 /// The file of a profile in which GIMP keeps what its plug-ins can do.
 const PLUG_INS_LIST: &str = "pluginrc";
@@ -241,24 +244,35 @@ impl Session {
     /// The process of the plug-in, where it is at work.
     pub fn plug_in(&self) -> Result<Option<u32>> {
         let profile = format!("GIMP3_DIRECTORY={}", self.folder_inside().join("profile").display());
-        self.process(|name| name.starts_with("kds-gimp"), &profile)
+        self.process(|name| name.starts_with("kds-gimp"), |environment| environment.contains(&profile.as_str()))
     }
 
-    /// The worker of this home folder, if there is one.
+    /// The worker that computes for this session, if there is one. Sessions with other variables of KDS have another.
     pub fn worker(&self) -> Result<Option<u32>> {
-        self.process(|name| name == "kds", &format!("HOME={}", self.home_inside().display()))
+        let home = format!("HOME={}", self.home_inside().display());
+        let of_kds = VARIABLES.iter().filter(|name| name.starts_with(OF_KDS));
+        let mine: BTreeSet<_> = of_kds.filter_map(|name| Some(format!("{name}={}", self.variable(name)?))).collect();
+        self.process(
+            |name| name == "kds",
+            |environment| {
+                let its = environment.iter().filter(|variable| variable.starts_with(OF_KDS));
+                environment.contains(&home.as_str())
+                    && its.map(|variable| variable.to_string()).collect::<BTreeSet<_>>() == mine
+            },
+        )
     }
 
-    /// A process of a program of such a name, with this in its environment and this home folder. The home folder of another
+    /// A process of a program of such a name, with such an environment and this home folder. The home folder of another
     /// build's tests is `/mnt` too, so that only what lies there tells whose process it is.
-    fn process(&self, program: impl Fn(&str) -> bool, variable: &str) -> Result<Option<u32>> {
+    fn process(&self, program: impl Fn(&str) -> bool, environment: impl Fn(&[&str]) -> bool) -> Result<Option<u32>> {
         let home = identity(self.home)?;
         let inside = self.home_inside().strip_prefix("/")?;
         for process in fs::read_dir("/proc")?.flatten() {
             let name = fs::read_link(process.path().join("exe")).unwrap_or_default();
-            let environment = fs::read(process.path().join("environ")).unwrap_or_default();
+            let variables = fs::read(process.path().join("environ")).unwrap_or_default();
+            let variables = String::from_utf8_lossy(&variables);
             let is_it = name.file_name().is_some_and(|name| program(&name.to_string_lossy()))
-                && environment.split(|byte| *byte == 0).any(|found| found == variable.as_bytes())
+                && environment(&variables.split('\0').collect::<Vec<_>>())
                 && identity(&process.path().join("root").join(inside)).is_ok_and(|found| found == home);
             if is_it {
                 return Ok(process.file_name().to_string_lossy().parse().ok());
