@@ -111,36 +111,35 @@ impl Window {
         while !ready(self)? {
             if start.elapsed() > PATIENCE {
                 let log = fs::read_to_string(self.session.folder().join("window.log")).unwrap_or_default();
-                let last: Vec<_> = log.lines().rev().take(20).collect();
-                let last: Vec<_> = last.into_iter().rev().collect();
-                bail!("waited in vain for {what}; {}; GIMP's last lines:\n{}", self.state(), last.join("\n"));
+                let lines: Vec<_> = log.lines().collect();
+                let last = lines[lines.len().saturating_sub(20)..].join("\n");
+                bail!("waited in vain for {what}; {}; GIMP's last lines:\n{last}", self.state());
             }
             sleep(Duration::from_millis(100));
         }
         Ok(())
     }
 
-    /// Visible windows, the one that has the keyboard, and where the screen was written to.
+    /// Visible windows, the one that has the keyboard, and where the screen was written to. xdotool fails where there is none.
     fn state(&self) -> String {
-        let asked = |arguments: &[&str]| self.xdotool(arguments).unwrap_or_else(|error| format!("{error:#}"));
-        let windows = asked(&["search", "--onlyvisible", "--name", "."]);
+        let asked = |arguments: &[&str]| self.xdotool(arguments).map_or("none".into(), |said| said.trim().to_owned());
+        let windows = self.xdotool(&["search", "--onlyvisible", "--name", "."]).unwrap_or_default();
         let titles: Vec<_> =
-            windows.lines().map(|window| format!("{window} '{}'", asked(&["getwindowname", window]).trim())).collect();
+            windows.lines().map(|window| format!("{window} '{}'", asked(&["getwindowname", window]))).collect();
         let picture = self.session.folder().join("failed.png");
         let picture = match self.shoot(None, &picture) {
             Ok(()) => picture.display().to_string(),
             Err(error) => format!("nowhere: {error:#}"),
         };
-        let focus = asked(&["getwindowfocus"]);
-        format!("windows: {}; keyboard: {}; screen: {picture}", titles.join(", "), focus.trim())
+        format!("windows: {titles:?}; keyboard: {}; screen: {picture}", asked(&["getwindowfocus"]))
     }
 
-    /// Gives a window the keyboard. X refuses that to one that is not drawn yet.
+    /// Gives a window the keyboard. X refuses that to one that is not drawn yet, and xdotool fails where no window has it.
     pub fn focus(&self, window: &str) -> Result<()> {
         self.wait_until(&format!("window {window} to have the keyboard"), |this| {
             let given = this.xdotool(&["windowfocus", window]);
             sleep(Duration::from_millis(300));
-            Ok(given.is_ok() && this.xdotool(&["getwindowfocus"])?.trim() == window)
+            Ok(given.is_ok() && this.xdotool(&["getwindowfocus"]).is_ok_and(|has| has.trim() == window))
         })
     }
 
